@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* os/os_internal.h - what vfs_posix.c, lock_posix.c and map_posix.c share. */
+#ifndef NTS_OS_INTERNAL_H
+#define NTS_OS_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "os/vfs.h"
+
+/* The end of a long path says more than its beginning, and messages have 256 bytes in all. */
+#define OS_NAME_SIZE_MAX 104u
+
+struct os_file {
+    struct nts_file file; /* first member */
+    int fd;
+    /* Set by the first durable write that the file system cannot do at once. Relaxed everywhere:
+     * a thread that sees it late only asks once more. */
+    atomic_bool dsync_refused;
+    char name[OS_NAME_SIZE_MAX]; /* of the path, for messages */
+};
+
+static inline struct os_file *os_file_of(struct nts_file *file)
+{
+    return (struct os_file *)((char *)file - offsetof(struct os_file, file));
+}
+
+/* Gives a failure already described another code than its errno would. */
+static inline nanots_status os_recode(struct nanots_error *error, nanots_status code)
+{
+    if (error != NULL)
+        error->code = code;
+    return code;
+}
+
+/* lock_posix.c */
+nanots_status nts_posix_lock_writer(struct nts_file *file, struct nanots_error *error);
+nanots_status nts_posix_pin(struct nts_file *file, uint64_t generation, struct nanots_error *error);
+void nts_posix_unpin(struct nts_file *file, uint64_t generation);
+nanots_status nts_posix_oldest_pin(struct nts_file *file, uint64_t first, uint64_t end,
+                                   uint64_t *generation_out, struct nanots_error *error);
+
+/* map_posix.c */
+nanots_status nts_posix_map_read(struct nts_file *file, uint64_t size, const uint8_t **bytes_out,
+                                 struct nanots_error *error);
+nanots_status nts_posix_map_write(struct nts_file *file, uint64_t offset, uint64_t size,
+                                  uint8_t **bytes_out, struct nanots_error *error);
+void nts_posix_unmap(struct nts_file *file, const uint8_t *bytes, uint64_t size);
+nanots_status nts_posix_populate(struct nts_file *file, const uint8_t *bytes, uint64_t size,
+                                 struct nanots_error *error);
+bool nts_posix_can_map_wal(struct nts_file *file);
+
+#endif

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Makefile - short words for the presets of CMakePresets.json.
+PREFIX ?= /usr/local
+SECONDS_EACH ?= 60
+SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
+
+.PHONY: all check check-slow asan tsan msan fuzz-smoke cover tidy format bench install help clean
+.SILENT: help
+
+all: ## build the library, the tool and the tests
+	cmake --preset default >/dev/null
+	cmake --build --preset default
+
+check: all ## build, then run every test once
+	tools/run_tests.py build
+
+check-slow: ## everything that CI runs: see scripts/test.sh
+	scripts/test.sh
+
+asan tsan msan: ## run every test under one sanitizer
+	cmake --preset $@ >/dev/null
+	cmake --build --preset $@
+	tools/run_tests.py build-$@
+
+fuzz-smoke: ## run each fuzz target for SECONDS_EACH (60)
+	cmake --preset fuzz >/dev/null
+	cmake --build --preset fuzz
+	tools/fuzz.sh build-fuzz $(SECONDS_EACH)
+
+cover: ## list the lines of src/ that no test runs
+	cmake --preset cover >/dev/null
+	cmake --build --preset cover
+	tools/run_tests.py build-cover
+	tools/cover.py build-cover
+
+tidy: ## check layers, names, budgets, spelling of the sources
+	tools/tidy.py
+
+format: ## format every C file in place
+	clang-format-14 -i $(SOURCES)
+
+bench: all ## measure against the peers that are installed
+	build/bin/nanots-bench
+
+install: all ## install under PREFIX (/usr/local)
+	cmake --install build --prefix $(PREFIX)
+
+help: ## this list
+	grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+clean: ## remove every build
+	rm -rf build build-*

@@ -60,8 +60,8 @@ nanots_status nts_posix_lock_writer(struct nts_file *file, struct nanots_error *
     if (failed == 0)
         return NANOTS_OK;
     if (failed == EAGAIN || failed == EACCES)
-        return nts_fail(error, NANOTS_BUSY,
-                        "%s is open for writing by another process or handle", os->name);
+        return nts_fail(error, NANOTS_BUSY, "%s is open for writing by another process or handle",
+                        os->name);
     return lock_fail(os, failed, "writing", error);
 }
 
@@ -85,8 +85,7 @@ void nts_posix_unpin(struct nts_file *file, uint64_t generation)
 }
 
 /* Any pin of others in [first, end): *found_out is its generation, or `end`. 0 or the errno. */
-static int lock_find(const struct os_file *os, uint64_t first, uint64_t end,
-                     uint64_t *found_out)
+static int lock_find(const struct os_file *os, uint64_t first, uint64_t end, uint64_t *found_out)
 {
     struct flock range;
     int failed;

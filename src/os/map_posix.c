@@ -36,13 +36,12 @@ static nanots_status map_shared(const struct os_file *os, int protection, uint64
     *bytes_out = NULL;
     assert(size > 0);
     if (sizeof(void *) < 8)
-        return nts_fail(error, NANOTS_UNSUPPORTED, "%s is not mapped on a 32-bit system",
-                        os->name);
+        return nts_fail(error, NANOTS_UNSUPPORTED, "%s is not mapped on a 32-bit system", os->name);
     if (offset % map_page_size() != 0)
         return nts_fail(error, NANOTS_UNSUPPORTED, "offset %llu of %s is inside a memory page",
                         (unsigned long long)offset, os->name);
-    void *bytes = mmap(NULL, (size_t)size, protection, MAP_SHARED | MAP_NORESERVE, os->fd,
-                       (off_t)offset);
+    void *bytes =
+        mmap(NULL, (size_t)size, protection, MAP_SHARED | MAP_NORESERVE, os->fd, (off_t)offset);
     if (bytes == MAP_FAILED) {
         /* A file system that cannot map, or an address space limit: reads and writes still work,
          * and if something graver is wrong they will say so. */
@@ -65,8 +64,7 @@ nanots_status nts_posix_map_read(struct nts_file *file, uint64_t size, const uin
                                  struct nanots_error *error)
 {
     void *bytes;
-    const nanots_status status =
-        map_shared(os_file_of(file), PROT_READ, 0, size, &bytes, error);
+    const nanots_status status = map_shared(os_file_of(file), PROT_READ, 0, size, &bytes, error);
     *bytes_out = bytes;
     return status;
 }

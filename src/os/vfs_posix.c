@@ -5,8 +5,8 @@
  * A durable write is pwritev2(RWF_DSYNC) where the file system has it: it waits for its own range,
  * not for megabytes of dirty log beside it (1.3 ms against 7.6 ms). Elsewhere pwrite and fdatasync.
  *
- * fdatasync is enough throughout: it also writes what is needed to find the data again, which is the
- * size and the block map. Only a new directory entry needs more, an fsync of the directory.
+ * fdatasync is enough throughout: it also writes what is needed to find the data again, which is
+ * the size and the block map. Only a new directory entry needs more, an fsync of the directory.
  */
 #define _GNU_SOURCE 1 /* pwritev2, fallocate, syncfs */
 #define _FILE_OFFSET_BITS 64
@@ -37,7 +37,7 @@ static bool os_range_fits(uint64_t offset, uint64_t size)
 }
 
 static nanots_status os_read_at(struct nts_file *file, void *bytes, size_t size, uint64_t offset,
-                                   struct nanots_error *error)
+                                struct nanots_error *error)
 {
     const struct os_file *os = os_file_of(file);
     uint8_t *to = bytes;
@@ -59,8 +59,8 @@ static nanots_status os_read_at(struct nts_file *file, void *bytes, size_t size,
     }
     if (done < size)
         return nts_fail(error, NANOTS_CORRUPT,
-                        "%s ends early: only %zu of %zu bytes at offset %llu are there",
-                        os->name, done, size, (unsigned long long)offset);
+                        "%s ends early: only %zu of %zu bytes at offset %llu are there", os->name,
+                        done, size, (unsigned long long)offset);
     return NANOTS_OK;
 }
 
@@ -71,7 +71,7 @@ static bool os_means_no_dsync(int os_errno)
 
 /* One transfer of at most `size` bytes. Clears *dsync where the system does not know the flag. */
 static ssize_t os_write_some(const struct os_file *os, const uint8_t *bytes, size_t size,
-                                uint64_t offset, bool *dsync)
+                             uint64_t offset, bool *dsync)
 {
     const size_t some = size < OS_TRANSFER_MAX ? size : OS_TRANSFER_MAX;
     if (*dsync) {
@@ -86,7 +86,8 @@ static ssize_t os_write_some(const struct os_file *os, const uint8_t *bytes, siz
 
 static nanots_status os_fdatasync(const struct os_file *os, struct nanots_error *error)
 {
-    /* EINTR says that the wait was cut short, not that bytes were lost: only that is tried again. */
+    /* EINTR says that the wait was cut short, not that bytes were lost: only that is tried again.
+     */
     int failed;
     do {
         failed = fdatasync(os->fd);
@@ -97,7 +98,7 @@ static nanots_status os_fdatasync(const struct os_file *os, struct nanots_error 
 }
 
 static nanots_status os_write_at(struct nts_file *file, const void *bytes, size_t size,
-                                    uint64_t offset, bool durable, struct nanots_error *error)
+                                 uint64_t offset, bool durable, struct nanots_error *error)
 {
     struct os_file *os = os_file_of(file);
     const bool dsync_wanted =
@@ -132,8 +133,7 @@ static nanots_status os_sync(struct nts_file *file, struct nanots_error *error)
 
 /* ---- size and space ----------------------------------------------------------------------- */
 
-static nanots_status os_size(struct nts_file *file, uint64_t *size_out,
-                                struct nanots_error *error)
+static nanots_status os_size(struct nts_file *file, uint64_t *size_out, struct nanots_error *error)
 {
     const struct os_file *os = os_file_of(file);
     struct stat facts;
@@ -145,8 +145,7 @@ static nanots_status os_size(struct nts_file *file, uint64_t *size_out,
     return NANOTS_OK;
 }
 
-static nanots_status os_truncate(struct nts_file *file, uint64_t size,
-                                    struct nanots_error *error)
+static nanots_status os_truncate(struct nts_file *file, uint64_t size, struct nanots_error *error)
 {
     const struct os_file *os = os_file_of(file);
     int failed = -1;
@@ -164,8 +163,7 @@ static nanots_status os_truncate(struct nts_file *file, uint64_t size,
 }
 
 /* 0 or the errno. */
-static int os_fallocate_mode(const struct os_file *os, int mode, uint64_t offset,
-                                uint64_t size)
+static int os_fallocate_mode(const struct os_file *os, int mode, uint64_t offset, uint64_t size)
 {
     int failed;
     if (!os_range_fits(offset, size))
@@ -179,7 +177,7 @@ static int os_fallocate_mode(const struct os_file *os, int mode, uint64_t offset
 /* The stand-in for fallocate: writes zeros from the file's end on. A hole before the end stays one,
  * because filling it could overwrite what somebody else is writing there. */
 static nanots_status os_allocate_by_zeros(struct nts_file *file, uint64_t offset, uint64_t size,
-                                             struct nanots_error *error)
+                                          struct nanots_error *error)
 {
     static const uint8_t zeros[64u << 10];
     const uint64_t end = offset + size;
@@ -196,7 +194,7 @@ static nanots_status os_allocate_by_zeros(struct nts_file *file, uint64_t offset
 }
 
 static nanots_status os_allocate(struct nts_file *file, uint64_t offset, uint64_t size,
-                                    struct nanots_error *error)
+                                 struct nanots_error *error)
 {
     const struct os_file *os = os_file_of(file);
 
@@ -212,7 +210,7 @@ static nanots_status os_allocate(struct nts_file *file, uint64_t offset, uint64_
 }
 
 static nanots_status os_punch(struct nts_file *file, uint64_t offset, uint64_t size,
-                                 struct nanots_error *error)
+                              struct nanots_error *error)
 {
     const struct os_file *os = os_file_of(file);
 
@@ -338,7 +336,7 @@ static int os_sync_directory(int fd, const char *path, char *resolved)
 }
 
 static nanots_status os_check_created(const struct os_file *os, const char *path,
-                                         struct nanots_error *error)
+                                      struct nanots_error *error)
 {
     char *resolved = nts_alloc(nts_alloc_libc(), PATH_MAX);
     if (resolved == NULL)
@@ -350,8 +348,7 @@ static nanots_status os_check_created(const struct os_file *os, const char *path
     return NANOTS_OK;
 }
 
-static nanots_status os_check_regular(const struct os_file *os,
-                                         struct nanots_error *error)
+static nanots_status os_check_regular(const struct os_file *os, struct nanots_error *error)
 {
     struct stat facts;
     if (fstat(os->fd, &facts) != 0)
@@ -365,7 +362,7 @@ static nanots_status os_check_regular(const struct os_file *os,
 }
 
 static nanots_status os_fail_open(const char *name, int os_errno, bool created,
-                                     struct nanots_error *error)
+                                  struct nanots_error *error)
 {
     if (os_errno == EISDIR)
         return nts_fail(error, NANOTS_INVALID, "%s is not a regular file but a directory", name);
@@ -381,7 +378,7 @@ static nanots_status os_fail_open(const char *name, int os_errno, bool created,
 }
 
 static nanots_status os_open(const struct nts_vfs *vfs, const char *path, unsigned flags,
-                                struct nts_file **file_out, struct nanots_error *error)
+                             struct nts_file **file_out, struct nanots_error *error)
 {
     bool created;
     nanots_status status;

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* nanots.h - the whole public interface of NanoTS, an embeddable time-series storage kernel.
+ *
+ * One file holds many tables. A table has one timestamp column, named `ts_ms` and counted in
+ * milliseconds, and typed value columns. Rows are appended and never updated; a row survives the
+ * death of the process as soon as the call that appended it returns. One process writes, any number
+ * of threads and of read-only processes read.
+ *
+ *     struct nanots_db *db = NULL;
+ *     struct nanots_error error;
+ *     if (nanots_open("plant.ntt", NULL, &db, &error) != NANOTS_OK)
+ *         return complain(error.message);
+ *     nanots_append(db, "boiler", 1714521600000, 71.5, NULL, &error);
+ *     nanots_append(db, "boiler", 1714521601000, 71.6, NULL, &error);
+ *     struct nanots_series series;
+ *     if (nanots_query_range(db, "boiler", INT64_MIN, INT64_MAX, &series, &error) == NANOTS_OK)
+ *         for (size_t i = 0; i < series.row_count; i++)
+ *             printf("%lld %g\n", (long long)series.ts[i], series.values[i]);
+ *     nanots_free(series.block);
+ *     nanots_close(db, &error);
+ *
+ * Rules that hold for every call
+ * - Ownership: the caller keeps what it passes in; nothing is held after the call returns. What a
+ *   call hands out says how it is released.
+ * - Threads: every function may be called from any thread on one handle at the same time, except
+ *   that nanots_close may run only when no other call on that handle runs, and a cursor belongs to
+ *   one thread at a time.
+ * - Errors: a status other than NANOTS_OK left the data intact. `error` may be NULL; if not, it is
+ *   filled on failure with a sentence that names the table, column, row or offset, and cleared on
+ *   success. Out-parameters are set to NULL or 0 on failure.
+ * - NANOTS_POISONED: after a failed sync or commit the handle refuses to write, because what is on
+ *   the disk is in doubt; close it and open the file again, which recovers.
+ * - NANOTS_MISUSE: the call was made on a handle inherited through fork().
+ *
+ * Limits: names 1..255 bytes of UTF-8; 1024 value columns a table; the timestamp is any int64.
+ * Pre-release: the interface and the file format may change until 1.0.
+ */
+#ifndef NANOTS_H
+#define NANOTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NANOTS_VERSION_MAJOR 0
+#define NANOTS_VERSION_MINOR 1
+#define NANOTS_VERSION_PATCH 0
+#define NANOTS_VERSION "0.1.0"
+
+#if defined(NANOTS_STATIC)
+#define NANOTS_API
+#elif defined(__GNUC__)
+#define NANOTS_API __attribute__((visibility("default")))
+#else
+#define NANOTS_API
+#endif
+
+#if defined(__GNUC__)
+#define NANOTS_CHECKED __attribute__((warn_unused_result))
+#else
+#define NANOTS_CHECKED
+#endif
+
+/* ---- status codes ------------------------------------------------------------------------- */
+
+/* Every code: name, pinned number (never reused), short text. */
+#define NANOTS_STATUS_LIST(X)                                                                      \
+    X(OK, 0, "ok")                                                                                 \
+    X(INVALID, 1, "invalid argument")                                                              \
+    X(NOT_FOUND, 2, "not found")                                                                   \
+    X(EXISTS, 3, "already exists")                                                                 \
+    X(BUSY, 4, "the file is open for writing elsewhere")                                           \
+    X(IO, 5, "input/output error")                                                                 \
+    X(NO_SPACE, 6, "no space left on the device")                                                  \
+    X(NO_MEMORY, 7, "out of memory")                                                               \
+    X(CORRUPT, 8, "the file is damaged")                                                           \
+    X(NOT_A_DATABASE, 9, "not a NanoTS file")                                                      \
+    X(NEWER_FORMAT, 10, "the file needs a newer NanoTS")                                           \
+    X(READ_ONLY, 11, "the handle is read-only")                                                    \
+    X(TOO_BIG, 12, "over a limit")                                                                 \
+    X(PERMISSION, 13, "permission denied")                                                         \
+    X(POISONED, 14, "the handle met an I/O failure and refuses to write")                          \
+    X(MISUSE, 15, "handle used where it must not be")                                              \
+    X(UNSUPPORTED, 16, "not supported here")                                                       \
+    X(TYPE_MISMATCH, 17, "wrong type")
+
+typedef enum nanots_status {
+#define NANOTS_STATUS_ENUM(name, number, text) NANOTS_##name = number,
+    NANOTS_STATUS_LIST(NANOTS_STATUS_ENUM)
+#undef NANOTS_STATUS_ENUM
+} nanots_status;
+
+/* Detail of a failure; caller-owned, plain data. */
+struct nanots_error {
+    nanots_status code;
+    int os_errno; /* errno of the failed system call, 0 if none */
+    char message[256];
+};
+
+/* Name ("NANOTS_BUSY") and short text of a code; static strings, never NULL. */
+NANOTS_API const char *nanots_status_name(nanots_status status);
+NANOTS_API const char *nanots_status_text(nanots_status status);
+
+/* Version of the library that runs ("0.1.0"), which may differ from NANOTS_VERSION. */
+NANOTS_API const char *nanots_version(void);
+
+/* ---- types -------------------------------------------------------------------------------- */
+
+struct nanots_db;     /* an open file */
+struct nanots_table;  /* a table of an open file, looked up once */
+struct nanots_cursor; /* a running query */
+
+typedef enum nanots_type {
+    NANOTS_TYPE_F64 = 1, /* IEEE 754 binary64, bit-exact */
+} nanots_type;
+
+typedef enum nanots_sync_mode {
+    NANOTS_SYNC_NORMAL = 0, /* an append survives process death at once, power loss after at most
+                             * sync_interval_ms; never corrupts */
+    NANOTS_SYNC_FULL = 1,   /* an append is durable, and visible, when its call returns */
+    NANOTS_SYNC_OFF = 2,    /* the log is never synced; commits of segments still are */
+} nanots_sync_mode;
+
+#define NANOTS_OPEN_READ_ONLY 1u  /* never writes; takes no writer lock; sees the rows of the open */
+#define NANOTS_OPEN_NO_CREATE 2u  /* NANOTS_NOT_FOUND if there is no such file */
+#define NANOTS_OPEN_EXCLUSIVE 4u  /* NANOTS_EXISTS if there is one already */
+
+/* Zero in a field means its default. Begin with `struct nanots_open_options o = {sizeof o};`. */
+struct nanots_open_options {
+    size_t struct_size;
+    uint32_t flags;            /* NANOTS_OPEN_* */
+    nanots_sync_mode sync_mode;
+    uint32_t sync_interval_ms; /* normal mode: longest time a row stays unsynced; 1000 */
+    uint32_t sector_size;      /* bytes a torn write may spoil: 512 (default) or 4096 */
+    uint64_t wal_bytes;        /* largest WAL extent; 8 MiB; 64 KiB .. 256 MiB, a power of two */
+    uint64_t memtable_bytes;   /* memory of rows not flushed yet; 16 MiB; at least 1 MiB */
+    uint64_t max_record_size;  /* largest row group or WAL record; 64 MiB, or the environment's
+                                * NANOTS_MAX_RECORD_SIZE; at least 64 KiB */
+    int64_t retention_ms;      /* age that nanots_compact_retention_now cuts at; 0: keep all */
+};
+
+/* ---- open and close ----------------------------------------------------------------------- */
+
+/* Opens `path`, creating an empty file if there is none, and recovers what a crash left.
+ * Opening and closing writes nothing beyond that. `options` may be NULL.
+ * Release with nanots_close.
+ * Returns OK, INVALID, NOT_FOUND, EXISTS, BUSY (another writer), PERMISSION, NOT_A_DATABASE,
+ * NEWER_FORMAT, CORRUPT, IO, NO_SPACE, NO_MEMORY, UNSUPPORTED (file system without locks). */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_open(const char *path,
+                                                    const struct nanots_open_options *options,
+                                                    struct nanots_db **db_out,
+                                                    struct nanots_error *error);
+
+/* Flushes, tidies the file to its exact size, releases the lock and frees the handle, also when a
+ * step fails; the status then says so, and every acknowledged row is still in the file (in its
+ * WAL). NULL is fine. All cursors of `db` must be closed before. Durable on return. */
+NANOTS_API nanots_status nanots_close(struct nanots_db *db, struct nanots_error *error);
+
+/* Releases a block handed out by this library; NULL is fine. */
+NANOTS_API void nanots_free(void *block);
+
+/* ---- tables ------------------------------------------------------------------------------- */
+
+struct nanots_column {
+    const char *name;
+    nanots_type type;
+};
+
+/* Creates `table` with value columns `columns[0..column_count)`. Column names are unique; the names
+ * `ts`, `ts_s`, `ts_ms`, `ts_us` and `ts_ns` and table names that begin with `nanots_` are reserved.
+ * Durable as an append is. Returns OK, INVALID, EXISTS, READ_ONLY, POISONED, NO_SPACE, ... */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_create_table(struct nanots_db *db, const char *table,
+                                                            const struct nanots_column *columns,
+                                                            size_t column_count,
+                                                            struct nanots_error *error);
+
+/* Looks `table` up once for the fast calls below. The handle belongs to `db` and lives as long.
+ * Returns OK, NOT_FOUND (with the nearest name in the message). */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_table_open(struct nanots_db *db, const char *table,
+                                                          struct nanots_table **table_out,
+                                                          struct nanots_error *error);
+
+/* Names of all tables in byte order; one block: release with nanots_free(list.block). */
+struct nanots_table_list {
+    size_t count;
+    const char *const *names;
+    void *block;
+};
+NANOTS_CHECKED NANOTS_API nanots_status nanots_list_tables(struct nanots_db *db,
+                                                           struct nanots_table_list *list_out,
+                                                           struct nanots_error *error);
+
+/* Columns of `table` in order; one block: release with nanots_free(schema.block). */
+struct nanots_schema {
+    const char *ts_name; /* "ts_ms" */
+    size_t column_count;
+    const struct nanots_column *columns;
+    void *block;
+};
+NANOTS_CHECKED NANOTS_API nanots_status nanots_table_schema(struct nanots_db *db, const char *table,
+                                                            struct nanots_schema *schema_out,
+                                                            struct nanots_error *error);
+
+/* ---- append ------------------------------------------------------------------------------- */
+
+/* Appends (ts, value) to the table `series`, which has one column `value` and is created if absent.
+ * Every append takes rows in any order of time; rows of equal time are all kept, in order of
+ * arrival. `seq_out` (may be NULL) receives the number of the last row appended, which counts the
+ * rows of the whole file from 1 on. One call is one atomic unit: after a crash and for every reader
+ * its rows are there all or none. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_append(struct nanots_db *db, const char *series,
+                                                      int64_t ts, double value, uint64_t *seq_out,
+                                                      struct nanots_error *error);
+
+/* Appends one row; `values` has one value for each column of `table`, in order.
+ * Returns OK, NOT_FOUND, INVALID (wrong count: the message has both), READ_ONLY, POISONED, NO_SPACE,
+ * NO_MEMORY, IO, TOO_BIG. The same holds for all that follow. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_append_row(struct nanots_db *db, const char *table,
+                                                          int64_t ts, const double *values,
+                                                          size_t value_count, uint64_t *seq_out,
+                                                          struct nanots_error *error);
+
+/* Appends `row_count` rows, row-major: values[row * column_count + column]. */
+NANOTS_CHECKED NANOTS_API nanots_status
+nanots_append_rows(struct nanots_db *db, const char *table, const int64_t *ts, const double *values,
+                   size_t row_count, size_t column_count, uint64_t *seq_out,
+                   struct nanots_error *error);
+
+/* Appends `row_count` rows, columnar: columns[column][row]. The fastest way for many rows; a batch
+ * of 1 MiB or more is compressed and written once, without a detour through the log. */
+NANOTS_CHECKED NANOTS_API nanots_status
+nanots_append_columns(struct nanots_db *db, const char *table, const int64_t *ts,
+                      const double *const *columns, size_t row_count, size_t column_count,
+                      uint64_t *seq_out, struct nanots_error *error);
+
+/* The same three on a table handle: no name lookup, no allocation for a single row. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append(struct nanots_table *table, int64_t ts,
+                                                            const double *values,
+                                                            size_t value_count, uint64_t *seq_out,
+                                                            struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status
+nanots_table_append_rows(struct nanots_table *table, const int64_t *ts, const double *values,
+                         size_t row_count, size_t column_count, uint64_t *seq_out,
+                         struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status
+nanots_table_append_columns(struct nanots_table *table, const int64_t *ts,
+                            const double *const *columns, size_t row_count, size_t column_count,
+                            uint64_t *seq_out, struct nanots_error *error);
+
+/* Makes every row appended before this call durable against power loss, in any sync mode. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_sync(struct nanots_db *db,
+                                                    struct nanots_error *error);
+
+/* Writes every row appended before this call into segments and commits them; durable on return.
+ * Writes nothing if there is nothing to flush. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_flush(struct nanots_db *db,
+                                                     struct nanots_error *error);
+
+/* ---- query -------------------------------------------------------------------------------- */
+
+#define NANOTS_QUERY_FROM 1u    /* `from` is set; else from the first row */
+#define NANOTS_QUERY_TO 2u      /* `to` is set; else to the last row */
+#define NANOTS_QUERY_REVERSE 4u /* newest first: the exact reverse of the forward order */
+
+/* What to read. Zero in a field means its default. */
+struct nanots_query {
+    size_t struct_size;
+    uint32_t flags;             /* NANOTS_QUERY_* */
+    int64_t from;               /* first ts, inclusive */
+    int64_t to;                 /* last ts, inclusive; from > to gives no rows */
+    const char *const *columns; /* names of the value columns wanted, in the order wanted */
+    size_t column_count;        /* 0 with columns == NULL: all columns; 0 with columns != NULL: only ts */
+    uint64_t limit;             /* at most so many rows; 0: no limit */
+};
+
+struct nanots_batch_column {
+    nanots_type type;
+    const void *values;      /* row_count values of the type, e.g. const double * */
+    const uint8_t *validity; /* bit per row, 1 = present, least significant first; NULL = no nulls */
+};
+
+/* Some rows of a result, in order of (ts, arrival); valid until the next call on its cursor. */
+struct nanots_batch {
+    size_t row_count; /* 1..65536 */
+    const int64_t *ts;
+    size_t column_count;
+    const struct nanots_batch_column *columns;
+};
+
+/* Starts a query over the rows appended before this call; later appends, flushes, packs and
+ * retention do not change its result, and it blocks none of them. `query` may be NULL: everything.
+ * Release with nanots_query_close. Returns OK, NOT_FOUND (table or column), INVALID, NO_MEMORY. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_query_open(struct nanots_db *db, const char *table,
+                                                          const struct nanots_query *query,
+                                                          struct nanots_cursor **cursor_out,
+                                                          struct nanots_error *error);
+
+/* Hands out the next batch, or NULL after the last one. Returns OK, CORRUPT (names table, column,
+ * row group and offset), IO, NO_MEMORY; after a failure the cursor can only be closed. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_query_next(struct nanots_cursor *cursor,
+                                                          const struct nanots_batch **batch_out,
+                                                          struct nanots_error *error);
+
+NANOTS_API void nanots_query_close(struct nanots_cursor *cursor);
+
+/* One column as arrays, all at once; release with nanots_free(series.block). */
+struct nanots_series {
+    size_t row_count;
+    const int64_t *ts;
+    const double *values;
+    void *block;
+};
+
+/* All rows of the first column of `series` with from <= ts <= to. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_query_range(struct nanots_db *db, const char *series,
+                                                           int64_t from, int64_t to,
+                                                           struct nanots_series *series_out,
+                                                           struct nanots_error *error);
+
+/* The row of greatest ts (of those, the last to arrive). `values` has room for `value_count` columns,
+ * which must be the table's number. Returns NOT_FOUND if the table is absent or empty. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_last(struct nanots_db *db, const char *table,
+                                                    int64_t *ts_out, double *values,
+                                                    size_t value_count, struct nanots_error *error);
+
+/* Smallest and greatest ts of a table; `has_rows_out` is 0 for an empty one. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_time_range(struct nanots_db *db, const char *table,
+                                                          int *has_rows_out, int64_t *first_out,
+                                                          int64_t *last_out,
+                                                          struct nanots_error *error);
+
+/* ---- upkeep ------------------------------------------------------------------------------- */
+
+/* Flushes, then rewrites the segments of `table` as sorted, non-overlapping segments of about
+ * `target_rows` rows (0: the largest). Other tables are not touched; readers go on. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_pack_table(struct nanots_db *db, const char *table,
+                                                          uint64_t target_rows,
+                                                          struct nanots_error *error);
+
+/* Removes the rows with ts < cutoff appended before this call from `table` (NULL: from every table)
+ * and gives their space back. `rows_removed_out` may be NULL. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention(struct nanots_db *db,
+                                                                 const char *table, int64_t cutoff,
+                                                                 uint64_t *rows_removed_out,
+                                                                 struct nanots_error *error);
+
+/* The same with cutoff = now - retention_ms of the options, over every table; INVALID without it. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention_now(struct nanots_db *db,
+                                                                     uint64_t *rows_removed_out,
+                                                                     struct nanots_error *error);
+
+/* ---- looking inside ----------------------------------------------------------------------- */
+
+/* Codecs a vector can be stored with; numbers are those of SPEC.md. */
+#define NANOTS_CODEC_COUNT_MAX 32
+
+struct nanots_table_stats {
+    size_t struct_size; /* set by the caller */
+    uint64_t rows;
+    uint64_t segments;
+    uint64_t pending_rows; /* of `rows`: not flushed yet */
+    uint64_t column_count;
+    uint64_t raw_bytes;      /* 8 bytes a timestamp and a value */
+    uint64_t raw_ts_bytes;
+    uint64_t raw_value_bytes;
+    uint64_t disk_bytes;     /* segments, whole */
+    uint64_t disk_ts_bytes;  /* of these: encoded timestamps */
+    uint64_t disk_value_bytes;
+    uint64_t disk_index_bytes; /* of these: headers, zone maps, directories */
+    uint64_t codec_vectors[NANOTS_CODEC_COUNT_MAX]; /* vectors that each codec won */
+};
+NANOTS_CHECKED NANOTS_API nanots_status nanots_stats(struct nanots_db *db, const char *table,
+                                                     struct nanots_table_stats *stats_out,
+                                                     struct nanots_error *error);
+
+/* Name of a codec ("for", "delta", ...), or NULL for a number never given out. */
+NANOTS_API const char *nanots_codec_name(unsigned codec);
+
+struct nanots_diagnosis {
+    size_t struct_size; /* set by the caller */
+    uint64_t file_bytes;
+    uint64_t free_bytes;     /* inside the file */
+    uint64_t wal_bytes;      /* size of the WAL extents */
+    uint64_t wal_used_bytes; /* of these: records not flushed yet */
+    uint64_t pending_rows;
+    uint64_t generation;     /* commits since the file was made */
+    uint64_t flushed_seq;
+    uint64_t last_seq;
+    uint64_t tables;
+    uint64_t segments;
+    uint64_t recovered_rows; /* replayed from the WAL by this open */
+    uint64_t torn_bytes;     /* cut from the WAL's tail by this open */
+    int wal_damaged;         /* 1: a synced record behind the break; see nanots_verify */
+    int poisoned;
+};
+NANOTS_CHECKED NANOTS_API nanots_status nanots_diagnose(struct nanots_db *db,
+                                                        struct nanots_diagnosis *diagnosis_out,
+                                                        struct nanots_error *error);
+
+/* One damaged place; `message` names table, column, row group and offset. */
+typedef void (*nanots_damage_callback)(void *context, const char *message);
+
+struct nanots_verify_report {
+    size_t struct_size; /* set by the caller */
+    uint64_t tables;
+    uint64_t segments;
+    uint64_t rows;
+    uint64_t bytes;  /* checked */
+    uint64_t damage; /* places */
+};
+
+/* Reads everything: every checksum, index, zone map and vector. Damage is counted and handed to
+ * `callback` (may be NULL), and is no failure of the call itself. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_verify(struct nanots_db *db,
+                                                      nanots_damage_callback callback,
+                                                      void *context,
+                                                      struct nanots_verify_report *report_out,
+                                                      struct nanots_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

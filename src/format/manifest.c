@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* format/manifest.c - manifest edits <-> bytes. Layout: manifest.h and SPEC.md 4. */
+#include "format/manifest.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "util/checksum.h"
+
+enum entry_field {
+    ENTRY_TABLE_ID = 0,
+    ENTRY_ROW_COUNT = 4,
+    ENTRY_SEGMENT_ID = 8,
+    ENTRY_OFF = 16,
+    ENTRY_SIZE = 24,
+    ENTRY_SEQ_FIRST = 32,
+    ENTRY_SEQ_LAST = 40,
+    ENTRY_TS_MIN = 48,
+    ENTRY_TS_MAX = 56,
+    ENTRY_FOOTER_CHECKSUM = 64,
+    ENTRY_RESERVED = 72
+};
+static_assert(ENTRY_RESERVED + 8 == NTS_SEGMENT_ENTRY_SIZE, "a segment entry is 80 bytes");
+
+void nts_segment_entry_encode(const struct nts_segment_entry *entry,
+                              uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE])
+{
+    nts_store_u32(bytes + ENTRY_TABLE_ID, entry->table_id);
+    nts_store_u32(bytes + ENTRY_ROW_COUNT, entry->row_count);
+    nts_store_u64(bytes + ENTRY_SEGMENT_ID, entry->segment_id);
+    nts_store_u64(bytes + ENTRY_OFF, entry->off);
+    nts_store_u64(bytes + ENTRY_SIZE, entry->size);
+    nts_store_u64(bytes + ENTRY_SEQ_FIRST, entry->seq_first);
+    nts_store_u64(bytes + ENTRY_SEQ_LAST, entry->seq_last);
+    nts_store_i64(bytes + ENTRY_TS_MIN, entry->ts_min);
+    nts_store_i64(bytes + ENTRY_TS_MAX, entry->ts_max);
+    nts_store_u64(bytes + ENTRY_FOOTER_CHECKSUM, entry->footer_checksum);
+    nts_store_u64(bytes + ENTRY_RESERVED, 0);
+}
+
+bool nts_segment_entry_decode(const uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE],
+                              struct nts_segment_entry *entry)
+{
+    entry->table_id = nts_load_u32(bytes + ENTRY_TABLE_ID);
+    entry->row_count = nts_load_u32(bytes + ENTRY_ROW_COUNT);
+    entry->segment_id = nts_load_u64(bytes + ENTRY_SEGMENT_ID);
+    entry->off = nts_load_u64(bytes + ENTRY_OFF);
+    entry->size = nts_load_u64(bytes + ENTRY_SIZE);
+    entry->seq_first = nts_load_u64(bytes + ENTRY_SEQ_FIRST);
+    entry->seq_last = nts_load_u64(bytes + ENTRY_SEQ_LAST);
+    entry->ts_min = nts_load_i64(bytes + ENTRY_TS_MIN);
+    entry->ts_max = nts_load_i64(bytes + ENTRY_TS_MAX);
+    entry->footer_checksum = nts_load_u64(bytes + ENTRY_FOOTER_CHECKSUM);
+    return entry->row_count != 0 && entry->row_count <= NTS_SEGMENT_ROWS_MAX &&
+           entry->off % NTS_GRANULE_SIZE == 0 && entry->size % 8 == 0 && entry->size != 0 &&
+           entry->off <= NTS_FILE_SIZE_MAX && entry->size <= NTS_FILE_SIZE_MAX - entry->off &&
+           entry->seq_first <= entry->seq_last && entry->ts_min <= entry->ts_max;
+}
+
+/* Makes room for one edit and fills its header but for the checksum; returns its first byte. */
+static uint8_t *edit_begin(struct nts_buf *buf, enum nts_edit_kind kind, size_t body_size)
+{
+    const size_t size = (size_t)nts_round_up(NTS_EDIT_HEADER_SIZE + body_size, 8);
+    uint8_t *edit = nts_buf_reserve(buf, size);
+    if (edit == NULL)
+        return NULL;
+    memset(edit, 0, NTS_EDIT_HEADER_SIZE);
+    memset(edit + size - 8, 0, 8);
+    nts_store_u32(edit + 8, (uint32_t)size);
+    edit[12] = (uint8_t)kind;
+    return edit;
+}
+
+static void edit_end(struct nts_buf *buf, uint8_t *edit, uint64_t seed)
+{
+    const size_t size = nts_load_u32(edit + 8);
+    nts_store_u64(edit, nts_checksum_seeded(edit + 8, size - 8, seed));
+    buf->size += size;
+}
+
+nanots_status nts_manifest_put_table(struct nts_buf *buf, uint64_t seed,
+                                     const struct nts_table_def *def)
+{
+    uint8_t *edit = edit_begin(buf, NTS_EDIT_TABLE, nts_table_def_encoded_size(def));
+    if (edit == NULL)
+        return NANOTS_NO_MEMORY;
+    nts_table_def_encode(def, edit + NTS_EDIT_HEADER_SIZE);
+    edit_end(buf, edit, seed);
+    return NANOTS_OK;
+}
+
+nanots_status nts_manifest_put_segments(struct nts_buf *buf, uint64_t seed,
+                                        const struct nts_segment_entry *entries, size_t count)
+{
+    if (count == 0)
+        return NANOTS_OK;
+    uint8_t *edit = edit_begin(buf, NTS_EDIT_SEGMENTS_ADD, count * NTS_SEGMENT_ENTRY_SIZE);
+    if (edit == NULL)
+        return NANOTS_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        nts_segment_entry_encode(&entries[i],
+                                 edit + NTS_EDIT_HEADER_SIZE + i * NTS_SEGMENT_ENTRY_SIZE);
+    edit_end(buf, edit, seed);
+    return NANOTS_OK;
+}
+
+nanots_status nts_manifest_put_removals(struct nts_buf *buf, uint64_t seed,
+                                        const uint64_t *segment_ids, size_t count)
+{
+    if (count == 0)
+        return NANOTS_OK;
+    uint8_t *edit = edit_begin(buf, NTS_EDIT_SEGMENTS_REMOVE, count * 8);
+    if (edit == NULL)
+        return NANOTS_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        nts_store_u64(edit + NTS_EDIT_HEADER_SIZE + i * 8, segment_ids[i]);
+    edit_end(buf, edit, seed);
+    return NANOTS_OK;
+}
+
+nanots_status nts_manifest_put_cut(struct nts_buf *buf, uint64_t seed, uint32_t table_id,
+                                   int64_t cutoff, uint64_t seq)
+{
+    uint8_t *edit = edit_begin(buf, NTS_EDIT_RETENTION_CUT, 24);
+    if (edit == NULL)
+        return NANOTS_NO_MEMORY;
+    nts_store_u32(edit + NTS_EDIT_HEADER_SIZE, table_id);
+    nts_store_u32(edit + NTS_EDIT_HEADER_SIZE + 4, 0);
+    nts_store_i64(edit + NTS_EDIT_HEADER_SIZE + 8, cutoff);
+    nts_store_u64(edit + NTS_EDIT_HEADER_SIZE + 16, seq);
+    edit_end(buf, edit, seed);
+    return NANOTS_OK;
+}
+
+/* Where the next edit begins: past the padding to a sector, if there is one here. */
+static size_t manifest_skip_padding(const struct nts_manifest_reader *reader)
+{
+    size_t at = reader->at;
+    while (at < reader->size) {
+        const uint64_t place = reader->file_off + at;
+        const uint64_t next_sector = nts_round_up(place + 1, NTS_SECTOR_SIZE);
+        const size_t left = reader->size - at;
+        const bool too_short = left < NTS_EDIT_HEADER_SIZE ||
+                               next_sector - place < NTS_EDIT_HEADER_SIZE;
+        if (!too_short && nts_load_u32(reader->bytes + at + 8) != 0)
+            break;
+        if (next_sector - place >= left)
+            return reader->size;
+        at += (size_t)(next_sector - place);
+    }
+    return at;
+}
+
+nanots_status nts_manifest_next(struct nts_manifest_reader *reader, struct nts_edit *edit,
+                                struct nanots_error *error)
+{
+    memset(edit, 0, sizeof *edit);
+    reader->at = manifest_skip_padding(reader);
+    if (reader->at == reader->size)
+        return NANOTS_OK;
+    const uint8_t *bytes = reader->bytes + reader->at;
+    const size_t size = nts_load_u32(bytes + 8);
+    const unsigned long long place = (unsigned long long)(reader->file_off + reader->at);
+    if (size < NTS_EDIT_HEADER_SIZE || size % 8 != 0 || size > reader->size - reader->at)
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "manifest: impossible edit of %zu bytes at offset %llu; use repair", size,
+                        place);
+    if (nts_load_u64(bytes) != nts_checksum_seeded(bytes + 8, size - 8, reader->seed))
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "manifest: wrong checksum of the edit at offset %llu; use repair", place);
+    if (bytes[12] == 0 || bytes[12] >= NTS_EDIT_KIND_END)
+        return nts_fail(error, NANOTS_CORRUPT, "manifest: edit of unknown kind %u at offset %llu",
+                        bytes[12], place);
+    edit->kind = (enum nts_edit_kind)bytes[12];
+    edit->body = bytes + NTS_EDIT_HEADER_SIZE;
+    edit->body_size = size - NTS_EDIT_HEADER_SIZE;
+    reader->at += size;
+    return NANOTS_OK;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* format/segment_layout.c - segment header, footer and column indexes <-> bytes. */
+#include "format/segment_layout.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "util/checksum.h"
+
+static const uint8_t segment_magic[8] = {'N', 'T', 'S', 'S', 'E', 'G', '1', '\n'};
+
+enum header_field {
+    HEADER_MAGIC = 0,
+    HEADER_SEGMENT_ID = 8,
+    HEADER_SIZE = 16,
+    HEADER_FOOTER_OFF = 24,
+    HEADER_FOOTER_CHECKSUM = 32,
+    HEADER_TABLE_ID = 40,
+    HEADER_ROW_COUNT = 44,
+    HEADER_RESERVED = 48,
+    HEADER_CHECKSUM = 56
+};
+static_assert(HEADER_CHECKSUM + 8 == NTS_SEGMENT_HEADER_SIZE, "the checksum ends the header");
+
+void nts_segment_header_encode(const struct nts_segment_header *header,
+                               uint8_t bytes[NTS_SEGMENT_HEADER_SIZE])
+{
+    memcpy(bytes + HEADER_MAGIC, segment_magic, sizeof segment_magic);
+    nts_store_u64(bytes + HEADER_SEGMENT_ID, header->segment_id);
+    nts_store_u64(bytes + HEADER_SIZE, header->size);
+    nts_store_u64(bytes + HEADER_FOOTER_OFF, header->footer_off);
+    nts_store_u64(bytes + HEADER_FOOTER_CHECKSUM, header->footer_checksum);
+    nts_store_u32(bytes + HEADER_TABLE_ID, header->table_id);
+    nts_store_u32(bytes + HEADER_ROW_COUNT, header->row_count);
+    nts_store_u64(bytes + HEADER_RESERVED, 0);
+    nts_store_u64(bytes + HEADER_CHECKSUM, nts_checksum(bytes, HEADER_CHECKSUM));
+}
+
+bool nts_segment_header_decode(const uint8_t bytes[NTS_SEGMENT_HEADER_SIZE],
+                               struct nts_segment_header *header)
+{
+    if (memcmp(bytes + HEADER_MAGIC, segment_magic, sizeof segment_magic) != 0 ||
+        nts_load_u64(bytes + HEADER_CHECKSUM) != nts_checksum(bytes, HEADER_CHECKSUM) ||
+        nts_load_u64(bytes + HEADER_RESERVED) != 0)
+        return false;
+    header->segment_id = nts_load_u64(bytes + HEADER_SEGMENT_ID);
+    header->size = nts_load_u64(bytes + HEADER_SIZE);
+    header->footer_off = nts_load_u64(bytes + HEADER_FOOTER_OFF);
+    header->footer_checksum = nts_load_u64(bytes + HEADER_FOOTER_CHECKSUM);
+    header->table_id = nts_load_u32(bytes + HEADER_TABLE_ID);
+    header->row_count = nts_load_u32(bytes + HEADER_ROW_COUNT);
+    return header->footer_off >= NTS_SEGMENT_HEADER_SIZE && header->footer_off <= header->size &&
+           header->size - header->footer_off >= NTS_FOOTER_HEAD_SIZE && header->size % 8 == 0 &&
+           header->row_count != 0 && header->row_count <= NTS_SEGMENT_ROWS_MAX;
+}
+
+uint64_t nts_footer_checksum(const uint8_t *footer, size_t size, uint64_t segment_id)
+{
+    return nts_checksum_seeded(footer, size, segment_id);
+}
+
+uint64_t nts_chunk_checksum(const uint8_t *chunk, size_t size, size_t chunk_index)
+{
+    return nts_checksum_seeded(chunk, size, chunk_index);
+}
+
+nanots_status nts_footer_put_head(struct nts_buf *buf, const struct nts_footer *footer)
+{
+    uint8_t head[NTS_FOOTER_HEAD_SIZE];
+    nts_store_u64(head, footer->seq_first);
+    nts_store_u64(head + 8, footer->seq_last);
+    nts_store_i64(head + 16, footer->ts_min);
+    nts_store_i64(head + 24, footer->ts_max);
+    nts_store_u64(head + 32, footer->file_seed);
+    nts_store_u32(head + 40, footer->definition_size);
+    nts_store_u32(head + 44, footer->column_count);
+    NTS_TRY(nts_buf_append(buf, head, sizeof head));
+    return nts_buf_append(buf, footer->definition, footer->definition_size);
+}
+
+bool nts_footer_decode(const uint8_t *bytes, size_t size, struct nts_footer *footer)
+{
+    if (size < NTS_FOOTER_HEAD_SIZE)
+        return false;
+    footer->seq_first = nts_load_u64(bytes);
+    footer->seq_last = nts_load_u64(bytes + 8);
+    footer->ts_min = nts_load_i64(bytes + 16);
+    footer->ts_max = nts_load_i64(bytes + 24);
+    footer->file_seed = nts_load_u64(bytes + 32);
+    footer->definition_size = nts_load_u32(bytes + 40);
+    footer->column_count = nts_load_u32(bytes + 44);
+    if (footer->definition_size > size - NTS_FOOTER_HEAD_SIZE ||
+        footer->column_count > NTS_COLUMNS_MAX)
+        return false;
+    footer->definition = bytes + NTS_FOOTER_HEAD_SIZE;
+    footer->indexes = footer->definition + footer->definition_size;
+    footer->indexes_size = size - NTS_FOOTER_HEAD_SIZE - footer->definition_size;
+    return true;
+}
+
+bool nts_footer_find_index(const struct nts_footer *footer, uint32_t column,
+                           const uint8_t **bytes_out, size_t *size_out)
+{
+    size_t at = 0;
+    for (uint32_t i = 0;; i++) {
+        if (footer->indexes_size - at < 4)
+            return false;
+        const size_t size = nts_load_u32(footer->indexes + at);
+        at += 4;
+        if (size > footer->indexes_size - at)
+            return false;
+        if (i == column) {
+            *bytes_out = footer->indexes + at;
+            *size_out = size;
+            return true;
+        }
+        at += size;
+    }
+}
+
+struct nts_column_index *nts_column_index_new(const struct nts_alloc *alloc, uint32_t row_count,
+                                              bool is_time)
+{
+    const size_t vectors = nts_vector_count(row_count);
+    const size_t groups = nts_group_count(row_count);
+    const size_t size = sizeof(struct nts_column_index) + groups * 6 * 8 + vectors * (2 * 8 + 8);
+    struct nts_column_index *index = nts_alloc_zeroed(alloc, size);
+    if (index == NULL)
+        return NULL;
+    index->row_count = row_count;
+    index->vector_count = (uint32_t)vectors;
+    index->group_count = (uint32_t)groups;
+    index->is_time = is_time;
+    index->chunk_off = (uint64_t *)(index + 1);
+    index->chunk_size = index->chunk_off + groups;
+    index->chunk_checksum = index->chunk_size + groups;
+    index->min = index->chunk_checksum + groups;
+    index->max = index->min + vectors;
+    index->sum = (double *)(index->max + vectors);
+    index->first = index->sum + groups;
+    index->last = index->first + groups;
+    index->vector_off = (uint32_t *)(index->last + groups);
+    index->vector_size = (uint16_t *)(index->vector_off + vectors);
+    index->nan_count = index->vector_size + vectors;
+    return index;
+}
+
+/* ---- encoding ----------------------------------------------------------------------------- */
+
+static nanots_status array_reserve(struct nts_buf *buf, size_t count, uint8_t **place_out)
+{
+    *place_out = nts_buf_reserve(buf, 2 + nts_vector_bound(count));
+    return *place_out == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
+}
+
+static void array_end(struct nts_buf *buf, uint8_t *place, size_t encoded_size)
+{
+    nts_store_u16(place, (uint16_t)encoded_size);
+    buf->size += 2 + encoded_size;
+}
+
+/* Encodes work->ints. */
+static nanots_status array_put_ints(struct nts_index_work *work, size_t count, struct nts_buf *buf)
+{
+    uint8_t *place = NULL;
+    NTS_TRY(array_reserve(buf, count, &place));
+    array_end(buf, place, nts_i64_encode(&work->scratch, place + 2, work->ints, count));
+    return NANOTS_OK;
+}
+
+static nanots_status array_put_floats(struct nts_index_work *work, const double *values,
+                                      size_t count, struct nts_buf *buf)
+{
+    uint8_t *place = NULL;
+    NTS_TRY(array_reserve(buf, count, &place));
+    array_end(buf, place, nts_f64_encode(&work->scratch, place + 2, values, count));
+    return NANOTS_OK;
+}
+
+static nanots_status array_put_u16(struct nts_index_work *work, const uint16_t *values,
+                                   size_t count, struct nts_buf *buf)
+{
+    for (size_t i = 0; i < count; i++)
+        work->ints[i] = values[i];
+    return array_put_ints(work, count, buf);
+}
+
+static nanots_status array_put_bits(struct nts_index_work *work, const uint64_t *bits, size_t count,
+                                    bool as_ints, struct nts_buf *buf)
+{
+    if (as_ints) {
+        memcpy(work->ints, bits, count * 8);
+        return array_put_ints(work, count, buf);
+    }
+    memcpy(work->floats, bits, count * 8);
+    return array_put_floats(work, work->floats, count, buf);
+}
+
+nanots_status nts_column_index_encode(struct nts_index_work *work,
+                                      const struct nts_column_index *index, struct nts_buf *buf)
+{
+    const size_t vectors = index->vector_count;
+    const size_t groups = index->group_count;
+    const size_t size_at = buf->size;
+
+    NTS_TRY(nts_buf_append_zeros(buf, 4));
+    NTS_TRY(array_put_bits(work, index->chunk_off, groups, true, buf));
+    NTS_TRY(array_put_u16(work, index->vector_size, vectors, buf));
+    NTS_TRY(array_put_bits(work, index->min, vectors, index->is_time, buf));
+    NTS_TRY(array_put_bits(work, index->max, vectors, index->is_time, buf));
+    if (!index->is_time) {
+        NTS_TRY(array_put_u16(work, index->nan_count, vectors, buf));
+        NTS_TRY(array_put_floats(work, index->sum, groups, buf));
+        NTS_TRY(array_put_floats(work, index->first, groups, buf));
+        NTS_TRY(array_put_floats(work, index->last, groups, buf));
+    }
+    for (size_t g = 0; g < groups; g++) {
+        uint8_t bytes[8];
+        nts_store_u64(bytes, index->chunk_checksum[g]);
+        if (index->chunk_size[g] != 0)
+            NTS_TRY(nts_buf_append(buf, bytes, sizeof bytes));
+    }
+    nts_store_u32(buf->bytes + size_at, (uint32_t)(buf->size - size_at - 4));
+    return NANOTS_OK;
+}
+
+/* ---- decoding ----------------------------------------------------------------------------- */
+
+struct index_bytes {
+    const uint8_t *bytes;
+    size_t left;
+};
+
+static bool array_next(struct index_bytes *from, const uint8_t **array_out, size_t *size_out)
+{
+    if (from->left < 2)
+        return false;
+    const size_t size = nts_load_u16(from->bytes);
+    if (size > from->left - 2)
+        return false;
+    *array_out = from->bytes + 2;
+    *size_out = size;
+    from->bytes += 2 + size;
+    from->left -= 2 + size;
+    return true;
+}
+
+/* Decodes into work->ints. */
+static nanots_status array_get_ints(struct nts_index_work *work, struct index_bytes *from,
+                                    size_t count)
+{
+    const uint8_t *array;
+    size_t size;
+    if (!array_next(from, &array, &size))
+        return NANOTS_CORRUPT;
+    return nts_i64_decode(&work->scratch, work->ints, count, array, size);
+}
+
+static nanots_status array_get_floats(struct nts_index_work *work, struct index_bytes *from,
+                                      double *values, size_t count)
+{
+    const uint8_t *array;
+    size_t size;
+    if (!array_next(from, &array, &size))
+        return NANOTS_CORRUPT;
+    NTS_TRY(nts_f64_decode(&work->scratch, work->floats, count, array, size));
+    memcpy(values, work->floats, count * 8);
+    return NANOTS_OK;
+}
+
+static nanots_status array_get_bits(struct nts_index_work *work, struct index_bytes *from,
+                                    uint64_t *bits, size_t count, bool as_ints)
+{
+    const uint8_t *array;
+    size_t size;
+    if (!array_next(from, &array, &size))
+        return NANOTS_CORRUPT;
+    if (as_ints) {
+        NTS_TRY(nts_i64_decode(&work->scratch, work->ints, count, array, size));
+        memcpy(bits, work->ints, count * 8);
+    } else {
+        NTS_TRY(nts_f64_decode(&work->scratch, work->floats, count, array, size));
+        memcpy(bits, work->floats, count * 8);
+    }
+    return NANOTS_OK;
+}
+
+static nanots_status array_get_u16(struct nts_index_work *work, struct index_bytes *from,
+                                   uint16_t *values, size_t count, uint64_t most)
+{
+    NTS_TRY(array_get_ints(work, from, count));
+    for (size_t i = 0; i < count; i++) {
+        if ((uint64_t)work->ints[i] > most)
+            return NANOTS_CORRUPT;
+        values[i] = (uint16_t)work->ints[i];
+    }
+    return NANOTS_OK;
+}
+
+/* Sums vector sizes to places in the chunks and chunk sizes; false if a chunk leaves the segment. */
+static bool index_place_vectors(struct nts_column_index *index, uint64_t footer_off)
+{
+    for (uint32_t v = 0; v < index->vector_count; v++) {
+        const uint32_t group = v / NTS_GROUP_VECTORS;
+        index->vector_off[v] = (uint32_t)index->chunk_size[group];
+        index->chunk_size[group] += index->vector_size[v];
+    }
+    for (uint32_t g = 0; g < index->group_count; g++)
+        if (index->chunk_off[g] < NTS_SEGMENT_HEADER_SIZE || index->chunk_off[g] > footer_off ||
+            index->chunk_size[g] > footer_off - index->chunk_off[g])
+            return false;
+    return true;
+}
+
+static nanots_status index_get_checksums(struct nts_column_index *index, struct index_bytes *from)
+{
+    for (uint32_t g = 0; g < index->group_count; g++) {
+        if (index->chunk_size[g] == 0)
+            continue;
+        if (from->left < 8)
+            return NANOTS_CORRUPT;
+        index->chunk_checksum[g] = nts_load_u64(from->bytes);
+        from->bytes += 8;
+        from->left -= 8;
+    }
+    return from->left == 0 ? NANOTS_OK : NANOTS_CORRUPT;
+}
+
+nanots_status nts_column_index_decode(struct nts_index_work *work, struct nts_column_index *index,
+                                      const uint8_t *bytes, size_t size, uint64_t footer_off)
+{
+    struct index_bytes from = {bytes, size};
+    const size_t vectors = index->vector_count;
+    const size_t groups = index->group_count;
+
+    NTS_TRY(array_get_bits(work, &from, index->chunk_off, groups, true));
+    NTS_TRY(array_get_u16(work, &from, index->vector_size, vectors,
+                          nts_vector_bound(NTS_VECTOR_ROWS)));
+    NTS_TRY(array_get_bits(work, &from, index->min, vectors, index->is_time));
+    NTS_TRY(array_get_bits(work, &from, index->max, vectors, index->is_time));
+    if (!index->is_time) {
+        NTS_TRY(array_get_u16(work, &from, index->nan_count, vectors, NTS_VECTOR_ROWS));
+        NTS_TRY(array_get_floats(work, &from, index->sum, groups));
+        NTS_TRY(array_get_floats(work, &from, index->first, groups));
+        NTS_TRY(array_get_floats(work, &from, index->last, groups));
+    }
+    if (!index_place_vectors(index, footer_off))
+        return NANOTS_CORRUPT;
+    return index_get_checksums(index, &from);
+}

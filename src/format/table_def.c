@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* format/table_def.c - table definitions <-> bytes, and the rules for names. */
+#include "format/table_def.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "util/text.h"
+
+#define DEF_HEADER_SIZE 17u /* up to and with name_size */
+#define DEF_COLUMN_SIZE 3u  /* type, flags, name_size */
+
+/* One block: the struct, its columns, then the names, each ended by 0. */
+static struct nts_table_def *table_def_alloc(const struct nts_alloc *alloc, size_t column_count,
+                                             size_t names_size, char **names_out)
+{
+    const size_t head =
+        sizeof(struct nts_table_def) + column_count * sizeof(struct nts_column_def);
+    struct nts_table_def *def = nts_alloc_zeroed(alloc, head + names_size);
+    if (def != NULL)
+        *names_out = (char *)def + head;
+    return def;
+}
+
+static const char *table_def_put_name(char **names, const void *name, size_t name_len)
+{
+    char *place = *names;
+    memcpy(place, name, name_len);
+    place[name_len] = '\0';
+    *names += name_len + 1;
+    return place;
+}
+
+struct nts_table_def *nts_table_def_new(const struct nts_alloc *alloc, uint32_t table_id,
+                                        uint64_t created_seq, const char *name,
+                                        const struct nanots_column *columns, size_t column_count)
+{
+    size_t names_size = strlen(name) + 1;
+    char *names = NULL;
+    for (size_t i = 0; i < column_count; i++)
+        names_size += strlen(columns[i].name) + 1;
+    struct nts_table_def *def = table_def_alloc(alloc, column_count, names_size, &names);
+    if (def == NULL)
+        return NULL;
+    def->table_id = table_id;
+    def->unit = NTS_UNIT_MS;
+    def->column_count = (uint16_t)column_count;
+    def->created_seq = created_seq;
+    def->name = table_def_put_name(&names, name, strlen(name));
+    for (size_t i = 0; i < column_count; i++) {
+        def->columns[i].name = table_def_put_name(&names, columns[i].name, strlen(columns[i].name));
+        def->columns[i].type = (uint8_t)columns[i].type;
+    }
+    return def;
+}
+
+size_t nts_table_def_encoded_size(const struct nts_table_def *def)
+{
+    size_t size = DEF_HEADER_SIZE + strlen(def->name);
+    for (size_t i = 0; i < def->column_count; i++)
+        size += DEF_COLUMN_SIZE + strlen(def->columns[i].name);
+    return size;
+}
+
+void nts_table_def_encode(const struct nts_table_def *def, uint8_t *bytes)
+{
+    const size_t name_len = strlen(def->name);
+    nts_store_u32(bytes, def->table_id);
+    bytes[4] = def->unit;
+    bytes[5] = def->duplicates;
+    nts_store_u16(bytes + 6, def->column_count);
+    nts_store_u64(bytes + 8, def->created_seq);
+    bytes[16] = (uint8_t)name_len;
+    memcpy(bytes + DEF_HEADER_SIZE, def->name, name_len);
+    bytes += DEF_HEADER_SIZE + name_len;
+    for (size_t i = 0; i < def->column_count; i++) {
+        const struct nts_column_def *column = &def->columns[i];
+        const size_t len = strlen(column->name);
+        bytes[0] = column->type;
+        bytes[1] = column->flags;
+        bytes[2] = (uint8_t)len;
+        memcpy(bytes + DEF_COLUMN_SIZE, column->name, len);
+        bytes += DEF_COLUMN_SIZE + len;
+    }
+}
+
+static bool name_bytes_are_valid(const uint8_t *name, size_t name_len)
+{
+    return name_len != 0 && memchr(name, 0, name_len) == NULL &&
+           nts_utf8_valid_prefix((const char *)name, name_len) == name_len;
+}
+
+/* Walks the encoded columns; returns the size of all, or 0 if they do not fit or are not valid. */
+static size_t columns_measure(const uint8_t *bytes, size_t size, size_t column_count,
+                              size_t *names_size_out)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < column_count; i++) {
+        if (size - at < DEF_COLUMN_SIZE)
+            return 0;
+        const size_t len = bytes[at + 2];
+        if (bytes[at] != NANOTS_TYPE_F64 || bytes[at + 1] != 0 ||
+            size - at - DEF_COLUMN_SIZE < len ||
+            !name_bytes_are_valid(bytes + at + DEF_COLUMN_SIZE, len))
+            return 0;
+        *names_size_out += len + 1;
+        at += DEF_COLUMN_SIZE + len;
+    }
+    return at;
+}
+
+nanots_status nts_table_def_decode(const struct nts_alloc *alloc, const uint8_t *bytes, size_t size,
+                                   struct nts_table_def **def_out, size_t *used_out,
+                                   struct nanots_error *error)
+{
+    *def_out = NULL;
+    if (size < DEF_HEADER_SIZE || size - DEF_HEADER_SIZE < bytes[16])
+        return nts_fail(error, NANOTS_CORRUPT, "table definition: cut short");
+    const size_t name_len = bytes[16];
+    const size_t column_count = nts_load_u16(bytes + 6);
+    const uint8_t *columns = bytes + DEF_HEADER_SIZE + name_len;
+    size_t names_size = name_len + 1;
+    if (bytes[4] != NTS_UNIT_MS || bytes[5] != 0)
+        return nts_fail(error, NANOTS_CORRUPT, "table definition: unknown time unit or option");
+    if (column_count == 0 || column_count > NTS_COLUMNS_MAX ||
+        !name_bytes_are_valid(bytes + DEF_HEADER_SIZE, name_len))
+        return nts_fail(error, NANOTS_CORRUPT, "table definition: impossible name or column count");
+    const size_t columns_size = columns_measure(columns, size - DEF_HEADER_SIZE - name_len,
+                                                column_count, &names_size);
+    if (columns_size == 0)
+        return nts_fail(error, NANOTS_CORRUPT, "table definition: impossible columns");
+
+    char *names = NULL;
+    struct nts_table_def *def = table_def_alloc(alloc, column_count, names_size, &names);
+    if (def == NULL)
+        return nts_fail_memory(error, names_size);
+    def->table_id = nts_load_u32(bytes);
+    def->unit = bytes[4];
+    def->duplicates = bytes[5];
+    def->column_count = (uint16_t)column_count;
+    def->created_seq = nts_load_u64(bytes + 8);
+    def->name = table_def_put_name(&names, bytes + DEF_HEADER_SIZE, name_len);
+    for (size_t i = 0; i < column_count; i++) {
+        const size_t len = columns[2];
+        def->columns[i].type = columns[0];
+        def->columns[i].flags = columns[1];
+        def->columns[i].name = table_def_put_name(&names, columns + DEF_COLUMN_SIZE, len);
+        columns += DEF_COLUMN_SIZE + len;
+    }
+    *def_out = def;
+    if (used_out != NULL)
+        *used_out = DEF_HEADER_SIZE + name_len + columns_size;
+    return NANOTS_OK;
+}
+
+/* Names that the timestamp column may have, now or in a later version. */
+static bool name_is_of_time(const char *name)
+{
+    static const char *const reserved[] = {"ts", "ts_s", "ts_ms", "ts_us", "ts_ns"};
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (strcmp(name, reserved[i]) == 0)
+            return true;
+    return false;
+}
+
+nanots_status nts_name_check(const char *what, const char *name, struct nanots_error *error)
+{
+    if (name == NULL || name[0] == '\0')
+        return nts_fail(error, NANOTS_INVALID, "%s name is empty", what);
+    const size_t len = strlen(name);
+    if (len > NTS_NAME_SIZE_MAX)
+        return nts_fail(error, NANOTS_INVALID, "%s name '%.40s...' has %zu bytes; at most %u fit",
+                        what, name, len, NTS_NAME_SIZE_MAX);
+    const size_t valid = nts_utf8_valid_prefix(name, len);
+    if (valid != len)
+        return nts_fail(error, NANOTS_INVALID, "%s name is not UTF-8: byte 0x%02x at offset %zu",
+                        what, (unsigned char)name[valid], valid);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+            return nts_fail(error, NANOTS_INVALID,
+                            "%s name has the control character 0x%02x at offset %zu", what,
+                            (unsigned char)name[i], i);
+    const bool is_table = strcmp(what, "table") == 0;
+    if (is_table ? strncmp(name, "nanots_", 7) == 0 : name_is_of_time(name))
+        return nts_fail(error, NANOTS_INVALID, "%s name '%s' is reserved", what, name);
+    return NANOTS_OK;
+}

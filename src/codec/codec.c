@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* codec/codec.c - which codec a vector gets, and who reads it back.
+ *
+ * encode:  i64 --> constant? --> orders 0..2 --> runs of those? ---------> smallest, else RAW
+ *          f64 --> constant? -+-> integers? --> as i64, one byte more --+-> smallest, else RAW
+ *                             +-> XOR --> runs of XOR? -----------------+
+ *
+ * Sizes are computed exactly before a byte is written. Of equal sizes the one that decodes faster
+ * wins, which is the one tried first.
+ */
+#include "codec/codec.h"
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/delta.h"
+#include "codec/dispatch.h"
+#include "codec/integer.h"
+#include "codec/plain.h"
+#include "codec/rle.h"
+#include "codec/xor.h"
+
+/* Bytes a value up to which nothing but INTEGER is tried for integers. */
+#define INTEGER_SIZE_GOOD 4u
+
+/* What one vector without runs becomes; size includes the codec byte. */
+struct flat_plan {
+    size_t size;
+    enum nts_codec_id codec;
+    struct nts_delta_plan delta;
+};
+
+/* The same for a vector that may be cut into runs, whose values `flat` then speaks of. */
+struct vector_plan {
+    size_t size;
+    size_t run_count; /* 0: no runs */
+    struct nts_patched_plan lengths;
+    struct flat_plan flat;
+};
+
+const char *nts_codec_name(unsigned codec)
+{
+    static const char *const names[NTS_CODEC_ID_END] = {
+        [NTS_CODEC_RAW] = "raw",   [NTS_CODEC_CONSTANT] = "constant", [NTS_CODEC_XOR] = "xor",
+        [NTS_CODEC_RLE] = "rle",   [NTS_CODEC_INTEGER] = "integer",   [NTS_CODEC_FOR] = "for",
+        [NTS_CODEC_DELTA] = "delta", [NTS_CODEC_DELTA2] = "delta2",
+    };
+    return codec < NTS_CODEC_ID_END ? names[codec] : NULL;
+}
+
+static bool all_equal(const uint64_t *src, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (src[i] != src[0])
+            return false;
+    return true;
+}
+
+/* ---- encode ------------------------------------------------------------------------------- */
+
+static struct flat_plan flat_choose(struct nts_codec_scratch *scratch, enum nts_value_kind kind,
+                                    const uint64_t *src, size_t count)
+{
+    struct flat_plan plan = {.size = nts_vector_bound(count), .codec = NTS_CODEC_RAW};
+
+    if (kind == NTS_VALUE_F64) {
+        const size_t size = 1 + nts_xor_size(src, count, plan.size - 1);
+        if (size < plan.size) {
+            plan.size = size;
+            plan.codec = NTS_CODEC_XOR;
+        }
+        return plan;
+    }
+    plan.delta = nts_delta_choose(scratch, src, count);
+    if (1 + plan.delta.size < plan.size) {
+        plan.size = 1 + plan.delta.size;
+        plan.codec = (enum nts_codec_id)(NTS_CODEC_FOR + plan.delta.order);
+    }
+    return plan;
+}
+
+static uint8_t *flat_write(uint8_t *dst, const struct flat_plan *plan,
+                           struct nts_codec_scratch *scratch, const uint64_t *src, size_t count)
+{
+    *dst++ = (uint8_t)plan->codec;
+    switch (plan->codec) {
+    case NTS_CODEC_XOR:
+        return nts_xor_write(dst, src, count);
+    case NTS_CODEC_FOR:
+    case NTS_CODEC_DELTA:
+    case NTS_CODEC_DELTA2:
+        return nts_delta_write(dst, &plan->delta, scratch, src, count);
+    default:
+        return nts_raw_write(dst, src, count);
+    }
+}
+
+/* Chooses for a vector that may have runs. Leaves the runs in the scratch. */
+static struct vector_plan vector_choose(struct nts_codec_scratch *scratch,
+                                        enum nts_value_kind kind, const uint64_t *src,
+                                        size_t count)
+{
+    struct vector_plan plan = {.run_count = 0};
+
+    plan.flat = flat_choose(scratch, kind, src, count);
+    plan.size = plan.flat.size;
+    const size_t run_count = nts_rle_split(scratch, src, count);
+    if (run_count < 2)
+        return plan;
+
+    size_t lengths_size;
+    const struct nts_patched_plan lengths = nts_rle_choose(scratch, run_count, &lengths_size);
+    const struct flat_plan values = flat_choose(scratch, kind, scratch->run_values, run_count);
+    if (1 + lengths_size + values.size < plan.size) {
+        plan.size = 1 + lengths_size + values.size;
+        plan.run_count = run_count;
+        plan.lengths = lengths;
+        plan.flat = values;
+    }
+    return plan;
+}
+
+static uint8_t *vector_write(uint8_t *dst, const struct vector_plan *plan,
+                             struct nts_codec_scratch *scratch, const uint64_t *src, size_t count)
+{
+    if (plan->run_count == 0)
+        return flat_write(dst, &plan->flat, scratch, src, count);
+    *dst++ = NTS_CODEC_RLE;
+    dst = nts_rle_write(dst, &plan->lengths, scratch, plan->run_count);
+    return flat_write(dst, &plan->flat, scratch, scratch->run_values, plan->run_count);
+}
+
+static size_t constant_encode(uint8_t *dst, enum nts_value_kind kind, uint64_t value)
+{
+    dst[0] = NTS_CODEC_CONSTANT;
+    return (size_t)(nts_constant_write(dst + 1, kind, value) - dst);
+}
+
+size_t nts_i64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const int64_t *src,
+                      size_t count)
+{
+    const uint64_t *const values = (const uint64_t *)src; /* these two types may alias */
+
+    assert(count >= 1);
+    assert(count <= NTS_VECTOR_ROWS);
+    if (all_equal(values, count))
+        return constant_encode(dst, NTS_VALUE_I64, values[0]);
+
+    const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_I64, values, count);
+    const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
+    assert(end == dst + plan.size);
+    return (size_t)(end - dst);
+}
+
+/* Encodes `values`, the bits or (is_integer) the integers of a vector of doubles, if that is smaller
+ * than size_max. Returns the size, 0 if it is not. */
+static size_t f64_encode_as(struct nts_codec_scratch *scratch, uint8_t *dst, bool is_integer,
+                            size_t count, size_t size_max)
+{
+    const enum nts_value_kind kind = is_integer ? NTS_VALUE_I64 : NTS_VALUE_F64;
+    const struct vector_plan plan = vector_choose(scratch, kind, scratch->values, count);
+    uint8_t *at = dst;
+
+    if (is_integer + plan.size >= size_max)
+        return 0;
+    if (is_integer)
+        *at++ = NTS_CODEC_INTEGER;
+    at = vector_write(at, &plan, scratch, scratch->values, count);
+    assert(at == dst + is_integer + plan.size);
+    return (size_t)(at - dst);
+}
+
+size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const double *src,
+                      size_t count)
+{
+    uint64_t *const values = scratch->values;
+    size_t integer_size = 0;
+    size_t size;
+
+    assert(count >= 1);
+    assert(count <= NTS_VECTOR_ROWS);
+    memcpy(values, src, count * sizeof values[0]);
+    if (all_equal(values, count))
+        return constant_encode(dst, NTS_VALUE_F64, values[0]);
+
+    if (nts_integer_from_f64(values, src, count)) {
+        integer_size = f64_encode_as(scratch, dst, true, count, nts_vector_bound(count));
+        if (integer_size > 0 && integer_size <= count * INTEGER_SIZE_GOOD)
+            return integer_size;
+    }
+    memcpy(values, src, count * sizeof values[0]);
+    size = f64_encode_as(scratch, dst, false, count,
+                         integer_size > 0 ? integer_size : nts_vector_bound(count) + 1);
+    return size > 0 ? size : integer_size;
+}
+
+/* ---- decode ------------------------------------------------------------------------------- */
+
+/* Reads a vector of any codec but RLE and INTEGER, with its codec byte. */
+static nanots_status flat_read(uint64_t *dst, enum nts_value_kind kind, size_t count,
+                               const uint8_t *src, size_t src_size)
+{
+    if (src_size < 1)
+        return NANOTS_CORRUPT;
+    const uint8_t codec = src[0];
+    src++;
+    src_size--;
+    if (codec == NTS_CODEC_RAW)
+        return nts_raw_read(dst, count, src, src_size);
+    if (codec == NTS_CODEC_CONSTANT)
+        return nts_constant_read(dst, count, kind, src, src_size);
+    if (kind == NTS_VALUE_F64)
+        return codec == NTS_CODEC_XOR ? nts_xor_read(dst, count, src, src_size) : NANOTS_CORRUPT;
+    if (codec >= NTS_CODEC_FOR && codec <= NTS_CODEC_DELTA2)
+        return nts_delta_read(dst, count, codec - NTS_CODEC_FOR, src, src_size);
+    return NANOTS_CORRUPT;
+}
+
+/* Reads a vector of any codec but INTEGER. */
+static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *dst,
+                                 enum nts_value_kind kind, size_t count, const uint8_t *src,
+                                 size_t src_size)
+{
+    const uint8_t *const end = src + src_size;
+    const uint8_t *at;
+    size_t run_count;
+
+    if (src_size < 1 || src[0] != NTS_CODEC_RLE)
+        return flat_read(dst, kind, count, src, src_size);
+    at = nts_rle_read(scratch, count, &run_count, src + 1, end);
+    if (at == NULL)
+        return NANOTS_CORRUPT;
+    NTS_TRY(flat_read(scratch->run_values, kind, run_count, at, (size_t)(end - at)));
+    nts_rle_expand(dst, scratch, run_count);
+    return NANOTS_OK;
+}
+
+nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int64_t *dst, size_t count,
+                             const uint8_t *src, size_t src_size)
+{
+    assert(count >= 1);
+    assert(count <= NTS_VECTOR_ROWS);
+    return vector_read(scratch, (uint64_t *)dst, NTS_VALUE_I64, count, src, src_size);
+}
+
+nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, size_t count,
+                             const uint8_t *src, size_t src_size)
+{
+    uint64_t *const values = scratch->values;
+
+    assert(count >= 1);
+    assert(count <= NTS_VECTOR_ROWS);
+    if (src_size >= 1 && src[0] == NTS_CODEC_INTEGER) {
+        NTS_TRY(vector_read(scratch, values, NTS_VALUE_I64, count, src + 1, src_size - 1));
+        nts_kernels()->to_f64(dst, values, count);
+    } else {
+        NTS_TRY(vector_read(scratch, values, NTS_VALUE_F64, count, src, src_size));
+        memcpy(dst, values, count * sizeof dst[0]);
+    }
+    return NANOTS_OK;
+}

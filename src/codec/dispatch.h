@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* codec/dispatch.h - the inner loops that are compiled once for each instruction set.
+ *
+ * All sets compute the same bits. Any thread; the table is filled once and never changes.
+ */
+#ifndef NTS_DISPATCH_H
+#define NTS_DISPATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/cpu.h"
+
+/* What one pass over a vector says about its range (all as two's complement). */
+struct nts_range {
+    uint64_t min;
+    uint64_t max;
+};
+
+struct nts_kernels {
+    /* 1024 numbers in 16 lanes; see codec/bitpack.h. */
+    void (*lanes_pack)(uint8_t *dst, const uint64_t *src, unsigned width);
+    void (*lanes_unpack)(uint64_t *dst, const uint8_t *src, unsigned width, uint64_t base);
+    /* Smallest and largest as signed numbers; count >= 1. */
+    struct nts_range (*range)(const uint64_t *src, size_t count);
+    /* How many src[i] - min, and how many zigzag(src[i] - centre), have each bit length 0..64. */
+    void (*bit_lengths)(const uint64_t *src, size_t count, uint64_t min, uint64_t centre,
+                        uint16_t above_min[65], uint16_t around_centre[65]);
+    /* dst[i] = src[i] as a signed integer, to the nearest double. */
+    void (*to_f64)(double *dst, const uint64_t *src, size_t count);
+    /* dst[i] = base + unzigzag(src[i]). */
+    void (*unzigzag)(uint64_t *dst, size_t count, uint64_t base);
+};
+
+/* The best set that nts_cpu_simd() allows. */
+const struct nts_kernels *nts_kernels(void);
+
+/* One set, for tests; NULL if it was not compiled in. */
+const struct nts_kernels *nts_kernels_of(enum nts_simd simd);
+
+extern const struct nts_kernels nts_kernels_scalar;
+#if defined(__x86_64__)
+extern const struct nts_kernels nts_kernels_avx2;
+extern const struct nts_kernels nts_kernels_avx512;
+#endif
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* codec/patched.c - choosing, writing and reading patched frames of reference. */
+#include "codec/patched.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "codec/bitpack.h"
+#include "codec/dispatch.h"
+#include "codec/varint.h"
+
+#define PATCHED_FLAG 0x80u   /* of control */
+#define ZIGZAG_FLAG 0x80u    /* of shape */
+#define SAMPLE_COUNT 9u      /* numbers whose median is the centre */
+#define PATCH_COUNT_MIN 5u   /* fewer numbers are not worth looking at */
+
+/* Bytes of a position, and of the number of patches. */
+static size_t position_size(size_t slot_count)
+{
+    return slot_count <= 256 ? 1 : 2;
+}
+
+static uint8_t *position_put(uint8_t *at, size_t slot_count, size_t x)
+{
+    if (position_size(slot_count) == 1) {
+        *at = (uint8_t)x;
+        return at + 1;
+    }
+    nts_store_u16(at, (uint16_t)x);
+    return at + 2;
+}
+
+static size_t position_get(const uint8_t *at, size_t slot_count)
+{
+    return position_size(slot_count) == 1 ? *at : nts_load_u16(at);
+}
+
+/* A typical number: the median of a few, evenly spread. */
+static uint64_t patched_centre(const uint64_t *src, size_t count)
+{
+    const size_t sample_count = count < SAMPLE_COUNT ? count : SAMPLE_COUNT;
+    int64_t sample[SAMPLE_COUNT];
+
+    for (size_t i = 0; i < sample_count; i++) {
+        const int64_t x = (int64_t)src[(2 * i + 1) * count / (2 * sample_count)];
+        size_t place = i;
+        for (; place > 0 && sample[place - 1] > x; place--)
+            sample[place] = sample[place - 1];
+        sample[place] = x;
+    }
+    return (uint64_t)sample[sample_count / 2];
+}
+
+/* Lowers *best to the cheapest width below the greatest bit length, given how many numbers have each
+ * bit length. */
+static void patched_try_widths(struct nts_patched_plan *best, const uint16_t bit_lengths[65],
+                               uint64_t base, bool zigzag, size_t slot_count)
+{
+    const size_t index_size = position_size(slot_count);
+    const size_t fixed_size = 2 + nts_svarint_size(base) + index_size;
+    const size_t patch_count_max = index_size == 1 ? 255 : NTS_VECTOR_ROWS;
+    size_t patch_count = 0;
+    unsigned longest = 64;
+
+    while (longest > 0 && bit_lengths[longest] == 0)
+        longest--;
+    for (unsigned width = longest; width-- > 0;) {
+        const size_t high_size = (longest - width + 7) / 8;
+        patch_count += bit_lengths[width + 1];
+        if (patch_count > patch_count_max || patch_count * (index_size + 1) >= best->size)
+            break;
+        const size_t size = fixed_size + patch_count * (index_size + high_size) +
+                            nts_bitpack_size(slot_count, width);
+        if (size < best->size)
+            *best = (struct nts_patched_plan){
+                .size = size,
+                .base = base,
+                .patch_count = (uint16_t)patch_count,
+                .width = (uint8_t)width,
+                .high_size = (uint8_t)high_size,
+                .zigzag = zigzag,
+            };
+    }
+}
+
+struct nts_patched_plan nts_patched_choose(const uint64_t *src, size_t count, size_t slot_count)
+{
+    const struct nts_range range = nts_kernels()->range(src, count);
+    struct nts_patched_plan plan = {0};
+    uint16_t above_min[65];
+    uint16_t around_centre[65];
+
+    plan.base = range.min;
+    plan.width = (uint8_t)nts_bit_length(range.max - range.min);
+    plan.size = 1 + nts_svarint_size(plan.base) + nts_bitpack_size(slot_count, plan.width);
+    if (plan.width == 0 || count < PATCH_COUNT_MIN)
+        return plan;
+
+    const uint64_t centre = patched_centre(src, count);
+    nts_kernels()->bit_lengths(src, count, range.min, centre, above_min, around_centre);
+    patched_try_widths(&plan, above_min, range.min, false, slot_count);
+    patched_try_widths(&plan, around_centre, centre, true, slot_count);
+    return plan;
+}
+
+/* Writes shape, count, positions and high parts of the numbers u that exceed the width. */
+static uint8_t *patched_put_patches(uint8_t *dst, const struct nts_patched_plan *plan,
+                                    const uint64_t *u, size_t slot_count)
+{
+    uint8_t *high_at;
+
+    *dst++ = (uint8_t)(plan->high_size | (plan->zigzag ? ZIGZAG_FLAG : 0));
+    dst = position_put(dst, slot_count, plan->patch_count);
+    high_at = dst + plan->patch_count * position_size(slot_count);
+    for (size_t i = 0; i < slot_count; i++) {
+        uint64_t high = u[i] >> plan->width;
+        if (high == 0)
+            continue;
+        dst = position_put(dst, slot_count, i);
+        for (unsigned k = 0; k < plan->high_size; k++, high >>= 8)
+            *high_at++ = (uint8_t)high;
+    }
+    return high_at;
+}
+
+uint8_t *nts_patched_write(uint8_t *dst, const struct nts_patched_plan *plan, uint64_t *work,
+                           const uint64_t *src, size_t slot_count)
+{
+    const uint64_t base = plan->base;
+    uint8_t *const start = dst;
+
+    if (plan->zigzag)
+        for (size_t i = 0; i < slot_count; i++)
+            work[i] = nts_zigzag((int64_t)(src[i] - base));
+    else
+        for (size_t i = 0; i < slot_count; i++)
+            work[i] = src[i] - base;
+
+    *dst++ = (uint8_t)(plan->width | (plan->patch_count > 0 ? PATCHED_FLAG : 0));
+    dst = nts_svarint_put(dst, base);
+    if (plan->patch_count > 0)
+        dst = patched_put_patches(dst, plan, work, slot_count);
+    nts_bitpack(dst, work, slot_count, plan->width);
+    dst += nts_bitpack_size(slot_count, plan->width);
+    assert(dst == start + plan->size);
+    (void)start;
+    return dst;
+}
+
+/* The patches of one block, found but not applied yet. */
+struct patches {
+    const uint8_t *positions;
+    const uint8_t *highs;
+    size_t count;
+    unsigned high_size;
+    bool zigzag;
+};
+
+/* Reads shape, count and the extent of both lists; returns the byte after them, NULL if corrupt. */
+static const uint8_t *patches_get(struct patches *patches, size_t slot_count, const uint8_t *at,
+                                  const uint8_t *end)
+{
+    const size_t index_size = position_size(slot_count);
+
+    if ((size_t)(end - at) < 1 + index_size)
+        return NULL;
+    patches->zigzag = (*at & ZIGZAG_FLAG) != 0;
+    patches->high_size = *at & 0x7f;
+    patches->count = position_get(at + 1, slot_count);
+    at += 1 + index_size;
+    if (patches->high_size < 1 || patches->high_size > 8)
+        return NULL;
+    if (patches->count < 1 || patches->count > slot_count)
+        return NULL;
+    if ((size_t)(end - at) < patches->count * (index_size + patches->high_size))
+        return NULL;
+    patches->positions = at;
+    patches->highs = at + patches->count * index_size;
+    return patches->highs + patches->count * patches->high_size;
+}
+
+/* Adds the high parts. False if positions do not rise or leave the block. */
+static bool patches_apply(const struct patches *patches, uint64_t *dst, size_t slot_count,
+                          unsigned width)
+{
+    const size_t index_size = position_size(slot_count);
+    const uint8_t *position_at = patches->positions;
+    const uint8_t *high_at = patches->highs;
+    size_t position_min = 0;
+
+    for (size_t k = 0; k < patches->count; k++) {
+        const size_t position = position_get(position_at, slot_count);
+        uint64_t high = 0;
+        if (position < position_min || position >= slot_count)
+            return false;
+        for (unsigned b = 0; b < patches->high_size; b++)
+            high |= (uint64_t)high_at[b] << (8 * b);
+        dst[position] += high << width;
+        position_min = position + 1;
+        position_at += index_size;
+        high_at += patches->high_size;
+    }
+    return true;
+}
+
+const uint8_t *nts_patched_read(uint64_t *dst, size_t slot_count, const uint8_t *at,
+                                const uint8_t *end)
+{
+    struct patches patches = {0};
+    uint64_t base;
+
+    if (at == end)
+        return NULL;
+    const unsigned width = *at & 0x7f;
+    const bool patched = (*at & PATCHED_FLAG) != 0;
+    if (width > 64 - (unsigned)patched)
+        return NULL;
+    at = nts_svarint_get(at + 1, end, &base);
+    if (at != NULL && patched)
+        at = patches_get(&patches, slot_count, at, end);
+    if (at == NULL)
+        return NULL;
+
+    const size_t packed_size = nts_bitpack_size(slot_count, width);
+    if ((size_t)(end - at) < packed_size)
+        return NULL;
+    nts_bitunpack(dst, at, slot_count, width, patches.zigzag ? 0 : base);
+    if (patched && !patches_apply(&patches, dst, slot_count, width))
+        return NULL;
+    if (patches.zigzag)
+        nts_kernels()->unzigzag(dst, slot_count, base);
+    return at + packed_size;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* segment/file_view.c - mappings of the file for reading. Contract: file_view.h. */
+#include "segment/file_view.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+#define FILE_VIEW_FIRST_SIZE (64ull << 20)
+
+void nts_file_view_init(struct nts_file_view *view, const struct nts_alloc *alloc,
+                        struct nts_file *file)
+{
+    memset(view, 0, sizeof *view);
+    view->alloc = alloc;
+    view->file = file;
+    nts_mutex_init(&view->lock);
+}
+
+void nts_file_view_deinit(struct nts_file_view *view)
+{
+    for (size_t i = 0; i < view->map_count; i++)
+        view->file->ops->unmap(view->file, view->maps[i].bytes, view->maps[i].size);
+    nts_mutex_deinit(&view->lock);
+}
+
+/* Maps at least `end` bytes; the address space is cheap, so twice as much. */
+static void file_view_grow(struct nts_file_view *view, uint64_t end)
+{
+    struct nts_file_map map = {NULL, FILE_VIEW_FIRST_SIZE};
+    while (map.size / 2 < end)
+        map.size *= 2;
+    if (view->map_count == NTS_FILE_VIEW_MAPS_MAX ||
+        view->file->ops->map_read(view->file, map.size, &map.bytes, NULL) != NANOTS_OK) {
+        view->cannot_map = true;
+        return;
+    }
+    view->maps[view->map_count++] = map;
+}
+
+nanots_status nts_file_view_map(struct nts_file_view *view, uint64_t off, uint64_t size,
+                                const uint8_t **bytes_out, struct nanots_error *error)
+{
+    *bytes_out = NULL;
+    assert(off <= NTS_FILE_SIZE_MAX);
+    nts_mutex_lock(&view->lock);
+    if (!view->cannot_map &&
+        (view->map_count == 0 || view->maps[view->map_count - 1].size < off + size))
+        file_view_grow(view, off + size);
+    const uint8_t *bytes = view->cannot_map ? NULL : view->maps[view->map_count - 1].bytes + off;
+    nts_mutex_unlock(&view->lock);
+    if (bytes == NULL)
+        return NANOTS_OK;
+    const nanots_status status = view->file->ops->populate(view->file, bytes, size, error);
+    if (status == NANOTS_UNSUPPORTED) {
+        nts_error_clear(error);
+        return NANOTS_OK;
+    }
+    NTS_TRY(status);
+    *bytes_out = bytes;
+    return NANOTS_OK;
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* segment/segment.c - reading a segment. Contract: segment.h. */
+#include "segment/segment.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+struct nts_segment *nts_segment_new(struct nts_file_view *view,
+                                    const struct nts_segment_entry *entry,
+                                    const struct nts_table_def *def)
+{
+    struct nts_segment *segment = nts_alloc_zeroed(view->alloc, sizeof *segment);
+    if (segment == NULL)
+        return NULL;
+    nts_refcount_init(&segment->refs);
+    segment->entry = *entry;
+    segment->view = view;
+    segment->def = def;
+    return segment;
+}
+
+struct nts_segment *nts_segment_ref(struct nts_segment *segment)
+{
+    nts_refcount_take(&segment->refs);
+    return segment;
+}
+
+void nts_segment_unref(struct nts_segment *segment)
+{
+    if (segment == NULL || !nts_refcount_drop(&segment->refs))
+        return;
+    for (uint32_t c = 0; c < segment->column_count; c++)
+        nts_free(segment->indexes[c]);
+    nts_free(segment->indexes);
+    nts_free(segment->verified);
+    nts_free(segment->footer);
+    nts_free(segment);
+}
+
+nanots_status nts_segment_reader_init(struct nts_segment_reader *reader,
+                                      const struct nts_alloc *alloc, struct nanots_error *error)
+{
+    memset(reader, 0, sizeof *reader);
+    reader->alloc = alloc;
+    reader->work = nts_alloc(alloc, sizeof *reader->work);
+    return reader->work == NULL ? nts_fail_memory(error, sizeof *reader->work) : NANOTS_OK;
+}
+
+void nts_segment_reader_deinit(struct nts_segment_reader *reader)
+{
+    nts_free(reader->work);
+    nts_free(reader->chunk);
+    memset(reader, 0, sizeof *reader);
+}
+
+/* ---- footer ------------------------------------------------------------------------------- */
+
+static nanots_status segment_damaged(const struct nts_segment *segment, const char *what,
+                                     struct nanots_error *error)
+{
+    return nts_fail(error, NANOTS_CORRUPT, "table '%s', segment %llu at offset %llu: %s",
+                    segment->def->name, (unsigned long long)segment->entry.segment_id,
+                    (unsigned long long)segment->entry.off, what);
+}
+
+/* Reads header and footer and checks them against the entry and each other. */
+static nanots_status segment_read_footer(const struct nts_segment *segment, uint8_t **footer_out,
+                                         struct nts_footer *parts, uint64_t *footer_off_out,
+                                         struct nanots_error *error)
+{
+    const struct nts_segment_entry *entry = &segment->entry;
+    struct nts_file *file = segment->view->file;
+    uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
+    struct nts_segment_header header;
+
+    *footer_out = NULL;
+    NTS_TRY(file->ops->read_at(file, bytes, sizeof bytes, entry->off, error));
+    if (!nts_segment_header_decode(bytes, &header))
+        return segment_damaged(segment, "wrong checksum of the header", error);
+    if (header.segment_id != entry->segment_id || header.table_id != entry->table_id ||
+        header.row_count != entry->row_count || header.size != entry->size ||
+        header.footer_checksum != entry->footer_checksum)
+        return segment_damaged(segment, "the header is of another segment", error);
+    const size_t size = (size_t)(header.size - header.footer_off);
+    uint8_t *footer = nts_alloc(segment->view->alloc, size);
+    if (footer == NULL)
+        return nts_fail_memory(error, size);
+    nanots_status status =
+        file->ops->read_at(file, footer, size, entry->off + header.footer_off, error);
+    if (status == NANOTS_OK &&
+        (nts_footer_checksum(footer, size, header.segment_id) != header.footer_checksum ||
+         !nts_footer_decode(footer, size, parts)))
+        status = segment_damaged(segment, "wrong checksum of the footer", error);
+    if (status == NANOTS_OK &&
+        (parts->column_count != segment->def->column_count || parts->ts_min != entry->ts_min ||
+         parts->ts_max != entry->ts_max || parts->seq_first != entry->seq_first ||
+         parts->seq_last != entry->seq_last))
+        status = segment_damaged(segment, "the footer contradicts the manifest", error);
+    if (status != NANOTS_OK) {
+        nts_free(footer);
+        return status;
+    }
+    *footer_out = footer;
+    *footer_off_out = header.footer_off;
+    return NANOTS_OK;
+}
+
+/* Adopts what was read, unless another thread was faster. Called with view->lock. */
+static bool segment_adopt_footer(struct nts_segment *segment, uint8_t *footer,
+                                 const struct nts_footer *parts, uint64_t footer_off)
+{
+    const uint32_t columns = parts->column_count + 1;
+    const size_t chunks = (size_t)columns * nts_group_count(segment->entry.row_count);
+    const struct nts_alloc *alloc = segment->view->alloc;
+
+    segment->indexes = nts_alloc_zeroed(alloc, columns * sizeof(struct nts_column_index *));
+    segment->verified = nts_alloc_zeroed(alloc, (chunks + 7) / 8);
+    if (segment->indexes == NULL || segment->verified == NULL) {
+        nts_free(segment->indexes);
+        nts_free(segment->verified);
+        segment->indexes = NULL;
+        segment->verified = NULL;
+        return false;
+    }
+    segment->parts = *parts;
+    segment->footer_off = footer_off;
+    segment->footer = footer;
+    segment->column_count = columns;
+    return true;
+}
+
+static nanots_status segment_load_footer(struct nts_segment *segment, struct nanots_error *error)
+{
+    struct nts_mutex *lock = &segment->view->lock;
+    struct nts_footer parts;
+    uint8_t *footer = NULL;
+    uint64_t footer_off = 0;
+    nanots_status status = NANOTS_OK;
+
+    nts_mutex_lock(lock);
+    const bool loaded = segment->footer != NULL;
+    nts_mutex_unlock(lock);
+    if (loaded)
+        return NANOTS_OK;
+    NTS_TRY(segment_read_footer(segment, &footer, &parts, &footer_off, error));
+    nts_mutex_lock(lock);
+    if (segment->footer != NULL) {
+        nts_free(footer);
+    } else if (!segment_adopt_footer(segment, footer, &parts, footer_off)) {
+        nts_free(footer);
+        status = NANOTS_NO_MEMORY;
+    }
+    nts_mutex_unlock(lock);
+    return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof parts);
+}
+
+/* ---- column index ------------------------------------------------------------------------- */
+
+static const char *segment_column_name(const struct nts_segment *segment, uint32_t column)
+{
+    return column == 0 ? "ts_ms" : segment->def->columns[column - 1].name;
+}
+
+static nanots_status segment_decode_index(struct nts_segment *segment,
+                                          struct nts_segment_reader *reader, uint32_t column,
+                                          struct nts_column_index **index_out,
+                                          struct nanots_error *error)
+{
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    struct nts_column_index *index =
+        nts_column_index_new(reader->alloc, segment->entry.row_count, column == 0);
+
+    *index_out = NULL;
+    if (index == NULL)
+        return nts_fail_memory(error, sizeof *index);
+    if (!nts_footer_find_index(&segment->parts, column, &bytes, &size) ||
+        nts_column_index_decode(reader->work, index, bytes, size, segment->footer_off) !=
+            NANOTS_OK) {
+        nts_free(index);
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "table '%s', column '%s', segment %llu at offset %llu: impossible index",
+                        segment->def->name, segment_column_name(segment, column),
+                        (unsigned long long)segment->entry.segment_id,
+                        (unsigned long long)segment->entry.off);
+    }
+    *index_out = index;
+    return NANOTS_OK;
+}
+
+nanots_status nts_segment_index(struct nts_segment *segment, struct nts_segment_reader *reader,
+                                uint32_t column, const struct nts_column_index **index_out,
+                                struct nanots_error *error)
+{
+    struct nts_mutex *lock = &segment->view->lock;
+    struct nts_column_index *index = NULL;
+
+    *index_out = NULL;
+    nts_mutex_lock(lock);
+    const bool loaded = segment->footer != NULL;
+    if (loaded)
+        *index_out = segment->indexes[column];
+    nts_mutex_unlock(lock);
+    if (*index_out != NULL)
+        return NANOTS_OK;
+    if (!loaded)
+        NTS_TRY(segment_load_footer(segment, error));
+    assert(column < segment->column_count);
+    NTS_TRY(segment_decode_index(segment, reader, column, &index, error));
+    nts_mutex_lock(lock);
+    if (segment->indexes[column] == NULL)
+        segment->indexes[column] = index;
+    else
+        nts_free(index);
+    *index_out = segment->indexes[column];
+    nts_mutex_unlock(lock);
+    return NANOTS_OK;
+}
+
+/* ---- chunks and vectors ------------------------------------------------------------------- */
+
+/* The bytes of a chunk: mapped, or in reader->chunk. */
+static nanots_status segment_chunk_bytes(const struct nts_segment *segment,
+                                         struct nts_segment_reader *reader, uint64_t off,
+                                         uint64_t size, size_t chunk_index, bool verified,
+                                         const uint8_t **bytes_out, struct nanots_error *error)
+{
+    struct nts_file_view *view = segment->view;
+    const uint64_t place = segment->entry.off + off;
+
+    if (verified && view->map_count != 0) {
+        /* Present and whole when it was verified: no system call. */
+        nts_mutex_lock(&view->lock);
+        const struct nts_file_map map = view->maps[view->map_count - 1];
+        nts_mutex_unlock(&view->lock);
+        if (place + size <= map.size) {
+            *bytes_out = map.bytes + place;
+            return NANOTS_OK;
+        }
+    }
+    NTS_TRY(nts_file_view_map(view, place, size, bytes_out, error));
+    if (*bytes_out != NULL)
+        return NANOTS_OK;
+    if (reader->chunk != NULL && reader->chunk_segment_id == segment->entry.segment_id &&
+        reader->chunk_index == chunk_index) {
+        *bytes_out = reader->chunk;
+        return NANOTS_OK;
+    }
+    nts_free(reader->chunk);
+    reader->chunk = nts_alloc(reader->alloc, (size_t)size);
+    if (reader->chunk == NULL)
+        return nts_fail_memory(error, (size_t)size);
+    const nanots_status status =
+        view->file->ops->read_at(view->file, reader->chunk, (size_t)size, place, error);
+    if (status != NANOTS_OK) {
+        nts_free(reader->chunk);
+        reader->chunk = NULL;
+        return status;
+    }
+    reader->chunk_segment_id = segment->entry.segment_id;
+    reader->chunk_index = chunk_index;
+    *bytes_out = reader->chunk;
+    return NANOTS_OK;
+}
+
+static nanots_status segment_chunk(struct nts_segment *segment, struct nts_segment_reader *reader,
+                                   const struct nts_column_index *index, uint32_t column,
+                                   uint32_t group, const uint8_t **bytes_out,
+                                   struct nanots_error *error)
+{
+    struct nts_mutex *lock = &segment->view->lock;
+    const size_t chunk_index = (size_t)group * segment->column_count + column;
+    const uint64_t off = index->chunk_off[group];
+    const uint64_t size = index->chunk_size[group];
+
+    nts_mutex_lock(lock);
+    const bool verified = (segment->verified[chunk_index / 8] >> (chunk_index % 8) & 1) != 0;
+    nts_mutex_unlock(lock);
+    NTS_TRY(segment_chunk_bytes(segment, reader, off, size, chunk_index, verified, bytes_out,
+                                error));
+    if (verified)
+        return NANOTS_OK;
+    if (nts_chunk_checksum(*bytes_out, (size_t)size, chunk_index) != index->chunk_checksum[group])
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "table '%s', column '%s', row group %u of segment %llu, offset %llu: wrong "
+                        "checksum",
+                        segment->def->name, segment_column_name(segment, column), group,
+                        (unsigned long long)segment->entry.segment_id,
+                        (unsigned long long)(segment->entry.off + off));
+    nts_mutex_lock(lock);
+    segment->verified[chunk_index / 8] |= (uint8_t)(1u << (chunk_index % 8));
+    nts_mutex_unlock(lock);
+    return NANOTS_OK;
+}
+
+nanots_status nts_segment_vector_bytes(struct nts_segment *segment,
+                                       struct nts_segment_reader *reader, uint32_t column,
+                                       uint32_t vector, const uint8_t **bytes_out,
+                                       size_t *size_out, struct nanots_error *error)
+{
+    const struct nts_column_index *index = NULL;
+    const uint8_t *chunk = NULL;
+
+    *bytes_out = NULL;
+    *size_out = 0;
+    NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
+    assert(vector < index->vector_count);
+    if (index->vector_size[vector] == 0)
+        return NANOTS_OK;
+    NTS_TRY(segment_chunk(segment, reader, index, column, vector / NTS_GROUP_VECTORS, &chunk,
+                          error));
+    *bytes_out = chunk + index->vector_off[vector];
+    *size_out = index->vector_size[vector];
+    return NANOTS_OK;
+}
+
+static nanots_status vector_damaged(const struct nts_segment *segment, uint32_t column,
+                                    uint32_t vector, struct nanots_error *error)
+{
+    return nts_fail(error, NANOTS_CORRUPT,
+                    "table '%s', column '%s', vector %u of segment %llu at offset %llu: impossible "
+                    "encoding",
+                    segment->def->name, segment_column_name(segment, column), vector,
+                    (unsigned long long)segment->entry.segment_id,
+                    (unsigned long long)segment->entry.off);
+}
+
+nanots_status nts_segment_read_ts(struct nts_segment *segment, struct nts_segment_reader *reader,
+                                  uint32_t vector, int64_t *dst, struct nanots_error *error)
+{
+    const struct nts_column_index *index = NULL;
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+
+    NTS_TRY(nts_segment_index(segment, reader, 0, &index, error));
+    NTS_TRY(nts_segment_vector_bytes(segment, reader, 0, vector, &bytes, &size, error));
+    const uint32_t rows = nts_vector_rows(index->row_count, vector);
+    if (size != 0) {
+        if (nts_i64_decode(&reader->work->scratch, dst, rows, bytes, size) != NANOTS_OK)
+            return vector_damaged(segment, 0, vector, error);
+        return NANOTS_OK;
+    }
+    const uint64_t first = index->min[vector];
+    const uint64_t span = index->max[vector] - first;
+    const uint64_t step = rows > 1 ? span / (rows - 1) : 0;
+    for (uint32_t i = 0; i < rows; i++)
+        dst[i] = (int64_t)(first + i * step);
+    return NANOTS_OK;
+}
+
+nanots_status nts_segment_read_f64(struct nts_segment *segment, struct nts_segment_reader *reader,
+                                   uint32_t column, uint32_t vector, double *dst,
+                                   struct nanots_error *error)
+{
+    const struct nts_column_index *index = NULL;
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+
+    NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
+    NTS_TRY(nts_segment_vector_bytes(segment, reader, column, vector, &bytes, &size, error));
+    const uint32_t rows = nts_vector_rows(index->row_count, vector);
+    if (size != 0) {
+        if (nts_f64_decode(&reader->work->scratch, dst, rows, bytes, size) != NANOTS_OK)
+            return vector_damaged(segment, column, vector, error);
+        return NANOTS_OK;
+    }
+    const double value = nts_double_of_bits(index->min[vector]);
+    for (uint32_t i = 0; i < rows; i++)
+        dst[i] = value;
+    return NANOTS_OK;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* segment/segment.h - one immutable segment, read vector by vector.
+ *
+ *   entry (from manifest or WAL) ──► footer, verified once ──► column index, decoded once a column
+ *                                                          └──► chunk, verified once ──► vector
+ *
+ * Opening reads nothing; each step happens at first need and is remembered. What is checked: the header
+ * and footer against the entry's footer_checksum, each chunk against its own. Failures name the table,
+ * the column, the row group and the offset.
+ *
+ * A segment is counted: catalog, snapshots and the list of freed ranges hold it. Any thread; a
+ * `struct nts_segment_reader` belongs to one. Lazily loaded parts are guarded by view->lock.
+ * Tests: unit/test_segment.c.
+ */
+#ifndef NTS_SEGMENT_H
+#define NTS_SEGMENT_H
+
+#include "base/status.h"
+#include "format/manifest.h"
+#include "format/segment_layout.h"
+#include "format/table_def.h"
+#include "segment/file_view.h"
+#include "util/refcount.h"
+
+struct nts_segment {
+    struct nts_refcount refs;
+    struct nts_segment_entry entry; /* immutable */
+    struct nts_file_view *view;
+    const struct nts_table_def *def;   /* the table's; outlives the segment */
+    uint32_t column_count;             /* with ts; 0 until the footer is loaded */
+    uint8_t *footer;                   /* copy; guarded by view->lock until loaded */
+    struct nts_footer parts;           /* points into footer */
+    uint64_t footer_off;
+    struct nts_column_index **indexes; /* [column_count]; guarded by view->lock */
+    uint8_t *verified;                 /* bit per chunk; guarded by view->lock */
+};
+
+/* `def` must outlive the segment. NULL if out of memory. */
+NTS_CHECKED struct nts_segment *nts_segment_new(struct nts_file_view *view,
+                                                const struct nts_segment_entry *entry,
+                                                const struct nts_table_def *def);
+struct nts_segment *nts_segment_ref(struct nts_segment *segment);
+/* NULL is fine. */
+void nts_segment_unref(struct nts_segment *segment);
+
+/* One thread's way of reading any segments: scratch memory and, where the file cannot be mapped, a copy
+ * of the last chunk. */
+struct nts_segment_reader {
+    const struct nts_alloc *alloc;
+    struct nts_index_work *work;
+    uint8_t *chunk; /* copy of chunk `chunk_index` of `chunk_segment`, or NULL */
+    uint64_t chunk_segment_id;
+    size_t chunk_index;
+};
+
+NTS_CHECKED nanots_status nts_segment_reader_init(struct nts_segment_reader *reader,
+                                                  const struct nts_alloc *alloc,
+                                                  struct nanots_error *error);
+void nts_segment_reader_deinit(struct nts_segment_reader *reader);
+
+/* The index of a column (0 = ts); belongs to the segment. */
+NTS_CHECKED nanots_status nts_segment_index(struct nts_segment *segment,
+                                            struct nts_segment_reader *reader, uint32_t column,
+                                            const struct nts_column_index **index_out,
+                                            struct nanots_error *error);
+
+/* Decodes vector `vector` of ts, or of value column `column` (>= 1), into dst, which has room for
+ * NTS_VECTOR_ROWS values. */
+NTS_CHECKED nanots_status nts_segment_read_ts(struct nts_segment *segment,
+                                              struct nts_segment_reader *reader, uint32_t vector,
+                                              int64_t *dst, struct nanots_error *error);
+NTS_CHECKED nanots_status nts_segment_read_f64(struct nts_segment *segment,
+                                               struct nts_segment_reader *reader, uint32_t column,
+                                               uint32_t vector, double *dst,
+                                               struct nanots_error *error);
+
+/* The encoded bytes of a vector and its size, 0 if derived; verified. For statistics. */
+NTS_CHECKED nanots_status nts_segment_vector_bytes(struct nts_segment *segment,
+                                                   struct nts_segment_reader *reader,
+                                                   uint32_t column, uint32_t vector,
+                                                   const uint8_t **bytes_out, size_t *size_out,
+                                                   struct nanots_error *error);
+
+#endif

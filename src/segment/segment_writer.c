@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* segment/segment_writer.c - rows to vectors to chunks to a segment. Contract: segment_writer.h. */
+#include "segment/segment_writer.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "format/segment_layout.h"
+#include "segment/zone_map.h"
+
+#define SEGMENT_FOOTER_SIZE_MAX (512u << 20)
+
+struct nts_segment_writer {
+    const struct nts_alloc *alloc;
+    struct nts_index_work work;
+    struct nts_segment_start start;
+    struct nts_extent_writer *out;
+    uint64_t off;        /* place of the segment in the file */
+    uint32_t rows_added;
+    uint32_t column_count; /* of indexes: value columns + 1 */
+    int64_t ts_min;
+    int64_t ts_max;
+    struct nts_column_index *indexes[NTS_COLUMNS_MAX + 1];
+    struct nts_buf footer;
+};
+
+struct nts_segment_writer *nts_segment_writer_new(const struct nts_alloc *alloc)
+{
+    struct nts_segment_writer *writer = nts_alloc_zeroed(alloc, sizeof *writer);
+    if (writer == NULL)
+        return NULL;
+    writer->alloc = alloc;
+    nts_buf_init(&writer->footer, alloc, SEGMENT_FOOTER_SIZE_MAX);
+    return writer;
+}
+
+static void writer_drop_indexes(struct nts_segment_writer *writer)
+{
+    for (uint32_t c = 0; c < writer->column_count; c++) {
+        nts_free(writer->indexes[c]);
+        writer->indexes[c] = NULL;
+    }
+    writer->column_count = 0;
+}
+
+void nts_segment_writer_free(struct nts_segment_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    writer_drop_indexes(writer);
+    nts_buf_deinit(&writer->footer);
+    nts_free(writer);
+}
+
+uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_count)
+{
+    const uint64_t columns = (uint64_t)def->column_count + 1;
+    const uint64_t vectors = row_count / NTS_VECTOR_ROWS + 1;
+    const uint64_t groups = row_count / NTS_GROUP_ROWS + 1;
+    const uint64_t values = row_count * 8 + vectors;
+    const uint64_t index = 4 + 8 * 3 + vectors * 8 * 4 + groups * 8 * 5;
+    return NTS_SEGMENT_HEADER_SIZE + NTS_FOOTER_HEAD_SIZE + nts_table_def_encoded_size(def) +
+           columns * (values + index) + 2 * NTS_GRANULE_SIZE;
+}
+
+nanots_status nts_segment_writer_begin(struct nts_segment_writer *writer,
+                                       struct nts_extent_writer *out,
+                                       const struct nts_segment_start *start,
+                                       struct nanots_error *error)
+{
+    static const uint8_t header_room[NTS_SEGMENT_HEADER_SIZE];
+
+    assert(start->row_count != 0);
+    assert(start->row_count <= NTS_SEGMENT_ROWS_MAX);
+    assert(start->seq_first <= start->seq_last);
+    writer_drop_indexes(writer);
+    writer->start = *start;
+    writer->out = out;
+    writer->rows_added = 0;
+    NTS_TRY(nts_extent_writer_align(out, NTS_GRANULE_SIZE, error));
+    writer->off = nts_extent_writer_place(out);
+    for (uint32_t c = 0; c <= start->def->column_count; c++) {
+        writer->indexes[c] = nts_column_index_new(writer->alloc, start->row_count, c == 0);
+        if (writer->indexes[c] == NULL)
+            return nts_fail_memory(error, start->row_count);
+        writer->column_count = c + 1;
+    }
+    return nts_extent_writer_put(out, header_room, sizeof header_room, error);
+}
+
+/* Whether ts[0..count) is first + i * step with one exact step. */
+static bool ts_is_regular(const int64_t *ts, size_t count)
+{
+    const uint64_t span = (uint64_t)ts[count - 1] - (uint64_t)ts[0];
+    if (count < 3)
+        return true;
+    const uint64_t step = span / (count - 1);
+    if (step * (count - 1) != span)
+        return false;
+    for (size_t i = 1; i < count; i++)
+        if ((uint64_t)ts[i] - (uint64_t)ts[i - 1] != step)
+            return false;
+    return true;
+}
+
+static bool bits_are_equal(const double *values, size_t count)
+{
+    const uint64_t first = nts_bits_of_double(values[0]);
+    for (size_t i = 1; i < count; i++)
+        if (nts_bits_of_double(values[i]) != first)
+            return false;
+    return true;
+}
+
+/* Encodes one vector of ts to `dst` and records its zone map; returns its size. */
+static size_t writer_add_ts_vector(struct nts_segment_writer *writer, uint8_t *dst,
+                                   uint32_t vector, const int64_t *ts, size_t count)
+{
+    struct nts_column_index *index = writer->indexes[0];
+    index->min[vector] = (uint64_t)ts[0];
+    index->max[vector] = (uint64_t)ts[count - 1];
+    if (ts_is_regular(ts, count))
+        return 0;
+    return nts_i64_encode(&writer->work.scratch, dst, ts, count);
+}
+
+static size_t writer_add_f64_vector(struct nts_segment_writer *writer, uint32_t column,
+                                    uint8_t *dst, uint32_t vector, const double *values,
+                                    size_t count)
+{
+    struct nts_column_index *index = writer->indexes[column];
+    struct nts_zone zone;
+    nts_zone_of_doubles(values, count, &zone);
+    index->min[vector] = nts_bits_of_double(zone.min);
+    index->max[vector] = nts_bits_of_double(zone.max);
+    index->nan_count[vector] = (uint16_t)zone.nan_count;
+    index->sum[vector / NTS_GROUP_VECTORS] += zone.sum;
+    if (bits_are_equal(values, count))
+        return 0;
+    return nts_f64_encode(&writer->work.scratch, dst, values, count);
+}
+
+/* One column's part of the group that begins at row writer->rows_added. */
+static nanots_status writer_add_chunk(struct nts_segment_writer *writer, uint32_t column,
+                                      const int64_t *ts, const double *values, size_t row_count,
+                                      struct nanots_error *error)
+{
+    struct nts_column_index *index = writer->indexes[column];
+    const uint32_t group = writer->rows_added / NTS_GROUP_ROWS;
+    uint32_t vector = writer->rows_added / NTS_VECTOR_ROWS;
+    const size_t vectors = nts_vector_count((uint32_t)row_count);
+    uint8_t *chunk = NULL;
+    size_t size = 0;
+
+    NTS_TRY(nts_extent_writer_reserve(writer->out, vectors + 8 * row_count, &chunk, error));
+    for (size_t row = 0; row < row_count; row += NTS_VECTOR_ROWS, vector++) {
+        const size_t left = row_count - row;
+        const size_t count = left < NTS_VECTOR_ROWS ? left : NTS_VECTOR_ROWS;
+        const size_t used =
+            column == 0
+                ? writer_add_ts_vector(writer, chunk + size, vector, ts + row, count)
+                : writer_add_f64_vector(writer, column, chunk + size, vector, values + row, count);
+        index->vector_size[vector] = (uint16_t)used;
+        size += used;
+    }
+    index->chunk_off[group] = nts_extent_writer_place(writer->out) - writer->off;
+    index->chunk_size[group] = size;
+    index->chunk_checksum[group] =
+        nts_chunk_checksum(chunk, size, (size_t)group * writer->column_count + column);
+    writer->out->buffer_used += size;
+    return NANOTS_OK;
+}
+
+nanots_status nts_segment_writer_add_group(struct nts_segment_writer *writer, const int64_t *ts,
+                                           const double *const *columns, size_t row_count,
+                                           struct nanots_error *error)
+{
+    assert(row_count != 0);
+    assert(row_count <= NTS_GROUP_ROWS);
+    assert(writer->rows_added % NTS_GROUP_ROWS == 0);
+    assert(row_count <= writer->start.row_count - writer->rows_added);
+    const uint32_t group = writer->rows_added / NTS_GROUP_ROWS;
+
+    if (writer->rows_added == 0)
+        writer->ts_min = ts[0];
+    writer->ts_max = ts[row_count - 1];
+    NTS_TRY(writer_add_chunk(writer, 0, ts, NULL, row_count, error));
+    for (uint32_t c = 1; c < writer->column_count; c++) {
+        const double *values = columns[c - 1];
+        writer->indexes[c]->first[group] = values[0];
+        writer->indexes[c]->last[group] = values[row_count - 1];
+        NTS_TRY(writer_add_chunk(writer, c, ts, values, row_count, error));
+    }
+    writer->rows_added += (uint32_t)row_count;
+    return NANOTS_OK;
+}
+
+static nanots_status writer_build_footer(struct nts_segment_writer *writer)
+{
+    const struct nts_segment_start *start = &writer->start;
+    const size_t definition_size = nts_table_def_encoded_size(start->def);
+    uint8_t *definition = nts_alloc(writer->alloc, definition_size);
+    nanots_status status = NANOTS_NO_MEMORY;
+    const struct nts_footer footer = {.seq_first = start->seq_first,
+                                      .seq_last = start->seq_last,
+                                      .ts_min = writer->ts_min,
+                                      .ts_max = writer->ts_max,
+                                      .file_seed = start->file_seed,
+                                      .column_count = start->def->column_count,
+                                      .definition = definition,
+                                      .definition_size = (uint32_t)definition_size};
+    writer->footer.size = 0;
+    if (definition == NULL)
+        goto out;
+    nts_table_def_encode(start->def, definition);
+    NTS_TRY_OUT(nts_footer_put_head(&writer->footer, &footer));
+    for (uint32_t c = 0; c < writer->column_count; c++)
+        NTS_TRY_OUT(
+            nts_column_index_encode(&writer->work, writer->indexes[c], &writer->footer));
+out:
+    nts_free(definition);
+    return status;
+}
+
+nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
+                                        struct nts_segment_entry *entry_out,
+                                        struct nanots_error *error)
+{
+    struct nts_segment_header header = {.segment_id = writer->start.segment_id,
+                                        .table_id = writer->start.def->table_id,
+                                        .row_count = writer->start.row_count};
+    uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
+
+    assert(writer->rows_added == writer->start.row_count);
+    if (writer_build_footer(writer) != NANOTS_OK)
+        return nts_fail_memory(error, writer->footer.size);
+    header.footer_off = nts_extent_writer_place(writer->out) - writer->off;
+    header.size = nts_round_up(header.footer_off + writer->footer.size, 8);
+    if (nts_buf_append_zeros(&writer->footer,
+                             (size_t)(header.size - header.footer_off) - writer->footer.size) !=
+        NANOTS_OK)
+        return nts_fail_memory(error, writer->footer.size);
+    header.footer_checksum =
+        nts_footer_checksum(writer->footer.bytes, writer->footer.size, header.segment_id);
+    NTS_TRY(nts_extent_writer_put(writer->out, writer->footer.bytes, writer->footer.size, error));
+    nts_segment_header_encode(&header, bytes);
+    NTS_TRY(nts_extent_writer_patch(writer->out, writer->off, bytes, sizeof bytes, error));
+    const struct nts_segment_entry entry = {.table_id = header.table_id,
+                                            .row_count = header.row_count,
+                                            .segment_id = header.segment_id,
+                                            .off = writer->off,
+                                            .size = header.size,
+                                            .seq_first = writer->start.seq_first,
+                                            .seq_last = writer->start.seq_last,
+                                            .ts_min = writer->ts_min,
+                                            .ts_max = writer->ts_max,
+                                            .footer_checksum = header.footer_checksum};
+    *entry_out = entry;
+    return NANOTS_OK;
+}

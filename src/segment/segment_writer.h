@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* segment/segment_writer.h - sorted rows into one segment (SPEC.md 6).
+ *
+ *   new ──► begin ──► add_group ... add_group ──► finish ──► begin ... ──► free
+ *
+ * One writer makes any number of segments, one after the other, through an extent writer. Each call of
+ * add_group takes one row group: NTS_GROUP_ROWS rows, only the last may have fewer. Nothing is durable
+ * before the extent writer is flushed. Not shared between threads. Tests: unit/test_segment.c.
+ */
+#ifndef NTS_SEGMENT_WRITER_H
+#define NTS_SEGMENT_WRITER_H
+
+#include "base/status.h"
+#include "format/manifest.h"
+#include "format/table_def.h"
+#include "segment/extent_writer.h"
+
+struct nts_segment_writer;
+
+NTS_CHECKED struct nts_segment_writer *nts_segment_writer_new(const struct nts_alloc *alloc);
+void nts_segment_writer_free(struct nts_segment_writer *writer);
+
+/* Upper bound of the size of a segment of `row_count` rows of `def`. */
+uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_count);
+
+/* What is known before the first row. */
+struct nts_segment_start {
+    const struct nts_table_def *def;
+    uint64_t segment_id;
+    uint64_t seq_first;
+    uint64_t seq_last;
+    uint64_t file_seed;
+    uint32_t row_count; /* exactly as many rows follow */
+};
+
+/* Starts a segment at the next granule of `out`. `start->def` and `out` outlive the segment. */
+NTS_CHECKED nanots_status nts_segment_writer_begin(struct nts_segment_writer *writer,
+                                                   struct nts_extent_writer *out,
+                                                   const struct nts_segment_start *start,
+                                                   struct nanots_error *error);
+
+/* Rows sorted by (ts, arrival), behind those of the groups before; columns[c][row]. */
+NTS_CHECKED nanots_status nts_segment_writer_add_group(struct nts_segment_writer *writer,
+                                                       const int64_t *ts,
+                                                       const double *const *columns,
+                                                       size_t row_count,
+                                                       struct nanots_error *error);
+
+/* Writes the footer and the header; *entry_out says what the manifest must. */
+NTS_CHECKED nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
+                                                    struct nts_segment_entry *entry_out,
+                                                    struct nanots_error *error);
+
+#endif

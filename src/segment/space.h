@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* segment/space.h - which byte ranges of the file are free.
+ *
+ *   |sb |sb |WAL  |man|  seg seg |free|  seg  |free      |          file_end
+ *   0       8192                                                    ^ grows when no free run is large enough
+ *
+ * Nothing is stored about free space: it is what the live ranges leave over, in whole blocks, so that
+ * nothing new enters a block with live bytes. The engine hands in all live ranges when something was
+ * freed (nts_space_rebuild); what was taken since and is named by nobody yet is kept here as *held*.
+ *
+ * Locked inside (rank: innermost). Tests: unit/test_space.c.
+ */
+#ifndef NTS_SPACE_H
+#define NTS_SPACE_H
+
+#include "base/status.h"
+#include "format/superblock.h"
+#include "os/thread.h"
+#include "util/alloc.h"
+
+struct nts_extent_list {
+    struct nts_extent *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct nts_space {
+    const struct nts_alloc *alloc;
+    struct nts_mutex lock;
+    struct nts_extent_list free_runs; /* sorted, not touching each other */
+    struct nts_extent_list held;      /* taken, not yet named by the committed state or the WAL */
+    uint64_t file_end;
+    bool only_at_end; /* an older pin was there at open: what it sees is not known */
+};
+
+void nts_space_init(struct nts_space *space, const struct nts_alloc *alloc);
+void nts_space_deinit(struct nts_space *space);
+
+/* Takes `size` bytes, rounded up to blocks, at a multiple of `alignment` (a power of two, at least a
+ * block): the lowest free run that fits, else at the end of the file. Held until settled. */
+NTS_CHECKED nanots_status nts_space_take(struct nts_space *space, uint64_t size,
+                                         uint64_t alignment, struct nts_extent *extent_out,
+                                         struct nanots_error *error);
+
+/* Takes exactly this range, which a rebuild counted as free or which nobody has: for the reserve. */
+NTS_CHECKED nanots_status nts_space_hold(struct nts_space *space, struct nts_extent extent,
+                                         struct nanots_error *error);
+
+/* The committed state or the WAL names [off, off + used) of a held extent now; the blocks behind it
+ * are free again. used == 0 gives all of it back. */
+void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used);
+
+/* Forgets the free runs and computes them from `live`, which it sorts, and what is held. */
+NTS_CHECKED nanots_status nts_space_rebuild(struct nts_space *space, struct nts_extent *live,
+                                            size_t live_count, uint64_t file_end,
+                                            struct nanots_error *error);
+
+/* End of the last live or held byte, rounded up to a block. */
+uint64_t nts_space_live_end(struct nts_space *space);
+/* Free bytes below file_end. */
+uint64_t nts_space_free_bytes(struct nts_space *space);
+/* Cuts the file at `end` (at or above the live end). */
+void nts_space_shrink(struct nts_space *space, uint64_t end);
+
+/* Adds to a growing array; NO_MEMORY. */
+NTS_CHECKED nanots_status nts_extent_list_add(struct nts_extent_list *list,
+                                              const struct nts_alloc *alloc,
+                                              struct nts_extent extent);
+
+#endif

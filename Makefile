@@ -8,8 +8,7 @@ SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
 .SILENT: help
 
 all: ## build the library, the tool and the tests
-	cmake --preset default >/dev/null
-	cmake --build --preset default
+	scripts/build.sh default
 
 check: all ## build, then run every test once
 	tools/run_tests.py build
@@ -18,26 +17,23 @@ check-slow: ## everything that CI runs: see scripts/test.sh
 	scripts/test.sh
 
 asan tsan msan: ## run every test under one sanitizer
-	cmake --preset $@ >/dev/null
-	cmake --build --preset $@
+	scripts/build.sh $@
 	tools/run_tests.py build-$@
 
 fuzz-smoke: ## run each fuzz target for SECONDS_EACH (60)
-	cmake --preset fuzz >/dev/null
-	cmake --build --preset fuzz
-	tools/fuzz.sh build-fuzz $(SECONDS_EACH)
+	scripts/build.sh fuzz
+	FUZZ_SECONDS=$(SECONDS_EACH) tools/run_tests.py build-fuzz _smoke
 
 cover: ## list the lines of src/ that no test runs
-	cmake --preset cover >/dev/null
-	cmake --build --preset cover
+	scripts/build.sh cover
 	tools/run_tests.py build-cover
 	tools/cover.py build-cover
 
-tidy: ## check layers, names, budgets, spelling of the sources
-	tools/tidy.py
+tidy: ## check layers, names, budgets, text, documents
+	tools/tidy.py --tools
 
 format: ## format every C file in place
-	clang-format-14 -i $(SOURCES)
+	.venv/bin/clang-format -i $(SOURCES)
 
 bench: all ## measure against the peers that are installed
 	build/bin/nanots-bench

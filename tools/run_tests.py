@@ -5,12 +5,14 @@
     tools/run_tests.py build                     all of them, two at a time
     tools/run_tests.py build wal recovery        only programs with one of these words in the name
     tools/run_tests.py build --tools --tally F   those of tools/ too; results are added to F
+    tools/run_tests.py --command scripts/build.sh asan --tally F     a command as one case
     tools/run_tests.py --report F                the sum over all runs that were added to F
 
 Every program prints TAP: the cmocka tests and fuzz replays of BUILD/tests, and each test_*.py below
-tests/. Each runs with a time limit, in an empty folder of its own that it must leave empty (TMPDIR
-names it too). In a tally a case that ran in several builds counts once, and passed if it passed in
-all of them. The output of a failed program is printed whole, with the command that repeats it.
+tests/; fuzz targets linked with libFuzzer run for FUZZ_SECONDS (5). Each runs with a time limit, in
+an empty folder of its own that it must leave empty (TMPDIR names it too). In a tally a case that ran
+in several builds counts once, and passed if it passed in all of them. The output of a failed program
+is printed whole, with the command that repeats it.
 """
 import argparse
 import json
@@ -36,6 +38,9 @@ def find_programs(build: Path, with_tools: bool) -> dict[str, list[str]]:
     for path in sorted((build / "tests").glob("*")):
         if re.match(r"(test|fuzz)_\w+$", path.name) and os.access(path, os.X_OK):
             programs[path.name] = [str(path)]
+    for path in sorted((build / "fuzz").glob("fuzz_*")):
+        if os.access(path, os.X_OK):
+            programs[f"{path.name}_smoke"] = [str(ROOT / "tools/fuzz.sh"), str(path)]
     python_files = list((ROOT / "tests").rglob("test_*.py"))
     if with_tools:
         programs["tidy"] = [str(ROOT / "tools/tidy.py"), "--tap", "--tools"]
@@ -97,12 +102,10 @@ class Run:
                                  for w in self.command])
 
 
-def add_to_tally(path: Path, runs: list[Run]) -> None:
+def add_to_tally(path: Path, cases: dict[str, bool]) -> None:
     tally = json.loads(path.read_text()) if path.exists() else {}
-    for run in runs:
-        for case, ok in run.cases.items():
-            key = f"{run.name}/{case}"
-            tally[key] = tally.get(key, True) and ok
+    for case, ok in cases.items():
+        tally[case] = tally.get(case, True) and ok
     path.write_text(json.dumps(tally, indent=0, sort_keys=True))
 
 
@@ -115,11 +118,27 @@ def report(path: Path) -> int:
     return 1 if failed else 0
 
 
+def run_command(command: list[str], tally_path: Path | None) -> int:
+    """Runs `command` as one case named after it; its output is printed if it fails."""
+    name = " ".join(command)
+    begin = time.monotonic()
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ok = process.returncode == 0
+    seconds = time.monotonic() - begin
+    print(f"{'ok    ' if ok else 'FAILED'} {name:<45}{seconds:>6.1f} s", flush=True)
+    if not ok:
+        print(f"{process.stdout.rstrip()}\nrepeat: {name}\n", flush=True)
+    if tally_path:
+        add_to_tally(tally_path, {name: ok})
+    return process.returncode
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", nargs="?", type=Path)
+    parser.add_argument("build", nargs="?")
     parser.add_argument("words", nargs="*")
+    parser.add_argument("--command", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=int, default=300, metavar="SECONDS")
     parser.add_argument("--tools", action="store_true")
@@ -130,9 +149,11 @@ def main() -> int:
         return report(options.report)
     if not options.build:
         parser.error("name a build folder")
+    if options.command:
+        return run_command([options.build, *options.words], options.tally)
 
     begin = time.monotonic()
-    build = options.build.resolve()
+    build = Path(options.build).resolve()
     programs = {name: command for name, command in find_programs(build, options.tools).items()
                 if not options.words or any(word in name for word in options.words)}
 
@@ -153,7 +174,8 @@ def main() -> int:
     failed = sum(len(r.cases) for r in runs) - passed
     seconds = time.monotonic() - begin
     if options.tally:
-        add_to_tally(options.tally, runs)
+        add_to_tally(options.tally, {f"{run.name}/{case}": ok
+                                     for run in runs for case, ok in run.cases.items()})
         print(f"{options.build}: {len(runs)} programs, {passed + failed} cases, {seconds:.0f} s")
     else:
         print(f"{passed} passed, {failed} failed")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""tools/test_tidy.py - each rule of tidy.py on a small tree that is clean, then broken in one place."""
+"""tools/test_tidy.py - each rule of tidy.py on a small clean tree, then on a broken one."""
 import tempfile
 import unittest
 from pathlib import Path
@@ -36,7 +36,7 @@ CLEAN = {
 
 class Tidy(unittest.TestCase):
     def problems(self, rule, **changes: str | None) -> list[str]:
-        """What `rule` says about the clean tree after `changes` (path with / as __ and . as _dot_)."""
+        """What `rule` says after `changes` of the clean tree (/ is __ and . is _dot_ in paths)."""
         files = dict(CLEAN)
         for key, text in changes.items():
             files[key.replace("__", "/").replace("_dot_", ".")] = text

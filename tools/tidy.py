@@ -147,7 +147,7 @@ def read_exceptions(file: File | None) -> dict[tuple[str, str], str]:
     return result
 
 
-# ---- the rules ------------------------------------------------------------------------------------
+# ---- the rules ----------------------------------------------------------------------------------
 
 
 def check_layers(tree: Tree) -> Iterator[Problem]:
@@ -248,7 +248,7 @@ def check_banned(tree: Tree) -> Iterator[Problem]:
 
 
 def check_text(tree: Tree) -> Iterator[Problem]:
-    """no tabs, trailing blanks or carriage returns; one final newline; sources: ASCII, 100 columns"""
+    """no tabs, no trailing blanks, one final newline; in sources ASCII and 100 columns"""
     for file in tree.files.values():
         if file.bytes and (not file.bytes.endswith(b"\n") or file.bytes.endswith(b"\n\n")):
             yield Problem(file.path, len(file.lines), "needs exactly one final newline")
@@ -333,7 +333,7 @@ def check_errors(tree: Tree) -> Iterator[Problem]:
 
 
 def check_fuzzed(tree: Tree) -> Iterator[Problem]:
-    """each nts_*_decode of codec/ and format/ is called by a fuzz target, each target has a corpus"""
+    """a fuzz target calls each nts_*_decode of codec/ and format/; each target has a corpus"""
     targets = [f for f in tree.c_files("tests") if re.match(r"tests/fuzz/fuzz_\w+\.c$", f.path)]
     called = set(re.findall(r"\b(nts_\w+)\s*\(", "\n".join(f.code for f in targets)))
     for file in tree.c_files("src"):

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "nanots.h"
 #include "header_alone.h"
+#include "nanots.h"
 
 extern const struct header_view header_view_c;
 extern const struct header_view header_view_cpp;

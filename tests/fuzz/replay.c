@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* tests/fuzz/replay.c - main of a fuzz target in ordinary builds: runs the kept corpus, prints TAP.
  *
- * Each file of tests/fuzz/corpus/<name of the program>/ is one case, in order of name. An input that
- * breaks the target ends the process, as under libFuzzer; the line before names it. Files given as
- * arguments are run instead of the corpus: this is how a finding of the fuzzer is repeated.
+ * Each file of tests/fuzz/corpus/<program>/ is one case, in order of name. An input that breaks the
+ * target ends the process, as under libFuzzer; the line before names it. Files given as arguments
+ * are run instead of the corpus: this is how a finding of the fuzzer is repeated.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -28,14 +28,11 @@ static int input_load(const char *path, uint8_t **data_out, size_t *size_out)
     uint8_t *data = NULL;
     long size;
 
-    if (file == NULL)
-        return -1;
-    if (fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0)
-        goto fail;
+    if (file == NULL) return -1;
+    if (fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0) goto fail;
     rewind(file);
     data = malloc(size > 0 ? (size_t)size : 1);
-    if (data == NULL || fread(data, 1, (size_t)size, file) != (size_t)size)
-        goto fail;
+    if (data == NULL || fread(data, 1, (size_t)size, file) != (size_t)size) goto fail;
     (void)fclose(file);
     *data_out = data;
     *size_out = (size_t)size;

@@ -97,10 +97,16 @@ static struct nts_range scalar_range(const uint64_t *src, size_t count)
     return kernel_range(src, count);
 }
 
-static void scalar_bit_lengths(const uint64_t *src, size_t count, uint64_t min, uint64_t centre,
-                               uint16_t above_min[65], uint16_t around_centre[65])
+static struct nts_outliers scalar_outliers(const uint64_t *src, size_t count,
+                                           uint64_t base, unsigned width)
 {
-    kernel_bit_lengths(src, count, min, centre, above_min, around_centre);
+    return kernel_outliers(src, count, base, width, false);
+}
+
+static struct nts_outliers scalar_outliers_zigzag(const uint64_t *src, size_t count,
+                                                  uint64_t base, unsigned width)
+{
+    return kernel_outliers(src, count, base, width, true);
 }
 
 static void scalar_to_f64(double *dst, const uint64_t *src, size_t count)
@@ -117,7 +123,8 @@ const struct nts_kernels nts_kernels_scalar = {
     .lanes_pack = scalar_lanes_pack,
     .lanes_unpack = scalar_lanes_unpack,
     .range = scalar_range,
-    .bit_lengths = scalar_bit_lengths,
+    .outliers = scalar_outliers,
+    .outliers_zigzag = scalar_outliers_zigzag,
     .to_f64 = scalar_to_f64,
     .unzigzag = scalar_unzigzag,
 };

@@ -23,11 +23,16 @@ TARGET_AVX2 static struct nts_range avx2_range(const uint64_t *src, size_t count
     return kernel_range(src, count);
 }
 
-TARGET_AVX2 static void avx2_bit_lengths(const uint64_t *src, size_t count, uint64_t min,
-                                      uint64_t centre, uint16_t above_min[65],
-                                      uint16_t around_centre[65])
+TARGET_AVX2 static struct nts_outliers avx2_outliers(const uint64_t *src, size_t count,
+                                                     uint64_t base, unsigned width)
 {
-    kernel_bit_lengths(src, count, min, centre, above_min, around_centre);
+    return kernel_outliers(src, count, base, width, false);
+}
+
+TARGET_AVX2 static struct nts_outliers avx2_outliers_zigzag(const uint64_t *src, size_t count,
+                                                            uint64_t base, unsigned width)
+{
+    return kernel_outliers(src, count, base, width, true);
 }
 
 TARGET_AVX2 static void avx2_to_f64(double *dst, const uint64_t *src, size_t count)
@@ -44,7 +49,8 @@ const struct nts_kernels nts_kernels_avx2 = {
     .lanes_pack = avx2_lanes_pack,
     .lanes_unpack = avx2_lanes_unpack,
     .range = avx2_range,
-    .bit_lengths = avx2_bit_lengths,
+    .outliers = avx2_outliers,
+    .outliers_zigzag = avx2_outliers_zigzag,
     .to_f64 = avx2_to_f64,
     .unzigzag = avx2_unzigzag,
 };

@@ -87,29 +87,27 @@ NTS_ALWAYS_INLINE struct nts_range kernel_range(const uint64_t *src, size_t coun
     return (struct nts_range){(uint64_t)min, (uint64_t)max};
 }
 
-NTS_ALWAYS_INLINE void kernel_bit_lengths(const uint64_t *src, size_t count, uint64_t min,
-                                          uint64_t centre, uint16_t above_min[65],
-                                          uint16_t around_centre[65])
+NTS_ALWAYS_INLINE struct nts_outliers kernel_outliers(const uint64_t *src, size_t count,
+                                                      uint64_t base, unsigned width, bool zigzag)
 {
-    memset(above_min, 0, 65 * sizeof above_min[0]);
-    memset(around_centre, 0, 65 * sizeof around_centre[0]);
+    uint64_t rest_count = 0;
+    uint64_t rest_or = 0;
+
     for (size_t i = 0; i < count; i++) {
-        above_min[nts_bit_length(src[i] - min)]++;
-        around_centre[nts_bit_length(nts_zigzag((int64_t)(src[i] - centre)))]++;
+        const uint64_t difference = src[i] - base;
+        const uint64_t u = zigzag ? nts_zigzag((int64_t)difference) : difference;
+        const uint64_t is_rest = 0 - (uint64_t)(u >> width == 0);
+        rest_count -= is_rest;
+        rest_or |= u & is_rest;
     }
+    return (struct nts_outliers){count - rest_count, rest_or};
 }
 
-/* The two halves of the number become doubles by setting exponents, since vector units without
- * AVX-512 convert no 64-bit integers; only the last addition rounds. */
 NTS_ALWAYS_INLINE void kernel_to_f64(double *restrict dst, const uint64_t *restrict src,
                                      size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t low = (src[i] & 0xffffffffu) | 0x4330000000000000u;  /* 2^52 + low */
-        const uint64_t high = (src[i] >> 32) ^ 0x4530000080000000u; /* 2^84 + 2^63 + high * 2^32 */
-        const double high_part = nts_double_of_bits(high) - 0x1.00000801p84; /* 2^84 + 2^63 + 2^52 */
-        dst[i] = high_part + nts_double_of_bits(low);
-    }
+    for (size_t i = 0; i < count; i++)
+        dst[i] = (double)(int64_t)src[i];
 }
 
 NTS_ALWAYS_INLINE void kernel_unzigzag(uint64_t *dst, size_t count, uint64_t base)

@@ -17,15 +17,23 @@ struct nts_range {
     uint64_t max;
 };
 
+struct nts_outliers {
+    uint64_t count;
+    uint64_t rest_or;
+};
+
 struct nts_kernels {
     /* 1024 numbers in 16 lanes; see codec/bitpack.h. */
     void (*lanes_pack)(uint8_t *dst, const uint64_t *src, unsigned width);
     void (*lanes_unpack)(uint64_t *dst, const uint8_t *src, unsigned width, uint64_t base);
     /* Smallest and largest as signed numbers; count >= 1. */
     struct nts_range (*range)(const uint64_t *src, size_t count);
-    /* How many src[i] - min, and how many zigzag(src[i] - centre), have each bit length 0..64. */
-    void (*bit_lengths)(const uint64_t *src, size_t count, uint64_t min, uint64_t centre,
-                        uint16_t above_min[65], uint16_t around_centre[65]);
+    /* Of u[i] = src[i] - base, or its zigzag: how many need more than `width` bits (0..63), and the
+     * OR of the others. */
+    struct nts_outliers (*outliers)(const uint64_t *src, size_t count, uint64_t base,
+                                    unsigned width);
+    struct nts_outliers (*outliers_zigzag)(const uint64_t *src, size_t count, uint64_t base,
+                                           unsigned width);
     /* dst[i] = src[i] as a signed integer, to the nearest double. */
     void (*to_f64)(double *dst, const uint64_t *src, size_t count);
     /* dst[i] = base + unzigzag(src[i]). */

@@ -50,26 +50,31 @@ static uint64_t patched_centre(const uint64_t *src, size_t count)
     return (uint64_t)sample[sample_count / 2];
 }
 
-/* Lowers *best to the cheapest width below the greatest bit length, given how many numbers have each
- * bit length. */
-static void patched_try_widths(struct nts_patched_plan *best, const uint16_t bit_lengths[65],
-                               uint64_t base, bool zigzag, size_t slot_count)
+/* Lowers *best to the cheapest width below the greatest bit length L. Numbers are only looked at again
+ * where the count of outliers m changes, and no more once m (8 p + L) >= n L: from there on no width
+ * w < L is better than L, since m (p + (L - w) / 8) + n w / 8 >= n L / 8. That makes two or three
+ * passes for most vectors. */
+static void patched_try_widths(struct nts_patched_plan *best, const uint64_t *src, size_t count,
+                               size_t slot_count, uint64_t base, uint64_t u_max, bool zigzag)
 {
+    const struct nts_kernels *const kernels = nts_kernels();
     const size_t index_size = position_size(slot_count);
     const size_t fixed_size = 2 + nts_svarint_size(base) + index_size;
     const size_t patch_count_max = index_size == 1 ? 255 : NTS_VECTOR_ROWS;
-    size_t patch_count = 0;
-    unsigned longest = 64;
+    const unsigned longest = nts_bit_length(u_max);
+    struct nts_outliers outliers = {0, u_max};
 
-    while (longest > 0 && bit_lengths[longest] == 0)
-        longest--;
     for (unsigned width = longest; width-- > 0;) {
+        if (nts_bit_length(outliers.rest_or) > width)
+            outliers = zigzag ? kernels->outliers_zigzag(src, count, base, width)
+                              : kernels->outliers(src, count, base, width);
+        const size_t patch_count = (size_t)outliers.count;
         const size_t high_size = (longest - width + 7) / 8;
-        patch_count += bit_lengths[width + 1];
-        if (patch_count > patch_count_max || patch_count * (index_size + 1) >= best->size)
-            break;
         const size_t size = fixed_size + patch_count * (index_size + high_size) +
                             nts_bitpack_size(slot_count, width);
+        if (patch_count > patch_count_max ||
+            patch_count * (8 * index_size + longest) >= slot_count * longest)
+            break;
         if (size < best->size)
             *best = (struct nts_patched_plan){
                 .size = size,
@@ -85,20 +90,21 @@ static void patched_try_widths(struct nts_patched_plan *best, const uint16_t bit
 struct nts_patched_plan nts_patched_choose(const uint64_t *src, size_t count, size_t slot_count)
 {
     const struct nts_range range = nts_kernels()->range(src, count);
+    const uint64_t spread = range.max - range.min;
     struct nts_patched_plan plan = {0};
-    uint16_t above_min[65];
-    uint16_t around_centre[65];
 
     plan.base = range.min;
-    plan.width = (uint8_t)nts_bit_length(range.max - range.min);
+    plan.width = (uint8_t)nts_bit_length(spread);
     plan.size = 1 + nts_svarint_size(plan.base) + nts_bitpack_size(slot_count, plan.width);
-    if (plan.width == 0 || count < PATCH_COUNT_MIN)
+    if (spread == 0 || count < PATCH_COUNT_MIN)
         return plan;
 
     const uint64_t centre = patched_centre(src, count);
-    nts_kernels()->bit_lengths(src, count, range.min, centre, above_min, around_centre);
-    patched_try_widths(&plan, above_min, range.min, false, slot_count);
-    patched_try_widths(&plan, around_centre, centre, true, slot_count);
+    const uint64_t zigzag_below = nts_zigzag((int64_t)(range.min - centre));
+    const uint64_t zigzag_above = nts_zigzag((int64_t)(range.max - centre));
+    patched_try_widths(&plan, src, count, slot_count, range.min, spread, false);
+    patched_try_widths(&plan, src, count, slot_count, centre,
+                       zigzag_below > zigzag_above ? zigzag_below : zigzag_above, true);
     return plan;
 }
 

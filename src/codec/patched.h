@@ -17,7 +17,7 @@
  *
  * Without patches the base is the minimum. With patches it is the minimum, if only large numbers
  * stand out, or a typical number with zigzag, if exceptions lie on both sides. The width is the one
- * of least total size, found from a histogram of bit lengths: exact, one pass.
+ * of least total size, exactly.
  * Pure; any thread. Bytes are untrusted. Tests: unit/test_patched.c.
  * After: Zukowski, Heman, Nes, Boncz: Super-Scalar RAM-CPU Cache Compression, ICDE 2006 (PFOR).
  */

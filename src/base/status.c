@@ -48,6 +48,26 @@ static nanots_status status_of_errno(int os_errno)
     }
 }
 
+/* strerror_r comes in two kinds, and the feature macros of whoever builds us choose: GNU's returns
+ * the text and may leave the room alone, that of POSIX returns 0 and fills the room. */
+static inline const char *error_text_gnu(const char *text, const char *room)
+{
+    (void)room;
+    return text;
+}
+
+static inline const char *error_text_posix(int failed, const char *room)
+{
+    return failed == 0 ? room : "unknown error";
+}
+
+static const char *error_text(int os_errno, char *room, size_t size)
+{
+    return _Generic(strerror_r(os_errno, room, size),
+                    char *: error_text_gnu,
+                    int: error_text_posix)(strerror_r(os_errno, room, size), room);
+}
+
 nanots_status nts_fail_os(struct nanots_error *error, int os_errno, const char *format, ...)
 {
     const nanots_status code = status_of_errno(os_errno);
@@ -57,9 +77,9 @@ nanots_status nts_fail_os(struct nanots_error *error, int os_errno, const char *
     va_end(args);
     if (error != NULL) {
         const size_t used = strlen(error->message);
-        char text[96] = "unknown error";
-        (void)strerror_r(os_errno, text, sizeof text);
-        (void)snprintf(error->message + used, sizeof error->message - used, ": %s", text);
+        char room[96] = "";
+        (void)snprintf(error->message + used, sizeof error->message - used, ": %s",
+                       error_text(os_errno, room, sizeof room));
     }
     return code;
 }

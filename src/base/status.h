@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* base/status.h - how failures travel: a status by return value, the sentence by `error`.
  *
- * Every function that can fail takes `struct nanots_error *error` last (may be NULL) and fills it at
- * the place that knows the names. NTS_TRY and NTS_TRY_OUT are the only macros with control flow; they
- * rely on a local `nanots_status status` (TRY_OUT) and a label `out`.
+ * Every function that can fail takes `struct nanots_error *error` last (may be NULL) and fills it
+ * at the place that knows the names. NTS_TRY and NTS_TRY_OUT are the only macros with control flow;
+ * they rely on a local `nanots_status status` (TRY_OUT) and a label `out`.
  */
 #ifndef NTS_STATUS_H
 #define NTS_STATUS_H
@@ -31,9 +31,9 @@
 nanots_status nts_fail(struct nanots_error *error, nanots_status code, const char *format, ...)
     NTS_PRINTF(3, 4);
 
-/* The same for a failed system call: maps `os_errno` to a status (ENOSPC and EDQUOT to NO_SPACE,
- * EACCES, EPERM and EROFS to PERMISSION, ENOENT to NOT_FOUND, ENOMEM to NO_MEMORY, else IO) and ends
- * the sentence with its text. */
+/* The same for a failed system call: maps `os_errno` to a status (ENOSPC, EDQUOT and EFBIG to
+ * NO_SPACE, EACCES, EPERM and EROFS to PERMISSION, ENOENT to NOT_FOUND, EEXIST to EXISTS, ENOMEM to
+ * NO_MEMORY, else IO) and ends the sentence with its text. */
 nanots_status nts_fail_os(struct nanots_error *error, int os_errno, const char *format, ...)
     NTS_PRINTF(3, 4);
 

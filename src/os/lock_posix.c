@@ -10,7 +10,7 @@
  * these belong to one open(2), so two handles of one process exclude each other as two processes
  * do, and no registry of open files is needed. The kernel drops them with the last descriptor.
  */
-#define _GNU_SOURCE 1 /* F_OFD_SETLK, F_OFD_GETLK */
+#define _GNU_SOURCE       1 /* F_OFD_SETLK, F_OFD_GETLK */
 #define _FILE_OFFSET_BITS 64
 #include <assert.h>
 #include <errno.h>
@@ -46,7 +46,7 @@ static nanots_status lock_fail(const struct os_file *os, int os_errno, const cha
     case ENOLCK:
     case ENOSYS:
     case EOPNOTSUPP:
-        return os_recode(error, NANOTS_UNSUPPORTED);
+        return nts_os_recode(error, NANOTS_UNSUPPORTED);
     default:
         return status;
     }
@@ -54,11 +54,10 @@ static nanots_status lock_fail(const struct os_file *os, int os_errno, const cha
 
 nanots_status nts_posix_lock_writer(struct nts_file *file, struct nanots_error *error)
 {
-    const struct os_file *os = os_file_of(file);
+    const struct os_file *os = nts_os_file_of(file);
     const int failed = lock_set(os, F_WRLCK, NTS_LOCK_WRITER);
 
-    if (failed == 0)
-        return NANOTS_OK;
+    if (failed == 0) return NANOTS_OK;
     if (failed == EAGAIN || failed == EACCES)
         return nts_fail(error, NANOTS_BUSY, "%s is open for writing by another process or handle",
                         os->name);
@@ -67,7 +66,7 @@ nanots_status nts_posix_lock_writer(struct nts_file *file, struct nanots_error *
 
 nanots_status nts_posix_pin(struct nts_file *file, uint64_t generation, struct nanots_error *error)
 {
-    const struct os_file *os = os_file_of(file);
+    const struct os_file *os = nts_os_file_of(file);
 
     if (generation > LOCK_GENERATION_MAX)
         return nts_fail(error, NANOTS_TOO_BIG, "generation %llu of %s is over the limit",
@@ -78,7 +77,7 @@ nanots_status nts_posix_pin(struct nts_file *file, uint64_t generation, struct n
 
 void nts_posix_unpin(struct nts_file *file, uint64_t generation)
 {
-    const struct os_file *os = os_file_of(file);
+    const struct os_file *os = nts_os_file_of(file);
     assert(generation <= LOCK_GENERATION_MAX);
     /* A pin that stays delays the reuse of space until the descriptor is closed, no more. */
     (void)lock_set(os, F_UNLCK, NTS_LOCK_PIN_BASE + generation);
@@ -96,8 +95,7 @@ static int lock_find(const struct os_file *os, uint64_t first, uint64_t end, uin
                                .l_len = (off_t)(end - first)};
         failed = fcntl(os->fd, F_OFD_GETLK, &range);
     } while (failed != 0 && errno == EINTR);
-    if (failed != 0)
-        return errno;
+    if (failed != 0) return errno;
     if (range.l_type == F_UNLCK) {
         *found_out = end;
         return 0;
@@ -111,7 +109,7 @@ static int lock_find(const struct os_file *os, uint64_t first, uint64_t end, uin
 nanots_status nts_posix_oldest_pin(struct nts_file *file, uint64_t first, uint64_t end,
                                    uint64_t *generation_out, struct nanots_error *error)
 {
-    const struct os_file *os = os_file_of(file);
+    const struct os_file *os = nts_os_file_of(file);
 
     assert(end <= LOCK_GENERATION_MAX + 1);
     *generation_out = end;
@@ -119,10 +117,8 @@ nanots_status nts_posix_oldest_pin(struct nts_file *file, uint64_t first, uint64
     while (first < *generation_out) {
         uint64_t found = first;
         const int failed = lock_find(os, first, *generation_out, &found);
-        if (failed != 0)
-            return lock_fail(os, failed, "finding the oldest reader", error);
-        if (found == *generation_out)
-            break;
+        if (failed != 0) return lock_fail(os, failed, "finding the oldest reader", error);
+        if (found == *generation_out) break;
         *generation_out = found;
     }
     return NANOTS_OK;

@@ -6,7 +6,7 @@
  * of fork() get none (MADV_DONTFORK): a child that stores into a log that it does not own would
  * damage it.
  */
-#define _GNU_SOURCE 1 /* madvise, MAP_NORESERVE */
+#define _GNU_SOURCE       1 /* madvise, MAP_NORESERVE */
 #define _FILE_OFFSET_BITS 64
 #include <assert.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 #endif
 
 /* As <linux/magic.h> has them. ext2, ext3 and ext4 share one. */
-#define MAP_MAGIC_EXT 0xEF53u
+#define MAP_MAGIC_EXT   0xEF53u
 #define MAP_MAGIC_TMPFS 0x01021994u
 
 static uint64_t map_page_size(void)
@@ -47,14 +47,14 @@ static nanots_status map_shared(const struct os_file *os, int protection, uint64
          * and if something graver is wrong they will say so. */
         (void)nts_fail_os(error, errno, "cannot map %llu bytes at offset %llu of %s",
                           (unsigned long long)size, (unsigned long long)offset, os->name);
-        return os_recode(error, NANOTS_UNSUPPORTED);
+        return nts_os_recode(error, NANOTS_UNSUPPORTED);
     }
     if (madvise(bytes, (size_t)size, MADV_DONTFORK) != 0) {
         const int os_errno = errno;
         (void)munmap(bytes, (size_t)size);
         (void)nts_fail_os(error, os_errno, "cannot keep a mapping of %s from child processes",
                           os->name);
-        return os_recode(error, NANOTS_UNSUPPORTED);
+        return nts_os_recode(error, NANOTS_UNSUPPORTED);
     }
     *bytes_out = bytes;
     return NANOTS_OK;
@@ -64,7 +64,8 @@ nanots_status nts_posix_map_read(struct nts_file *file, uint64_t size, const uin
                                  struct nanots_error *error)
 {
     void *bytes;
-    const nanots_status status = map_shared(os_file_of(file), PROT_READ, 0, size, &bytes, error);
+    const nanots_status status =
+        map_shared(nts_os_file_of(file), PROT_READ, 0, size, &bytes, error);
     *bytes_out = bytes;
     return status;
 }
@@ -74,7 +75,7 @@ nanots_status nts_posix_map_write(struct nts_file *file, uint64_t offset, uint64
 {
     void *bytes;
     const nanots_status status =
-        map_shared(os_file_of(file), PROT_READ | PROT_WRITE, offset, size, &bytes, error);
+        map_shared(nts_os_file_of(file), PROT_READ | PROT_WRITE, offset, size, &bytes, error);
     *bytes_out = bytes;
     return status;
 }
@@ -90,22 +91,20 @@ void nts_posix_unmap(struct nts_file *file, const uint8_t *bytes, uint64_t size)
 nanots_status nts_posix_populate(struct nts_file *file, const uint8_t *bytes, uint64_t size,
                                  struct nanots_error *error)
 {
-    const struct os_file *os = os_file_of(file);
+    const struct os_file *os = nts_os_file_of(file);
     const uint64_t first = nts_round_down((uintptr_t)bytes, map_page_size());
     const uint64_t end = nts_round_up((uintptr_t)bytes + size, map_page_size());
     int failed;
 
-    if (size == 0)
-        return NANOTS_OK;
+    if (size == 0) return NANOTS_OK;
     do {
         failed = madvise((void *)(uintptr_t)first, (size_t)(end - first), MADV_POPULATE_READ);
     } while (failed != 0 && (errno == EINTR || errno == EAGAIN));
-    if (failed == 0)
-        return NANOTS_OK;
+    if (failed == 0) return NANOTS_OK;
     const int os_errno = errno;
     (void)nts_fail_os(error, os_errno, "cannot read %llu mapped bytes of %s",
                       (unsigned long long)size, os->name);
-    return os_recode(error, os_errno == EINVAL ? NANOTS_UNSUPPORTED : NANOTS_IO);
+    return nts_os_recode(error, os_errno == EINVAL ? NANOTS_UNSUPPORTED : NANOTS_IO);
 }
 
 /* XFS counts as unknown: whether it shares blocks between files (reflink, the default since 2019),
@@ -113,8 +112,7 @@ nanots_status nts_posix_populate(struct nts_file *file, const uint8_t *bytes, ui
 bool nts_posix_can_map_wal(struct nts_file *file)
 {
     struct statfs facts;
-    if (fstatfs(os_file_of(file)->fd, &facts) != 0)
-        return false;
+    if (fstatfs(nts_os_file_of(file)->fd, &facts) != 0) return false;
     const uint32_t magic = (uint32_t)facts.f_type;
     return magic == MAP_MAGIC_EXT || magic == MAP_MAGIC_TMPFS;
 }

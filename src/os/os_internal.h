@@ -20,16 +20,15 @@ struct os_file {
     char name[OS_NAME_SIZE_MAX]; /* of the path, for messages */
 };
 
-static inline struct os_file *os_file_of(struct nts_file *file)
+static inline struct os_file *nts_os_file_of(struct nts_file *file)
 {
     return (struct os_file *)((char *)file - offsetof(struct os_file, file));
 }
 
 /* Gives a failure already described another code than its errno would. */
-static inline nanots_status os_recode(struct nanots_error *error, nanots_status code)
+static inline nanots_status nts_os_recode(struct nanots_error *error, nanots_status code)
 {
-    if (error != NULL)
-        error->code = code;
+    if (error != NULL) error->code = code;
     return code;
 }
 

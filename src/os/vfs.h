@@ -39,7 +39,8 @@ struct nts_file_ops {
     nanots_status (*sync)(struct nts_file *file, struct nanots_error *error);
     nanots_status (*size)(struct nts_file *file, uint64_t *size_out, struct nanots_error *error);
     nanots_status (*truncate)(struct nts_file *file, uint64_t size, struct nanots_error *error);
-    /* Gives [offset, offset + size) real blocks, growing the file if need be; NO_SPACE if it cannot. */
+    /* Gives [offset, offset + size) real blocks, growing the file if need be; NO_SPACE if it
+     * cannot. Where the system has no call for that, only what lies past the end gets them. */
     nanots_status (*allocate)(struct nts_file *file, uint64_t offset, uint64_t size,
                               struct nanots_error *error);
     /* Gives the blocks of the range back; the range reads as zero. UNSUPPORTED is no failure. */
@@ -50,12 +51,13 @@ struct nts_file_ops {
     /* Shared lock that keeps what generation `generation` names from being reused. */
     nanots_status (*pin)(struct nts_file *file, uint64_t generation, struct nanots_error *error);
     void (*unpin)(struct nts_file *file, uint64_t generation);
-    /* Oldest generation in [first, end) pinned through another descriptor; `end` if there is none. */
+    /* Oldest generation in [first, end) pinned through another descriptor; `end` if there is
+     * none. */
     nanots_status (*oldest_pin)(struct nts_file *file, uint64_t first, uint64_t end,
                                 uint64_t *generation_out, struct nanots_error *error);
-    /* Shared mapping of [0, size) read-only, or of [offset, offset + size) for writing. The range may
-     * end past the file's end; only bytes inside the file may be touched. UNSUPPORTED: use read_at and
-     * write_at instead. */
+    /* Shared mapping of [0, size) read-only, or of [offset, offset + size) for writing. The range
+     * may end past the file's end; only bytes inside the file may be touched. UNSUPPORTED: use
+     * read_at and write_at instead. */
     nanots_status (*map_read)(struct nts_file *file, uint64_t size, const uint8_t **bytes_out,
                               struct nanots_error *error);
     nanots_status (*map_write)(struct nts_file *file, uint64_t offset, uint64_t size,
@@ -66,7 +68,7 @@ struct nts_file_ops {
     nanots_status (*populate)(struct nts_file *file, const uint8_t *bytes, uint64_t size,
                               struct nanots_error *error);
     /* Whether stores through map_write are safe for the WAL: the file system keeps allocated blocks
-     * in place across rewrites (ext2/3/4, tmpfs, XFS without reflink). */
+     * in place across rewrites (ext2/3/4, tmpfs). */
     bool (*can_map_wal)(struct nts_file *file);
 };
 

@@ -6,8 +6,8 @@
  *   | allocator| size      | block, 16-byte aligned |
  *   +----------+-----------+------------------ ... -+
  *
- * Each block remembers its allocator, so that nts_free needs the block alone and blocks may be freed
- * through nanots_free by the caller. An allocator must outlive its blocks. Any thread.
+ * Each block remembers its allocator, so that nts_free needs the block alone and blocks may be
+ * freed through nanots_free by the caller. An allocator must outlive its blocks. Any thread.
  */
 #ifndef NTS_ALLOC_H
 #define NTS_ALLOC_H

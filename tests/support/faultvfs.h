@@ -39,7 +39,7 @@ enum faultvfs_kind {
     FAULTVFS_POPULATE = 1 << 11,
 };
 #define FAULTVFS_KIND_COUNT 12
-#define FAULTVFS_ALL ((1u << FAULTVFS_KIND_COUNT) - 1)
+#define FAULTVFS_ALL        ((1u << FAULTVFS_KIND_COUNT) - 1)
 /* What moves bytes towards the disk or makes room for them. */
 #define FAULTVFS_MUTATING                                                                          \
     (FAULTVFS_WRITE | FAULTVFS_SYNC | FAULTVFS_TRUNCATE | FAULTVFS_ALLOCATE | FAULTVFS_PUNCH)

@@ -50,7 +50,7 @@
 /* Seeds with a meaning; every other one mixes old and new sectors, some mostly old, some mostly
  * new. */
 #define MEMVFS_KEEP_NONE 0u /* nothing but what is durable */
-#define MEMVFS_KEEP_ALL 1u  /* everything: the process died, the system did not */
+#define MEMVFS_KEEP_ALL  1u /* everything: the process died, the system did not */
 
 struct memvfs_disk_file {
     char *path;

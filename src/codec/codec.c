@@ -49,6 +49,29 @@ const char *nts_codec_name(unsigned codec)
     return codec < NTS_CODEC_ID_END ? names[codec] : NULL;
 }
 
+/* Copies `count` 8-byte values. Compilers turn a memcpy of unknown size into an instruction whose start
+ * costs as much as the encoding of a short vector; these are a few moves. */
+static void values_copy(void *dst, const void *src, size_t count)
+{
+    uint8_t *to = dst;
+    const uint8_t *from = src;
+
+    for (; count >= 8; count -= 8, to += 64, from += 64)
+        memcpy(to, from, 64);
+    if (count & 4) {
+        memcpy(to, from, 32);
+        to += 32;
+        from += 32;
+    }
+    if (count & 2) {
+        memcpy(to, from, 16);
+        to += 16;
+        from += 16;
+    }
+    if (count & 1)
+        memcpy(to, from, 8);
+}
+
 static bool all_equal(const uint64_t *src, size_t count)
 {
     for (size_t i = 1; i < count; i++)
@@ -180,7 +203,7 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
-    memcpy(values, src, count * sizeof values[0]);
+    values_copy(values, src, count);
     if (all_equal(values, count))
         return constant_encode(dst, NTS_VALUE_F64, values[0]);
 
@@ -189,7 +212,7 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
         if (integer_size > 0 && integer_size <= count * INTEGER_SIZE_GOOD)
             return integer_size;
     }
-    memcpy(values, src, count * sizeof values[0]);
+    values_copy(values, src, count);
     size = f64_encode_as(scratch, dst, false, count,
                          integer_size > 0 ? integer_size : nts_vector_bound(count) + 1);
     return size > 0 ? size : integer_size;
@@ -256,7 +279,7 @@ nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, siz
         nts_kernels()->to_f64(dst, values, count);
     } else {
         NTS_TRY(vector_read(scratch, values, NTS_VALUE_F64, count, src, src_size));
-        memcpy(dst, values, count * sizeof dst[0]);
+        values_copy(dst, values, count);
     }
     return NANOTS_OK;
 }

@@ -6,6 +6,8 @@
 
 #define BLOCK_COUNT 64u
 
+#define SIGN_BIT ((uint64_t)1 << 63)
+
 /* The sum with it has its last bit at 1 if |x| < 2^51, so adding and subtracting it rounds. */
 #define ROUNDER 0x1.8p52
 
@@ -17,11 +19,13 @@ static bool integer_block_small(uint64_t *dst, const double *src, size_t count)
     for (size_t i = 0; i < count; i++) {
         const double shifted = src[i] + ROUNDER;
         const uint64_t bits = nts_bits_of_double(src[i]);
-        const uint64_t magnitude = bits & ~((uint64_t)1 << 63);
+        const uint64_t magnitude = bits & ~SIGN_BIT;
         dst[i] = nts_bits_of_double(shifted) - nts_bits_of_double(ROUNDER);
         wrong |= nts_bits_of_double(shifted - ROUNDER) ^ bits;
         /* The top bit says that the magnitude is 2^51 or more, or not a number. */
-        wrong |= (nts_bits_of_double(0x1p51) - 1 - magnitude) & ((uint64_t)1 << 63);
+        wrong |= (nts_bits_of_double(0x1p51) - 1 - magnitude) & SIGN_BIT;
+        /* Rounding downwards, the host's choice, would let -0.0 through. */
+        wrong |= bits == SIGN_BIT;
     }
     return wrong == 0;
 }

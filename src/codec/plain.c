@@ -22,14 +22,18 @@ nanots_status nts_raw_read(uint64_t *dst, size_t count, const uint8_t *src, size
 
 uint8_t *nts_constant_write(uint8_t *dst, enum nts_value_kind kind, uint64_t value)
 {
+    size_t size = 0;
+
     if (kind == NTS_VALUE_I64) {
         value = nts_zigzag((int64_t)value);
-    } else {
-        while (value != 0 && (value & 0xff) == 0)
-            value >>= 8;
+        size = (nts_bit_length(value) + 7) / 8;
+    } else if (value != 0) {
+        const size_t zero_bytes = (size_t)__builtin_ctzll(value) / 8;
+        value >>= 8 * zero_bytes;
+        size = 8 - zero_bytes;
     }
-    for (; value != 0; value >>= 8)
-        *dst++ = (uint8_t)value;
+    for (size_t i = 0; i < size; i++)
+        *dst++ = (uint8_t)(value >> (8 * i));
     return dst;
 }
 

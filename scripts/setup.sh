@@ -16,6 +16,7 @@ packages='
     make:the_short_words_of_the_Makefile
     cmake:the_build
     ninja-build:the_build
+    pkg-config:finds_an_installed_nanots
     clang:the_second_compiler_and_the_fuzz_targets
     libclang-rt-14-dev:libFuzzer_and_the_sanitizers_of_clang
     libxxhash-dev:XXH3_checksums,_header_only

@@ -102,9 +102,11 @@ struct nts_patched_plan nts_patched_choose(const uint64_t *src, size_t count, si
     const uint64_t centre = patched_centre(src, count);
     const uint64_t zigzag_below = nts_zigzag((int64_t)(range.min - centre));
     const uint64_t zigzag_above = nts_zigzag((int64_t)(range.max - centre));
+    uint64_t zigzag_max = zigzag_below > zigzag_above ? zigzag_below : zigzag_above;
+    if (spread > INT64_MAX)
+        zigzag_max = UINT64_MAX; /* differences wrap, so the farthest number need not be an end */
     patched_try_widths(&plan, src, count, slot_count, range.min, spread, false);
-    patched_try_widths(&plan, src, count, slot_count, centre,
-                       zigzag_below > zigzag_above ? zigzag_below : zigzag_above, true);
+    patched_try_widths(&plan, src, count, slot_count, centre, zigzag_max, true);
     return plan;
 }
 

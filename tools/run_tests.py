@@ -9,10 +9,10 @@
     tools/run_tests.py --report F                the sum over all runs that were added to F
 
 Every program prints TAP: the cmocka tests and fuzz replays of BUILD/tests, and each test_*.py below
-tests/; fuzz targets linked with libFuzzer run for FUZZ_SECONDS (5). Each has a time limit and an
-empty folder of its own (TMPDIR names it too) that it must leave empty. In a tally a case that ran in
-several builds counts once, and passed if it passed in all of them. The output of a failed program is
-printed whole, with the command that repeats it.
+tests/; fuzz targets linked with libFuzzer run for FUZZ_SECONDS (5). Each has a time limit and a
+folder of its own (TMPDIR names it too) that it must leave empty. In a tally a case that ran in many
+builds counts once, and passed if it passed in all. The output of a failed program is printed whole,
+with the command that repeats it.
 """
 import argparse
 import json

@@ -50,19 +50,32 @@ static uint64_t patched_centre(const uint64_t *src, size_t count)
     return (uint64_t)sample[sample_count / 2];
 }
 
-/* Lowers *best to the cheapest width below the greatest bit length L. Numbers are only looked at again
- * where the count of outliers m changes, and no more once m (8 p + L) >= n L: from there on no width
- * w < L is better than L, since m (p + (L - w) / 8) + n w / 8 >= n L / 8. That makes two or three
- * passes for most vectors. */
+/* The greatest bit length of zigzag(src[i] - centre). */
+static unsigned patched_zigzag_length(const uint64_t *src, size_t count, struct nts_range range,
+                                      uint64_t centre)
+{
+    const unsigned below = nts_bit_length(nts_zigzag((int64_t)(range.min - centre)));
+    const unsigned above = nts_bit_length(nts_zigzag((int64_t)(range.max - centre)));
+
+    if (range.max - range.min <= INT64_MAX)
+        return below > above ? below : above;
+    /* Differences may wrap, so that the farthest number need not be an end of the range. */
+    const struct nts_outliers outliers = nts_kernels()->outliers_zigzag(src, count, centre, 63);
+    return outliers.count > 0 ? 64 : nts_bit_length(outliers.rest_or);
+}
+
+/* Lowers *best to the cheapest width below the greatest bit length L. Numbers are only looked at
+ * again where the count of outliers m changes, and no more once m (8 p + L) >= n L: from there on no
+ * width w < L is better than L, since m (p + (L - w) / 8) + n w / 8 >= n L / 8. That makes two or
+ * three passes for most vectors. */
 static void patched_try_widths(struct nts_patched_plan *best, const uint64_t *src, size_t count,
-                               size_t slot_count, uint64_t base, uint64_t u_max, bool zigzag)
+                               size_t slot_count, uint64_t base, unsigned longest, bool zigzag)
 {
     const struct nts_kernels *const kernels = nts_kernels();
     const size_t index_size = position_size(slot_count);
     const size_t fixed_size = 2 + nts_svarint_size(base) + index_size;
     const size_t patch_count_max = index_size == 1 ? 255 : NTS_VECTOR_ROWS;
-    const unsigned longest = nts_bit_length(u_max);
-    struct nts_outliers outliers = {0, u_max};
+    struct nts_outliers outliers = {0, UINT64_MAX};
 
     for (unsigned width = longest; width-- > 0;) {
         if (nts_bit_length(outliers.rest_or) > width)
@@ -100,13 +113,9 @@ struct nts_patched_plan nts_patched_choose(const uint64_t *src, size_t count, si
         return plan;
 
     const uint64_t centre = patched_centre(src, count);
-    const uint64_t zigzag_below = nts_zigzag((int64_t)(range.min - centre));
-    const uint64_t zigzag_above = nts_zigzag((int64_t)(range.max - centre));
-    uint64_t zigzag_max = zigzag_below > zigzag_above ? zigzag_below : zigzag_above;
-    if (spread > INT64_MAX)
-        zigzag_max = UINT64_MAX; /* differences wrap, so the farthest number need not be an end */
-    patched_try_widths(&plan, src, count, slot_count, range.min, spread, false);
-    patched_try_widths(&plan, src, count, slot_count, centre, zigzag_max, true);
+    patched_try_widths(&plan, src, count, slot_count, range.min, nts_bit_length(spread), false);
+    patched_try_widths(&plan, src, count, slot_count, centre,
+                       patched_zigzag_length(src, count, range, centre), true);
     return plan;
 }
 

@@ -1,0 +1,488 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""tests/support/reader.py - a second reader of NanoTS files, written from SPEC.md alone.
+
+It shares no code with the library, so that the two can disagree: a defect of either, or a gap in
+the document, shows as a difference in rows. It wants the Python standard library and nothing else.
+
+    bytes -> Superblock -> manifest edits -> State <- log records      (sections 3, 4, 5)
+                                               |
+                       Table <- sources: Segment (section 6), LogRows
+
+With verify (the default) everything that the format says twice is compared: checksums, the column
+index against the chunks, zone maps and sums against the values bit by bit. Bytes that break a rule
+raise FormatError, with one exception: the log may end anywhere, as section 5 says.
+
+    python3 reader.py FILE                   tables
+    python3 reader.py FILE TABLE [--bits]    rows as CSV
+    python3 reader.py FILE --superblock | --segments | --wal
+"""
+
+import argparse
+from array import array
+from collections import namedtuple
+import csv
+import os
+import struct
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from reader_codecs import Cursor, FormatError, check  # noqa: E402
+from reader_segment import (Entry, GRANULE_SIZE, Segment, TIME_UNITS, floats,  # noqa: E402
+                            read_column, read_definition, read_entries)
+from xxh3 import xxh3  # noqa: E402
+
+SECTOR_SIZE, BLOCK_SIZE, WAL_ALIGN = 512, 4096, 65536
+HEADERS_SIZE = 2 * BLOCK_SIZE
+WAL_EXTENTS_MAX = 6
+
+
+# --- Section 3: superblock -----------------------------------------------------------------------
+
+MAGIC = b"\x89NTT\r\n\x1a\n"
+SUPERBLOCK_SIZE = 256
+SUPERBLOCK = struct.Struct("<8sIIQQQQ16s10QIIQ72sQQQ")
+LAYOUT_TINY = 1
+
+Superblock = namedtuple("Superblock", (
+    "magic format_version writer_version generation incompat_flags ro_compat_flags compat_flags "
+    "file_id manifest_off manifest_size manifest_capacity file_end flushed_seq wal_salt wal_chain "
+    "wal_head_off reserve_off reserve_size next_table_id wal_count next_segment_id wal_extents "
+    "layout reserved checksum"))
+
+
+def superblock_at(data, off):
+    """The copy at off if it is valid, else None."""
+    image = data[off:off + SUPERBLOCK_SIZE]
+    if len(image) < SUPERBLOCK_SIZE or image[:8] != MAGIC:
+        return None
+    copy = Superblock(*SUPERBLOCK.unpack(image))
+    if copy.checksum != xxh3(image[:248]):
+        return None
+    extents = list(struct.iter_unpack("<QI", copy.wal_extents))[:copy.wal_count]
+    return copy._replace(wal_extents=[(start, blocks * BLOCK_SIZE) for start, blocks in extents])
+
+
+def choose_superblock(data):
+    """The superblock that rules, or None for an empty database."""
+    if not any(data[:HEADERS_SIZE]):
+        return None
+    first = superblock_at(data, 0)
+    tiny = first is not None and first.layout & LAYOUT_TINY
+    places = (0, 4096, 4608) if tiny else (0, 512, 4096, 4608)
+    copies = [(off, superblock_at(data, off)) for off in places]
+    copies = [(off, copy) for off, copy in copies if copy is not None]
+    if not copies:
+        damaged = any(data[off:off + 8] == MAGIC for off in places)
+        raise FormatError("no valid superblock" if damaged else "not a NanoTS file")
+    off, chosen = max(copies, key=lambda item: item[1].generation)
+    check(chosen.generation % 2 == off // BLOCK_SIZE, "superblock of the other slot at %d", off)
+    return chosen
+
+
+def check_superblock(sb, file_size):
+    check(sb.format_version == 1, "format version %d", sb.format_version)
+    check(sb.incompat_flags == 0, "unknown incompat_flags 0x%x", sb.incompat_flags)
+    check(sb.layout & ~LAYOUT_TINY == 0, "unknown layout 0x%x", sb.layout)
+    check(sb.wal_count <= WAL_EXTENTS_MAX, "%d WAL extents", sb.wal_count)
+    check(sb.file_end <= file_size, "the file is cut off: %d of %d bytes", file_size, sb.file_end)
+    check(sb.manifest_size <= sb.manifest_capacity, "manifest exceeds its capacity")
+    check(sb.manifest_off % GRANULE_SIZE == 0, "manifest off a granule")
+    check(all(start % WAL_ALIGN == 0 for start, _ in sb.wal_extents), "unaligned WAL extent")
+    if sb.wal_count:
+        start, size = sb.wal_extents[0]
+        check(start + 64 <= sb.wal_head_off <= start + size, "WAL head outside of extent 0")
+
+
+# --- Section 4: manifest -------------------------------------------------------------------------
+
+TABLE, COLUMN, SEGMENTS_ADD, SEGMENTS_REMOVE, TABLE_DROP, RETENTION_CUT, TABLE_RENAME, \
+    COLUMN_RENAME = range(1, 9)
+
+class Table:
+    """A table's definition and, once the file is read, its rows."""
+
+    def __init__(self, definition):
+        self.id, self.unit, _, self.created_seq, self.name, columns = definition
+        self.columns = list(columns)
+        self.entries = {}  # segment_id -> Entry
+        self.sources = []  # in order of arrival
+
+    @property
+    def row_count(self):
+        return sum(source.row_count for source in self.sources)
+
+    def rows(self, bits=False):
+        """Yields (ts, value ...) sorted by (ts, order of arrival); a null is None. Values are
+        floats, or with bits their 64-bit patterns."""
+        all_ts, all_values = [], [[] for _ in self.columns]
+        for source in self.sources:
+            ts, columns = source.load()
+            all_ts += ts
+            for i, values in enumerate(all_values):
+                if i >= len(columns):
+                    values += [None] * len(ts)
+                else:
+                    values += columns[i] if bits else floats(columns[i])
+        if any(a > b for a, b in zip(all_ts, all_ts[1:])):
+            order = sorted(range(len(all_ts)), key=all_ts.__getitem__)  # stable
+            all_ts = [all_ts[i] for i in order]
+            all_values = [[values[i] for i in order] for values in all_values]
+        return zip(all_ts, *all_values)
+
+
+class State:
+    """What the manifest's edits, and then the log's records, add up to."""
+
+    def __init__(self):
+        self.tables = {}  # id -> Table
+
+    def table(self, table_id):
+        check(table_id in self.tables, "unknown table %d", table_id)
+        return self.tables[table_id]
+
+    def create(self, definition):
+        check(definition.id not in self.tables, "table %d made twice", definition.id)
+        check(all(table.name != definition.name for table in self.tables.values()),
+              "two tables are named %s", definition.name)
+        self.tables[definition.id] = Table(definition)
+
+    def add_segments(self, entries):
+        for entry in entries:
+            table = self.table(entry.table_id)
+            check(entry.segment_id not in table.entries, "segment %d added twice", entry.segment_id)
+            table.entries[entry.segment_id] = entry
+
+    def apply(self, kind, cursor):
+        """Applies one edit of the manifest."""
+        if kind == TABLE:
+            self.create(read_definition(cursor))
+        elif kind == SEGMENTS_ADD:
+            self.add_segments(read_entries(cursor))
+        elif kind == SEGMENTS_REMOVE:
+            for segment_id in cursor.take("%dQ" % cursor.rest_count(8)):
+                owners = [t for t in self.tables.values() if segment_id in t.entries]
+                check(len(owners) == 1, "unknown segment %d removed", segment_id)
+                del owners[0].entries[segment_id]
+        else:
+            table_id, column = cursor.take("II")
+            self.apply_to_table(kind, self.table(table_id), column, cursor)
+
+    def apply_to_table(self, kind, table, column, cursor):
+        if kind == COLUMN:
+            cursor.take("Q")
+            table.columns.append(read_column(cursor))
+        elif kind == TABLE_DROP:
+            del self.tables[table.id]
+        elif kind == RETENTION_CUT:
+            cutoff, seq = cursor.take("qQ")
+            table.entries = {key: entry for key, entry in table.entries.items()
+                             if entry.seq_last > seq or entry.ts_max >= cutoff}
+        elif kind == TABLE_RENAME:
+            table.name = cursor.name()
+        else:
+            check(column < len(table.columns), "table %s has no column %d", table.name, column)
+            table.columns[column] = table.columns[column]._replace(name=cursor.name())
+
+
+def read_manifest(data, sb, state):
+    seed, = struct.unpack("<Q", sb.file_id[:8])
+    at, end = sb.manifest_off, sb.manifest_off + sb.manifest_size
+    check(end <= len(data), "manifest outside of the file")
+    while end - at >= 16:
+        sector_end = (at // SECTOR_SIZE + 1) * SECTOR_SIZE
+        checksum, size, kind = struct.unpack_from("<QIB", data, at)
+        if sector_end - at < 16 or size == 0:
+            at = sector_end
+            continue
+        what = "manifest edit at %d" % at
+        check(size >= 16 and size % 8 == 0 and size <= end - at, "%s: size %d", what, size)
+        check(checksum == xxh3(data[at + 8:at + size], seed), "%s: checksum", what)
+        check(TABLE <= kind <= COLUMN_RENAME, "%s: kind %d", what, kind)
+        state.apply(kind, Cursor(data, at + 16, at + size, what))
+        at += size
+
+
+# --- Section 5: write-ahead log ------------------------------------------------------------------
+
+KINDS = ROWS, SEGMENT, CREATE, GROUP_BEGIN, GROUP_COMMIT, SEAL = range(1, 7)
+KIND_NAMES = (None, "ROWS", "SEGMENT", "CREATE", "GROUP_BEGIN", "GROUP_COMMIT", "SEAL")
+RECORD = struct.Struct("<QIBBHQQQII")
+WAL_HEADER_SIZE = 64
+
+Record = namedtuple("Record", "checksum size kind reserved column_count prev_checksum first_seq "
+                              "synced_seq table_id row_count off")
+
+
+class LogRows:
+    """The rows of one ROWS record, a source for Table."""
+
+    def __init__(self, cursor, record):
+        self.row_count = record.row_count
+        self.order = (record.first_seq, 0)
+        self.ts = list(cursor.take("%dq" % record.row_count))
+        self.values = [array("Q", cursor.take("%dQ" % record.row_count))
+                       for _ in range(record.column_count)]
+
+    def load(self):
+        return self.ts, self.values
+
+
+class Log:
+    """Replays the log into a State; records holds every valid record, applied those that count."""
+
+    def __init__(self, data, sb, state, verify):
+        self.data, self.sb, self.state, self.verify = data, sb, state, verify
+        self.records, self.applied = [], set()
+        self.last_seq = sb.flushed_seq
+        if sb.wal_count:
+            self.replay()
+
+    def record_at(self, at, end):
+        """The record at `at` if it is valid by itself, else None."""
+        if at + RECORD.size > end:
+            return None
+        record = Record(*RECORD.unpack_from(self.data, at), off=at)
+        if not RECORD.size <= record.size <= end - at or record.size % 8:
+            return None
+        seed = xxh3(self.data[at + RECORD.size:at + record.size], self.sb.wal_salt)
+        return record if record.checksum == xxh3(self.data[at + 8:at + 48], seed) else None
+
+    def replay(self):
+        sizes = dict(self.sb.wal_extents)
+        start = self.sb.wal_extents[0][0]
+        end = start + sizes.pop(start)
+        at, chain, group = self.sb.wal_head_off, self.sb.wal_chain, None
+        while True:
+            record = self.record_at(at, min(end, len(self.data)))
+            if record is None or record.prev_checksum != chain:
+                break
+            self.check_record(record)
+            at, chain = at + record.size, record.checksum
+            if record.kind == SEAL:
+                start, = self.payload(record).take("Q")
+                check(start in sizes, "the log goes on in a wrong extent, %d", start)
+                at, end = start + WAL_HEADER_SIZE, start + sizes.pop(start)
+            elif record.kind == GROUP_BEGIN:
+                check(group is None, "group inside of a group")
+                group = []
+            elif record.kind == GROUP_COMMIT:
+                check(group is not None and len(group) == self.payload(record).take("Q")[0],
+                      "group of a wrong size")
+                if not self.apply(group):
+                    break
+                group = None
+            elif group is not None:
+                group.append(record)
+            elif not self.apply([record]):
+                break
+        if self.verify:
+            self.check_tail([(at, end)] + [(s + WAL_HEADER_SIZE, s + n) for s, n in sizes.items()])
+
+    def check_record(self, record):
+        check(record.kind in KINDS and record.reserved == 0, "log record at %d: kind %d",
+              record.off, record.kind)
+        if self.records:
+            previous = self.records[-1]
+            check(record.first_seq == previous.first_seq + previous.row_count,
+                  "log record at %d: seq %d", record.off, record.first_seq)
+        self.records.append(record)
+
+    def payload(self, record):
+        return Cursor(self.data, record.off + RECORD.size, record.off + record.size,
+                      "log record at %d" % record.off)
+
+    def apply(self, group):
+        """Applies records that belong together; False if one names a segment that is not whole."""
+        for record in group:
+            if record.kind == SEGMENT and record.first_seq > self.sb.flushed_seq:
+                try:
+                    for entry in read_entries(self.payload(record)):
+                        Segment(self.data, entry, self.sb.file_id).check_chunks()
+                except FormatError:
+                    return False
+        for record in group:
+            self.apply_record(record)
+        return True
+
+    def apply_record(self, record):
+        tables, cursor = self.state.tables, self.payload(record)
+        if record.kind == CREATE:
+            definition = read_definition(cursor)
+            if definition.id not in tables:
+                self.state.create(definition)
+                self.applied.add(record)
+            return
+        last_seq = record.first_seq + record.row_count - 1
+        if last_seq <= self.sb.flushed_seq:
+            return
+        check(record.first_seq == self.last_seq + 1, "rows before seq %d are missing",
+              record.first_seq)
+        self.last_seq = last_seq
+        if record.table_id not in tables:
+            check(record.table_id < self.sb.next_table_id, "rows of unknown table %d",
+                  record.table_id)
+            return
+        self.applied.add(record)
+        table = tables[record.table_id]
+        if record.kind == SEGMENT:
+            entries = read_entries(cursor)
+            check(sum(entry.row_count for entry in entries) == record.row_count and
+                  all(entry.table_id == record.table_id for entry in entries),
+                  "log record at %d: entries", record.off)
+            self.state.add_segments(entries)
+        else:
+            check(record.column_count <= len(table.columns), "log record at %d: %d columns",
+                  record.off, record.column_count)
+            table.sources.append(LogRows(cursor, record))
+
+    def check_tail(self, ranges):
+        """Section 9: a later record which knows that rows were durable proves them damaged."""
+        for at, end in ranges:
+            end = min(end, len(self.data))
+            words = array("I", bytes(self.data[at:at + (end - at) // 8 * 8]))
+            if sys.byteorder == "big":
+                words.byteswap()
+            for i, size in enumerate(words[2::2]):
+                if RECORD.size <= size <= end - at - 8 * i:
+                    record = self.record_at(at + 8 * i, end)
+                    check(record is None or record.synced_seq <= self.last_seq,
+                          "the log is damaged after seq %d", self.last_seq)
+
+
+# --- Database ------------------------------------------------------------------------------------
+
+class Database:
+    """A file, read whole. tables is a dict by name; superblock is None for an empty database."""
+
+    def __init__(self, path, verify=True):
+        with open(path, "rb") as file:
+            data = memoryview(file.read())
+        self.tables, self.wal_records, self.wal_applied, self.verify = {}, [], set(), verify
+        self.superblock = sb = choose_superblock(data)
+        if sb is None:
+            return
+        check_superblock(sb, len(data))
+        state = State()
+        read_manifest(data, sb, state)
+        committed = [entry for table in state.tables.values() for entry in table.entries.values()]
+        log = Log(data, sb, state, verify)
+        self.wal_records, self.wal_applied = log.records, log.applied
+        for table in state.tables.values():
+            table.sources += [Segment(data, entry, sb.file_id, verify)
+                              for entry in table.entries.values()]
+            table.sources.sort(key=lambda source: source.order)
+            self.tables[table.name] = table
+        if verify:
+            self.check_ids(committed)
+            self.check_extents()
+            self.check_intervals()
+
+    def entries(self):
+        return [entry for table in self.tables.values() for entry in table.entries.values()]
+
+    def check_ids(self, committed):
+        check(all(entry.segment_id < self.superblock.next_segment_id for entry in committed),
+              "segment id above next_segment_id")
+        ids = [entry.segment_id for entry in self.entries()]
+        check(len(ids) == len(set(ids)), "segment id used twice")
+
+    def check_extents(self):
+        """What is live lies behind the superblock and does not overlap."""
+        sb = self.superblock
+        extents = [(0, 512 if sb.layout & LAYOUT_TINY else HEADERS_SIZE, "superblock"),
+                   (sb.manifest_off, sb.manifest_capacity, "manifest"),
+                   (sb.reserve_off, sb.reserve_size, "reserve")]
+        extents += [(start, size, "WAL") for start, size in sb.wal_extents]
+        extents += [(e.off, e.size, "segment %d" % e.segment_id) for e in self.entries()]
+        extents = sorted(extent for extent in extents if extent[1])
+        for (start, size, what), (after, _, neighbour) in zip(extents, extents[1:]):
+            check(start + size <= after, "%s and %s overlap", what, neighbour)
+
+    def check_intervals(self):
+        for table in self.tables.values():
+            spans = sorted({(e.seq_first, e.seq_last) for e in table.entries.values()})
+            check(all(a[1] < b[0] for a, b in zip(spans, spans[1:])),
+                  "table %s: seq intervals overlap", table.name)
+            check(not spans or spans[0][0] > table.created_seq, "table %s: rows before it was made",
+                  table.name)
+
+    def verify_rows(self):
+        for table in self.tables.values():
+            for source in table.sources:
+                source.load()
+
+
+# --- Command line --------------------------------------------------------------------------------
+
+def print_tables(db, out):
+    out.writerow(("table", "rows", "segments", "log_records", "columns"))
+    for table in db.tables.values():
+        out.writerow((table.name, table.row_count, len(table.entries),
+                      len(table.sources) - len(table.entries),
+                      " ".join(column.name for column in table.columns)))
+
+
+def print_rows(table, bits, out):
+    form = (lambda v: "%016x" % v) if bits else repr
+    out.writerow(["ts_" + TIME_UNITS[table.unit]] + [column.name for column in table.columns])
+    for ts, *values in table.rows(bits):
+        out.writerow([ts] + ["" if value is None else form(value) for value in values])
+
+
+def print_superblock(db, out):
+    for name, value in zip(Superblock._fields, db.superblock or ()):
+        out.writerow((name, value.hex() if isinstance(value, bytes) else value))
+
+
+def print_segments(db, out):
+    out.writerow(Entry._fields + ("chunk_bytes", "footer_bytes"))
+    for table in db.tables.values():
+        for source in table.sources:
+            if isinstance(source, Segment):
+                out.writerow(source.entry + (sum(size for _, _, size, _ in source.chunks()),
+                                             source.entry.size - source.footer_off))
+
+
+def print_wal(db, out):
+    out.writerow(("off", "size", "kind", "table_id", "first_seq", "row_count", "synced_seq",
+                  "applied"))
+    for r in db.wal_records:
+        out.writerow((r.off, r.size, KIND_NAMES[r.kind], r.table_id, r.first_seq, r.row_count,
+                      r.synced_seq, int(r in db.wal_applied)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Reads a NanoTS file by SPEC.md alone.")
+    parser.add_argument("file")
+    parser.add_argument("table", nargs="?")
+    parser.add_argument("--bits", action="store_true", help="values as 64-bit patterns in hex")
+    parser.add_argument("--no-verify", action="store_true", help="skip what costs time to check")
+    parser.add_argument("--superblock", action="store_true")
+    parser.add_argument("--segments", action="store_true")
+    parser.add_argument("--wal", action="store_true")
+    args = parser.parse_args()
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    try:
+        db = Database(args.file, verify=not args.no_verify)
+        for wanted, dump in ((args.superblock, print_superblock), (args.segments, print_segments),
+                             (args.wal, print_wal)):
+            if wanted:
+                dump(db, out)
+        if args.table is not None:
+            if args.table not in db.tables:
+                sys.exit("reader.py: no table %s" % args.table)
+            print_rows(db.tables[args.table], args.bits, out)
+        elif not (args.superblock or args.segments or args.wal):
+            if not args.no_verify:
+                db.verify_rows()
+            print_tables(db, out)
+    except FormatError as error:
+        sys.exit("reader.py: %s: %s" % (args.file, error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

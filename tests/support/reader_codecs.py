@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""tests/support/reader_codecs.py - decodes vectors, by SPEC.md section 7; see reader.py.
+
+    vector:  codec | body                              1 to 1024 values; the count is known outside
+    block:   control | base | patches | packed bits    where the integer codecs keep their numbers
+
+Inside, a value is a Python integer that stands for its residue modulo 2^64; it is brought into
+range at the end. Every input gives values or FormatError.
+"""
+
+from array import array
+from itertools import accumulate
+import struct
+
+M64 = 2**64 - 1
+VECTOR_ROWS = 1024
+RAW, CONSTANT, XOR, INTEGER, RLE, FOR, DELTA, DELTA2 = range(8)
+I64_CODECS = (RAW, CONSTANT, RLE, FOR, DELTA, DELTA2)
+F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE)
+
+
+class FormatError(Exception):
+    """The file breaks a rule of SPEC.md."""
+
+
+def check(condition, message, *details):
+    """The one way to find a file wrong."""
+    if not condition:
+        raise FormatError(message % details)
+
+
+class Cursor:
+    """Reads forward through data[at:end] and refuses to leave it."""
+
+    def __init__(self, data, at, end, what):
+        check(0 <= at <= end <= len(data), "%s: [%d, %d) is outside of the data", what, at, end)
+        self.data, self.at, self.end, self.what = data, at, end, what
+
+    def bytes(self, size):
+        check(size <= self.end - self.at, "%s: cut off", self.what)
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def take(self, layout):
+        layout = struct.Struct("<" + layout)
+        return layout.unpack(self.bytes(layout.size))
+
+    def rest(self):
+        return self.bytes(self.end - self.at)
+
+    def rest_count(self, item_size):
+        return (self.end - self.at) // item_size
+
+    def name(self):
+        size, = self.take("B")
+        check(size > 0, "%s: empty name", self.what)
+        try:
+            return bytes(self.bytes(size)).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FormatError("%s: %s" % (self.what, error)) from None
+
+    def varint(self):
+        value = 0
+        for shift in range(0, 70, 7):
+            byte, = self.bytes(1)
+            value |= (byte & 127) << shift
+            if byte < 128:
+                check(value <= M64, "%s: varint beyond 64 bits", self.what)
+                return value
+        raise FormatError("%s: varint of more than 10 bytes" % self.what)
+
+    def svarint(self):
+        return unzigzag(self.varint())
+
+
+def unzigzag(number):
+    return number >> 1 ^ -(number & 1)
+
+
+def signed(values):
+    """Residues modulo 2^64 as i64."""
+    return list(struct.unpack("<%dq" % len(values),
+                              struct.pack("<%dQ" % len(values), *[v & M64 for v in values])))
+
+
+# --- 7.1, 7.2: packed numbers and blocks ---------------------------------------------------------
+
+def unpack_stream(data, count, width):
+    """Numbers of `width` bits, lowest bit first; eight of them take `width` whole bytes."""
+    if width == 0:
+        return [0] * count
+    mask, shifts, numbers = (1 << width) - 1, range(0, 8 * width, width), []
+    for at in range(0, len(data), width):
+        eight = int.from_bytes(data[at:at + width], "little")
+        numbers += [eight >> shift & mask for shift in shifts]
+    return numbers[:count]
+
+
+def read_packed(cursor, count, width):
+    if count < VECTOR_ROWS:
+        return unpack_stream(cursor.bytes((count * width + 7) // 8), count, width)
+    numbers, words = [0] * count, cursor.take("%dQ" % (16 * width))
+    for lane in range(16):
+        stream = struct.pack("<%dQ" % width, *words[lane::16])
+        numbers[lane::16] = unpack_stream(stream, count // 16, width)
+    return numbers
+
+
+def read_block(cursor, count):
+    control, = cursor.take("B")
+    width, patched = control & 127, control >> 7
+    check(width <= 64 - patched, "%s: width %d", cursor.what, width)
+    base = cursor.svarint()
+    if not patched:
+        return [base + number for number in read_packed(cursor, count, width)]
+    place = "B" if count <= 256 else "H"
+    shape, patch_count = cursor.take("B" + place)
+    high_size = shape & 15
+    check(1 <= high_size <= 8 and not shape & 0x70, "%s: shape 0x%02x", cursor.what, shape)
+    check(1 <= patch_count <= count, "%s: %d patches", cursor.what, patch_count)
+    places = cursor.take("%d%s" % (patch_count, place))
+    check(places[-1] < count and all(a < b for a, b in zip(places, places[1:])),
+          "%s: patch positions", cursor.what)
+    highs = [int.from_bytes(cursor.bytes(high_size), "little") for _ in places]
+    numbers = read_packed(cursor, count, width)
+    for at, high in zip(places, highs):
+        numbers[at] = numbers[at] + (high << width) & M64
+    if shape & 128:
+        numbers = [unzigzag(number) for number in numbers]
+    return [base + number for number in numbers]
+
+
+# --- 7.3 to 7.7: codecs --------------------------------------------------------------------------
+
+def decode_constant(cursor, count, is_f64):
+    size = cursor.end - cursor.at
+    check(size <= 8, "%s: constant of %d bytes", cursor.what, size)
+    value = int.from_bytes(cursor.rest(), "little")
+    return [value << 64 - 8 * size if is_f64 else unzigzag(value)] * count
+
+
+def decode_differences(cursor, count, order):
+    check(count > order, "%s: %d values of order %d", cursor.what, count, order)
+    starts = [cursor.svarint() for _ in range(order)]
+    if count == VECTOR_ROWS:
+        values = read_block(cursor, count)[order:]
+    else:
+        values = read_block(cursor, count - order)
+    for start in reversed(starts):
+        values = list(accumulate(values, initial=start))
+    return values
+
+
+def decode_rle(cursor, count, is_f64):
+    run_count = cursor.varint()
+    check(2 <= run_count <= count // 2, "%s: %d runs", cursor.what, run_count)
+    lengths = [length & M64 for length in read_block(cursor, run_count - 1)]
+    lengths.append(count - sum(lengths))
+    check(min(lengths) >= 1, "%s: length of a run", cursor.what)
+    runs = decode(cursor.rest(), run_count, is_f64, forbidden=(RLE, INTEGER))
+    return [value for value, length in zip(runs, lengths) for _ in range(length)]
+
+
+def decode_xor(cursor, count):
+    data, at, before, size, values = bytes(cursor.rest()), 0, 0, 0, []
+    trailing = 0
+    for _ in range(count):
+        # At most 2 + 12 + 64 bits belong to a value; 11 bytes hold them wherever they begin.
+        bits = int.from_bytes(data[at >> 3:(at >> 3) + 11], "little") >> (at & 7)
+        if not bits & 1:
+            at += 1
+        else:
+            if bits & 2:
+                size = (bits >> 8 & 63) + 1
+                trailing = 64 - (bits >> 2 & 63) - size
+                check(trailing >= 0, "%s: xor window", cursor.what)
+                bits >>= 14
+                at += 14 + size
+            else:
+                check(size > 0, "%s: no xor window yet", cursor.what)
+                bits >>= 2
+                at += 2 + size
+            before ^= (bits & (1 << size) - 1) << trailing
+        values.append(before)
+    check((at + 7) // 8 == len(data), "%s: xor takes %d bits of %d bytes", cursor.what, at,
+          len(data))
+    return values
+
+
+def decode_integer(cursor, count):
+    integers = signed(decode(cursor.rest(), count, False))
+    return array("Q", array("d", [float(value) for value in integers]).tobytes())
+
+
+def decode(data, count, is_f64, forbidden=()):
+    """The values of a vector, as residues modulo 2^64."""
+    cursor = Cursor(data, 0, len(data), "vector")
+    codec, = cursor.take("B")
+    check(codec in (F64_CODECS if is_f64 else I64_CODECS) and codec not in forbidden,
+          "vector: codec %d", codec)
+    if codec == RAW:
+        values = cursor.take("%dQ" % count)
+    elif codec == CONSTANT:
+        values = decode_constant(cursor, count, is_f64)
+    elif codec == XOR:
+        values = decode_xor(cursor, count)
+    elif codec == INTEGER:
+        values = decode_integer(cursor, count)
+    elif codec == RLE:
+        values = decode_rle(cursor, count, is_f64)
+    else:
+        values = decode_differences(cursor, count, codec - FOR)
+    check(cursor.at == cursor.end, "vector: bytes behind the last value")
+    return values
+
+
+def decode_i64(data, count):
+    """A list of int."""
+    return signed(decode(data, count, False))
+
+
+def decode_f64(data, count):
+    """An array of 64-bit patterns."""
+    return array("Q", decode(data, count, True))

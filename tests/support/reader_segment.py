@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""tests/support/reader_segment.py - segments and what describes them, by SPEC.md 4.1, 4.2 and 6.
+
+    0        64                                              footer_off               size
+    | header | row group 0: ts, column 0, ... | row group 1 ... | footer: column indexes |
+
+Shares no code with the library; see reader.py.
+"""
+
+from array import array
+from collections import namedtuple
+from functools import reduce
+from operator import add
+import struct
+
+from reader_codecs import Cursor, M64, VECTOR_ROWS, check, decode_f64, decode_i64
+from xxh3 import xxh3
+
+GRANULE_SIZE = 64
+GROUP_VECTORS = 16
+SEGMENT_ROWS_MAX = 1048576
+COLUMNS_MAX = 1024
+TIME_UNITS = ("s", "ms", "us", "ns")
+TYPE_F64 = 1
+
+
+# --- Sections 4.1 and 4.2: table definition, segment entry ---------------------------------------
+
+Column = namedtuple("Column", "name type flags")
+Definition = namedtuple("Definition", "id unit duplicates created_seq name columns")
+Entry = namedtuple("Entry", "table_id row_count segment_id off size seq_first seq_last "
+                            "ts_min ts_max footer_checksum")
+
+
+def read_column(cursor):
+    kind, flags = cursor.take("BB")
+    check(kind == TYPE_F64, "%s: column type %d", cursor.what, kind)
+    return Column(cursor.name(), kind, flags)
+
+
+def read_definition(cursor):
+    table_id, unit, duplicates, column_count, created_seq = cursor.take("IBBHQ")
+    check(unit < len(TIME_UNITS), "%s: time unit %d", cursor.what, unit)
+    check(1 <= column_count <= COLUMNS_MAX, "%s: %d columns", cursor.what, column_count)
+    name = cursor.name()
+    columns = [read_column(cursor) for _ in range(column_count)]
+    return Definition(table_id, unit, duplicates, created_seq, name, columns)
+
+
+def read_entries(cursor):
+    entries = [Entry(*cursor.take("IIQQQQQqqQ8x")) for _ in range(cursor.rest_count(80))]
+    for entry in entries:
+        check(1 <= entry.row_count <= SEGMENT_ROWS_MAX, "%s: %d rows", cursor.what, entry.row_count)
+        check(entry.off % GRANULE_SIZE == 0 and entry.size % 8 == 0,
+              "segment %d is not aligned", entry.segment_id)
+        check(entry.seq_first <= entry.seq_last and entry.ts_min <= entry.ts_max,
+              "segment %d has an empty interval", entry.segment_id)
+    return entries
+
+
+# --- Section 6: segments -------------------------------------------------------------------------
+
+SEGMENT_MAGIC = b"NTSSEG1\n"
+SEGMENT_HEADER = struct.Struct("<8sQQQQIIQQ")
+
+Index = namedtuple("Index", "chunk_off vector_size min max nan_count sum first last checksum")
+
+
+def floats(patterns):
+    return array("d", patterns.tobytes())
+
+
+def patterns(values):
+    return array("Q", array("d", values).tobytes())
+
+
+def is_nan(pattern):
+    return pattern & 0x7FFFFFFFFFFFFFFF > 0x7FF0000000000000
+
+
+def zone_map(bits):
+    """(min, max, NaN count, sum) of a vector of f64, as section 6.3 has them; min, max as bits."""
+    values = floats(bits)
+    total = sum(values)
+    nan_count = 0 if total == total else sum(value != value for value in values)
+    if nan_count == len(values):
+        return bits[0], bits[0], nan_count, 0.0
+    lanes = [values[j::8] for j in range(8)]
+    if nan_count:
+        lanes = [[value for value in lane if value == value] for lane in lanes]
+        values = [value for value in values if value == value]
+    low, high = patterns([min(values), max(values)])
+    if low << 1 & M64 == 0:
+        low = 1 << 63 if 1 << 63 in bits else 0
+    if high << 1 & M64 == 0:
+        high = 0 if 0 in bits else 1 << 63
+    l0, l1, l2, l3, l4, l5, l6, l7 = [reduce(add, lane, 0.0) for lane in lanes]
+    return low, high, nan_count, ((l0 + l1) + (l2 + l3)) + ((l4 + l5) + (l6 + l7))
+
+
+class Segment:
+    """One segment; the constructor checks all but its chunks."""
+
+    def __init__(self, data, entry, file_id, verify=True):
+        self.entry, self.verify, self.what = entry, verify, "segment %d" % entry.segment_id
+        check(entry.off + entry.size <= len(data), "%s: outside of the file", self.what)
+        self.data = data[entry.off:entry.off + entry.size]
+        self.row_count, self.order = entry.row_count, (entry.seq_first, entry.segment_id)
+        self.vector_count = -(-self.row_count // VECTOR_ROWS)
+        self.group_count = -(-self.vector_count // GROUP_VECTORS)
+        self.footer_off = self.read_header()
+        self.read_footer(file_id)
+
+    def check(self, condition, message, *details):
+        check(condition, "%s: " + message, self.what, *details)
+
+    def read_header(self):
+        entry = self.entry
+        self.check(entry.size >= SEGMENT_HEADER.size, "too small")
+        magic, segment_id, size, footer_off, footer_checksum, table_id, row_count, reserved, \
+            checksum = SEGMENT_HEADER.unpack_from(self.data)
+        self.check(magic == SEGMENT_MAGIC and reserved == 0, "no header")
+        self.check(checksum == xxh3(self.data[:56]), "header checksum")
+        self.check((table_id, row_count, segment_id, size, footer_checksum) ==
+                   (entry.table_id, entry.row_count, entry.segment_id, entry.size,
+                    entry.footer_checksum), "header and entry differ")
+        self.check(SEGMENT_HEADER.size <= footer_off <= size, "footer at %d", footer_off)
+        self.check(footer_checksum == xxh3(self.data[footer_off:], segment_id), "footer checksum")
+        return footer_off
+
+    def read_footer(self, file_id):
+        entry = self.entry
+        cursor = Cursor(self.data, self.footer_off, len(self.data), self.what)
+        bounds = cursor.take("QQqq")
+        self.check(bounds == entry[5:9], "footer and entry differ")
+        self.check(cursor.bytes(8) == file_id[:8], "belongs to another file")
+        definition_size, self.column_count = cursor.take("II")
+        definition = Cursor(self.data, cursor.at, cursor.at + definition_size, self.what)
+        self.definition = read_definition(definition)
+        cursor.bytes(definition_size)
+        self.check(self.definition.id == entry.table_id, "definition of another table")
+        self.check(self.column_count <= len(self.definition.columns), "too many columns")
+        self.indexes = [self.read_index(cursor, i) for i in range(self.column_count + 1)]
+        self.check(not any(self.data[cursor.at:]) and cursor.rest_count(8) == 0, "footer padding")
+        if self.verify:
+            self.check_layout()
+
+    def read_index(self, cursor, column):
+        size, = cursor.take("I")
+        part = Cursor(self.data, cursor.at, cursor.at + size, self.what + ": column index")
+        cursor.bytes(size)
+
+        def vector(decode, count):
+            return decode(part.bytes(part.take("H")[0]), count)
+
+        decode, groups, vectors = decode_f64, self.group_count, self.vector_count
+        if column == 0:
+            decode, groups = decode_i64, 0
+        chunk_off = vector(decode_i64, self.group_count)
+        vector_size = vector(decode_i64, vectors)
+        low, high = vector(decode, vectors), vector(decode, vectors)
+        extras = [None] * 4
+        if column > 0:
+            extras = [vector(decode_i64, vectors)] + [vector(decode_f64, groups) for _ in range(3)]
+        self.check(min(vector_size) >= 0 and min(chunk_off) >= 0, "negative place")
+        checksums = iter(part.take("%dQ" % part.rest_count(8)))
+        checksum = [next(checksums, None) if any(vector_size[i:i + GROUP_VECTORS]) else 0
+                    for i in range(0, vectors, GROUP_VECTORS)]
+        self.check(None not in checksum and next(checksums, None) is None and part.at == part.end,
+                   "column index size")
+        return Index(chunk_off, vector_size, low, high, *extras, checksum)
+
+    def chunks(self):
+        """Yields (number, place, size, checksum) of every chunk, in order."""
+        for group in range(self.group_count):
+            for column, index in enumerate(self.indexes):
+                at = group * GROUP_VECTORS
+                yield (group * (self.column_count + 1) + column, index.chunk_off[group],
+                       sum(index.vector_size[at:at + GROUP_VECTORS]), index.checksum[group])
+
+    def check_layout(self):
+        at = SEGMENT_HEADER.size
+        for number, off, size, _ in self.chunks():
+            self.check(size == 0 or off == at, "chunk %d at %d, not at %d", number, off, at)
+            at += size
+        self.check(at <= self.footer_off, "chunks run into the footer")
+        self.check(not any(self.data[at:self.footer_off]), "padding behind the chunks")
+
+    def check_chunks(self):
+        for number, off, size, checksum in self.chunks():
+            self.check(off + size <= self.footer_off, "chunk %d runs into the footer", number)
+            self.check(size == 0 or checksum == xxh3(self.data[off:off + size], number),
+                       "checksum of chunk %d", number)
+
+    def load(self):
+        """Decodes everything: (list of ts, for each column an array of patterns)."""
+        if self.verify:
+            self.check_chunks()
+        ts = []
+        for vector, part in enumerate(self.vectors(0)):
+            index = self.indexes[0]
+            ts += part
+            self.check((part[0], part[-1]) == (index.min[vector], index.max[vector]), "ts zone map")
+        self.check((ts[0], ts[-1]) == (self.entry.ts_min, self.entry.ts_max), "ts bounds")
+        self.check(not self.verify or all(a <= b for a, b in zip(ts, ts[1:])), "unsorted")
+        columns = []
+        for column in range(1, self.column_count + 1):
+            columns.append(array("Q"))
+            groups = [[] for _ in range(self.group_count)]
+            for vector, part in enumerate(self.vectors(column)):
+                columns[-1].extend(part)
+                groups[vector // GROUP_VECTORS].append(part)
+            if self.verify:
+                self.check_zone_maps(self.indexes[column], groups)
+        return ts, columns
+
+    def vectors(self, column):
+        """Yields the vectors of a column, decoded."""
+        index = self.indexes[column]
+        for group, place in enumerate(index.chunk_off):
+            first = group * GROUP_VECTORS
+            for i, size in enumerate(index.vector_size[first:first + GROUP_VECTORS], first):
+                count = min(VECTOR_ROWS, self.row_count - i * VECTOR_ROWS)
+                low, high = index.min[i], index.max[i]
+                if size:
+                    self.check(place + size <= self.footer_off, "vector runs into the footer")
+                    decode = decode_f64 if column else decode_i64
+                    yield decode(self.data[place:place + size], count)
+                elif column:
+                    self.check(low == high, "derived vector of different values")
+                    yield array("Q", [low]) * count
+                else:
+                    step, odd = divmod(high - low, max(count - 1, 1))
+                    self.check(odd == 0 and step >= 0, "derived ts do not divide")
+                    yield [low + k * step for k in range(count)]
+                place += size
+
+    def check_zone_maps(self, index, groups):
+        vector = 0
+        for group, parts in enumerate(groups):
+            total = 0.0
+            for part in parts:
+                *found, vector_sum = zone_map(part)
+                total += vector_sum
+                stored = [index.min[vector], index.max[vector], index.nan_count[vector]]
+                self.check(found == stored, "zone map of vector %d is %s, not %s", vector, stored,
+                           found)
+                vector += 1
+            sum_bits, stored_sum = patterns([total])[0], index.sum[group]
+            self.check(sum_bits == stored_sum or is_nan(sum_bits) and is_nan(stored_sum),
+                       "sum of row group %d", group)
+            self.check((index.first[group], index.last[group]) == (parts[0][0], parts[-1][-1]),
+                       "first or last of row group %d", group)

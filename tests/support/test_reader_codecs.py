@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""tests/support/test_reader_codecs.py - every example of SPEC.md section 7, and what must fail."""
+
+import os
+import struct
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from reader_codecs import (Cursor, FormatError, decode_f64, decode_i64,  # noqa: E402
+                           read_block, unpack_stream)
+
+DIGITS = "00 77 ee 55 cc 33 aa 11 88 ff 66 dd 44 bb 22 99".split()
+
+I64_EXAMPLES = (
+    ("01 58 02", [300] * 3),
+    ("01", [0] * 1024),
+    ("05 03 14 58 70", [10, 13, 11, 10, 17]),
+    ("05 85 0d 02 01 0b 12 7a 0a 2d c4 60 6a 4c b1 03 00",
+     [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 1000000, -7]),
+    ("06 80 a0 ab fe f9 62 80 d0 0f 02 01 03 b8 0b",
+     [1700000000000 + 1000 * i + 3000 * (i >= 4) for i in range(9)]),
+    ("07 00 02 00 04", [0, 1, 4, 9, 16, 25, 36, 49, 64]),
+    ("05 04 d0 0f" + " ".join(digit * 8 for digit in DIGITS) * 4,
+     [1000 + 7 * i % 16 for i in range(1024)]),
+    ("04 06 00 10 05 07 06 2f 00 18 e3 ec 01",
+     [value for value in (50, 3, 99, 27, 81, 64) for _ in range(8)]),
+)
+
+F64_EXAMPLES = (
+    ("00 9a 99 99 99 99 99 b9 3f 33 33 33 33 33 33 d3 3f", [0.1, 0.3]),
+    ("01 f8 3f", [1.5] * 7),
+    ("01 80", [-0.0] * 7),
+    ("02 07 cf 1c a0 a1 e0 1b a2 03", [25.5, 25.5, 25.25, 30.0]),
+    ("03 05 03 02 88 08", [1.0, 2.0, 3.0, 5.0]),
+)
+
+# decoder, bytes, count, why
+CORRUPT = (
+    (decode_i64, "", 1, "no codec"),
+    (decode_i64, "02 00", 1, "xor is for f64"),
+    (decode_i64, "03 00 01 00 00 00 00 00 00 00", 1, "integer is for f64"),
+    (decode_f64, "05 03 14 58 70", 5, "for is for i64"),
+    (decode_i64, "08", 1, "unknown codec"),
+    (decode_i64, "00 01 02 03", 1, "raw cut off"),
+    (decode_i64, "00 01 02 03 04 05 06 07 08 09", 1, "raw too long"),
+    (decode_i64, "01 01 02 03 04 05 06 07 08 09", 1, "constant too long"),
+    (decode_i64, "05 03 14 58", 5, "packed cut off"),
+    (decode_i64, "05 03 14 58 70 00", 5, "bytes left over"),
+    (decode_i64, "05 41 00" + "00" * 9, 1, "width 65"),
+    (decode_i64, "05 c0 00 01 01 00 01" + "00" * 8, 1, "width 64 with patches"),
+    (decode_i64, "05 80 00 00 01 00", 1, "high of no bytes"),
+    (decode_i64, "05 80 00 09 01 00" + "01" * 9, 1, "high of nine bytes"),
+    (decode_i64, "05 80 00 11 01 00 01", 1, "reserved bits of shape"),
+    (decode_i64, "05 80 00 01 00", 1, "no patches"),
+    (decode_i64, "05 80 00 01 02 00 00 01 01", 1, "too many patches"),
+    (decode_i64, "05 80 00 01 02 01 00 01 01", 2, "positions fall"),
+    (decode_i64, "05 80 00 01 01 02 01", 2, "position behind the end"),
+    (decode_i64, "06 02 00 00", 1, "delta of one value"),
+    (decode_i64, "05 00 ff ff ff ff ff ff ff ff ff 02", 1, "varint beyond 64 bits"),
+    (decode_i64, "05 00 80 80 80 80 80 80 80 80 80 80 00", 1, "varint of 11 bytes"),
+    (decode_i64, "04 01 01", 4, "one run"),
+    (decode_i64, "04 03 00 02 00 00 01", 5, "runs above count / 2"),
+    (decode_i64, "04 02 00 00 01", 4, "empty run"),
+    (decode_i64, "04 02 00 08 01", 4, "empty last run"),
+    (decode_i64, "04 02 00 02 04 02 00 02 01", 4, "rle inside of rle"),
+    (decode_f64, "04 02 00 02 03 01", 4, "integer inside of rle"),
+    (decode_f64, "02 01", 1, "xor without a window"),
+    (decode_f64, "02 07 cf 1c a0 a1 e0 1b a2", 4, "xor cut off"),
+    (decode_f64, "02 07 cf 1c a0 a1 e0 1b a2 03 00", 4, "xor too long"),
+    (decode_f64, "02 ff ff 0f" + "00" * 8, 1, "xor window beyond 64 bits"),
+)
+
+
+def pack_stream(numbers, width):
+    bits = sum(number << i * width for i, number in enumerate(numbers))
+    return bits.to_bytes((len(numbers) * width + 7) // 8, "little")
+
+
+class CodecsTest(unittest.TestCase):
+    def test_decode_i64_examples_of_the_spec_match(self):
+        for data, values in I64_EXAMPLES:
+            with self.subTest(data=data[:40]):
+                self.assertEqual(decode_i64(bytes.fromhex(data), len(values)), values)
+
+    def test_decode_f64_examples_of_the_spec_match_in_every_bit(self):
+        for data, values in F64_EXAMPLES:
+            with self.subTest(data=data):
+                bits = decode_f64(bytes.fromhex(data), len(values)).tobytes()
+                self.assertEqual(bits, struct.pack("=%dd" % len(values), *values))
+
+    def test_read_block_example_of_the_spec_matches(self):
+        data = bytes.fromhex("82 00 01 01 05 fa 47 62 6c")
+        cursor = Cursor(data, 0, len(data), "block")
+        self.assertEqual(read_block(cursor, 12), [3, 1, 0, 1, 2, 1000, 2, 1, 0, 3, 2, 1])
+        self.assertEqual(cursor.at, len(data))
+
+    def test_read_block_zigzag_turns_every_number(self):
+        data = bytes.fromhex("82 09 81 01 05 fa 47 62 6c")
+        numbers = read_block(Cursor(data, 0, len(data), "block"), 12)
+        self.assertEqual(numbers, [u - 5 for u in (-2, -1, 0, -1, 1, 500, 1, -1, 0, -2, 1, -1)])
+
+    def test_decode_bytes_against_the_rules_fail(self):
+        for decode, data, count, why in CORRUPT:
+            with self.subTest(why), self.assertRaises(FormatError):
+                decode(bytes.fromhex(data), count)
+
+    def test_unpack_stream_every_width_and_odd_count_returns_what_was_packed(self):
+        for width in range(65):
+            for count in (1, 7, 8, 9, 63, 100):
+                numbers = [i * 0x9E3779B97F4A7C15 % 2**width for i in range(count)]
+                with self.subTest(width=width, count=count):
+                    self.assertEqual(unpack_stream(pack_stream(numbers, width), count, width),
+                                     numbers)
+
+    def test_decode_i64_differences_that_wrap_come_back_into_range(self):
+        data = b"\x06\x00\x00" + b"\xff" * 9 + b"\x01"  # first 0, base -2^63
+        self.assertEqual(decode_i64(data, 3), [0, -2**63, 0])
+
+
+if __name__ == "__main__":
+    unittest.main()

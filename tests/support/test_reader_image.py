@@ -1,0 +1,480 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""tests/support/test_reader_image.py - the second reader against files made here, byte by byte.
+
+The images are built by SPEC.md, as the reader is, but the other way round and without its code: a
+slip in one of the two shows. Neither the library nor the program is needed.
+"""
+
+import math
+import os
+import struct
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from reader import Database, FormatError  # noqa: E402
+from xxh3 import xxh3  # noqa: E402
+
+FILE_ID = bytes(range(100, 116))
+FILE_SEED = struct.unpack("<Q", FILE_ID[:8])[0]
+SALT = 0x1122334455667788
+CHAIN = 0x99AABBCCDDEEFF00
+ROWS, SEGMENT, CREATE, GROUP_BEGIN, GROUP_COMMIT, SEAL = range(1, 7)
+NAN = math.nan
+
+
+# --- Builders, section by section ----------------------------------------------------------------
+
+def superblock(generation=2, manifest=(8192, 0, 0), file_end=8192, flushed_seq=0, wal_head=0,
+               wal_extents=(), layout=0, incompat=0, version=1):
+    image = struct.pack("<8sIIQQQQ16s", b"\x89NTT\r\n\x1a\n", version, 0x000100, generation,
+                        incompat, 0, 0, FILE_ID)
+    image += struct.pack("<10Q", *manifest, file_end, flushed_seq, SALT, CHAIN, wal_head, 0, 0)
+    image += struct.pack("<IIQ", 9, len(wal_extents), 99)
+    image += b"".join(struct.pack("<QI", off, size // 4096) for off, size in wal_extents)
+    image = image.ljust(232, b"\0") + struct.pack("<QQ", layout, 0)
+    return image + struct.pack("<Q", xxh3(image))
+
+
+def place(parts, size=0):
+    """The file that has each of parts, a dict of offset -> bytes, in its place."""
+    image = bytearray(max([size] + [off + len(part) for off, part in parts.items()]))
+    for off, part in parts.items():
+        image[off:off + len(part)] = part
+    return bytes(image)
+
+
+def slot(copy):
+    return copy.ljust(512, b"\0") + copy.ljust(512, b"\0")
+
+
+def name(text):
+    return bytes([len(text.encode())]) + text.encode()
+
+
+def column(text):
+    return bytes([1, 0]) + name(text)
+
+
+def definition(table_id=1, text="power", columns=("a",), created_seq=0):
+    return struct.pack("<IBBHQ", table_id, 1, 0, len(columns), created_seq) + name(text) + \
+        b"".join(map(column, columns))
+
+
+def edit(kind, body):
+    body += bytes(-len(body) % 8)
+    image = struct.pack("<IB3x", 16 + len(body), kind) + body
+    return struct.pack("<Q", xxh3(image, FILE_SEED)) + image
+
+
+def array(layout, values, codec=b"\0"):
+    vector = codec + struct.pack("<%d%s" % (len(values), layout), *values)
+    return struct.pack("<H", len(vector)) + vector
+
+
+def total_order(value):
+    return value, math.copysign(1, value)
+
+
+def vector_sum(values):
+    lanes = [0.0] * 8
+    for i, value in enumerate(values):
+        if not math.isnan(value):
+            lanes[i % 8] += value
+    while len(lanes) > 1:
+        lanes = [a + b for a, b in zip(lanes[::2], lanes[1::2])]
+    return lanes[0]
+
+
+def is_derived(values, layout):
+    if layout == "d":
+        return len({struct.pack("<d", value) for value in values}) == 1
+    return len({b - a for a, b in zip(values, values[1:])}) <= 1
+
+
+def segment(table, ts, columns, segment_id=1, seq_first=1, off=12288):
+    """(bytes of the segment, its entry): raw and derived vectors only."""
+    series = [("q", ts)] + [("d", values) for values in columns]
+    vectors = [(layout, [values[i:i + 1024] for i in range(0, len(ts), 1024)])
+               for layout, values in series]
+    body, offs, checks = b"", [[] for _ in series], [[] for _ in series]
+    sizes = [[] for _ in series]
+    for group in range(0, len(vectors[0][1]), 16):
+        for i, (layout, parts) in enumerate(vectors):
+            chunk = b""
+            for part in parts[group:group + 16]:
+                derived = is_derived(part, layout)
+                data = b"" if derived else b"\0" + struct.pack("<%d%s" % (len(part), layout), *part)
+                sizes[i].append(len(data))
+                chunk += data
+            offs[i].append(64 + len(body))
+            if chunk:
+                checks[i].append(xxh3(chunk, group // 16 * len(series) + i))
+            body += chunk
+    body += bytes(-len(body) % 8)
+    bounds = struct.pack("<QQqq", seq_first, seq_first + len(ts) - 1, ts[0], ts[-1])
+    footer = bounds + FILE_ID[:8] + struct.pack("<II", len(table), len(columns)) + table
+    for i, (layout, parts) in enumerate(vectors):
+        numbers = [[v for v in part if not math.isnan(v)] or [part[0]] for part in parts]
+        index = array("q", offs[i]) + array("q", sizes[i])
+        index += array(layout, [min(part, key=total_order) for part in numbers])
+        index += array(layout, [max(part, key=total_order) for part in numbers])
+        if i > 0:
+            groups = [parts[g:g + 16] for g in range(0, len(parts), 16)]
+            index += array("q", [sum(map(math.isnan, part)) for part in parts])
+            sums = []
+            for group in groups:
+                total = 0.0
+                for part in group:
+                    total += vector_sum(part)
+                sums.append(total)
+            index += array("d", sums) + array("d", [group[0][0] for group in groups])
+            index += array("d", [group[-1][-1] for group in groups])
+        index += struct.pack("<%dQ" % len(checks[i]), *checks[i])
+        footer += struct.pack("<I", len(index)) + index
+    footer += bytes(-len(footer) % 8)
+    table_id, = struct.unpack_from("<I", table)
+    footer_checksum = xxh3(footer, segment_id)
+    size = 64 + len(body) + len(footer)
+    header = struct.pack("<8sQQQQIIQ", b"NTSSEG1\n", segment_id, size, 64 + len(body),
+                         footer_checksum, table_id, len(ts), 0)
+    header += struct.pack("<Q", xxh3(header))
+    entry = struct.pack("<IIQQQ", table_id, len(ts), segment_id, off, size) + bounds + \
+        struct.pack("<QQ", footer_checksum, 0)
+    return header + body + footer, entry
+
+
+class Wal:
+    """A log that is written record by record; parts is what place() wants."""
+
+    def __init__(self, off=65536, size=65536, next_seq=1):
+        self.size, self.next_seq, self.chain = size, next_seq, CHAIN
+        self.parts = {}
+        self.go_to(off)
+
+    def go_to(self, off):
+        self.off, self.at = off, 64
+        self.parts[off] = bytearray(self.size)
+
+    def record(self, kind, payload=b"", table_id=0, row_count=0, column_count=0, synced_seq=0):
+        payload += bytes(-len(payload) % 8)
+        image = struct.pack("<IBBHQQQII", 48 + len(payload), kind, 0, column_count, self.chain,
+                            self.next_seq, synced_seq, table_id, row_count)
+        self.chain = xxh3(image, xxh3(payload, SALT))
+        image = struct.pack("<Q", self.chain) + image + payload
+        self.parts[self.off][self.at:self.at + len(image)] = image
+        self.at += len(image)
+        self.next_seq += row_count
+        return self.at - len(image)
+
+    def rows(self, ts, *columns, table_id=1, synced_seq=0):
+        payload = struct.pack("<%dq" % len(ts), *ts)
+        payload += b"".join(struct.pack("<%dd" % len(ts), *values) for values in columns)
+        return self.record(ROWS, payload, table_id, len(ts), len(columns), synced_seq)
+
+
+class ReaderCase(unittest.TestCase):
+    def open(self, image):
+        with tempfile.NamedTemporaryFile(suffix=".nts") as file:
+            file.write(image)
+            file.flush()
+            return Database(file.name)
+
+    def rows(self, image, table="power"):
+        return list(self.open(image).tables[table].rows())
+
+    def fails(self, image, pattern=""):
+        with self.assertRaisesRegex(FormatError, pattern):
+            db = self.open(image)
+            db.verify_rows()
+
+
+def image_of(manifest, parts=None, **fields):
+    """A file with slot A, one manifest at 8192 and whatever parts has."""
+    parts = dict(parts or {})
+    end = max([8192 + len(manifest)] + [off + len(part) for off, part in parts.items()])
+    sb = superblock(manifest=(8192, len(manifest), len(manifest)), file_end=end, **fields)
+    return place({0: slot(sb), 8192: manifest, **parts})
+
+
+def wal_image(wal, manifest=None, flushed_seq=0):
+    extents = [(off, wal.size) for off in wal.parts]
+    return image_of(edit(1, definition()) if manifest is None else manifest, wal.parts,
+                    flushed_seq=flushed_seq, wal_head=extents[0][0] + 64, wal_extents=extents)
+
+
+# --- Tests ---------------------------------------------------------------------------------------
+
+class SuperblockTest(ReaderCase):
+    def test_superblock_of_an_empty_or_zero_file_is_none(self):
+        for image in (b"", bytes(100), bytes(8192), bytes(8192) + b"x"):
+            db = self.open(image)
+            self.assertIsNone(db.superblock)
+            self.assertEqual(db.tables, {})
+
+    def test_superblock_of_other_bytes_is_refused(self):
+        self.fails(b"SQLite format 3\0" * 1000, "not a NanoTS file")
+        self.fails(superblock()[:-1] + b"\xff", "no valid superblock")
+
+    def test_superblock_with_the_greatest_generation_wins(self):
+        old, new = superblock(generation=6), superblock(generation=7)
+        self.assertEqual(self.open(place({0: slot(old), 4096: slot(new)}, 8192))
+                         .superblock.generation, 7)
+        self.assertEqual(self.open(place({0: slot(superblock(8)), 4096: slot(new)}, 8192))
+                         .superblock.generation, 8)
+
+    def test_superblock_torn_first_copy_leaves_the_second(self):
+        copy = superblock(generation=7)
+        image = place({0: slot(superblock(6)), 4096: bytes(256), 4608: copy}, 8192)
+        self.assertEqual(self.open(image).superblock.generation, 7)
+
+    def test_superblock_in_the_slot_of_the_other_parity_is_refused(self):
+        self.fails(place({0: slot(superblock(generation=7))}, 8192), "other slot")
+
+    def test_superblock_with_unknown_flag_or_version_is_refused(self):
+        self.fails(place({0: slot(superblock(incompat=4))}, 8192), "incompat_flags")
+        self.fails(place({0: slot(superblock(version=2))}, 8192), "version")
+
+    def test_superblock_beyond_the_end_of_the_file_is_refused(self):
+        self.fails(place({0: slot(superblock(file_end=8200))}, 8192), "cut off")
+
+    def test_tiny_form_is_read_and_512_is_not_a_copy(self):
+        manifest = edit(1, definition())
+        data, entry = segment(definition(), [1, 2, 4], [[0.5, 0.25, 1.0]], off=1024)
+        manifest += edit(3, entry)
+        end = 1024 + len(data)
+        sb = superblock(2, (512, len(manifest), len(manifest)), end, flushed_seq=3, layout=1)
+        image = place({0: sb, 512: manifest, 1024: data})
+        self.assertEqual(self.rows(image), [(1, 0.5), (2, 0.25), (4, 1.0)])
+        # A copy of a greater generation that happens to be stored at 512 is data, not a slot.
+        tiny = superblock(4, (512, 0, 0), file_end=768, layout=1)
+        impostor = place({0: tiny, 512: superblock(6)})
+        self.assertEqual(self.open(impostor).superblock.generation, 4)
+
+
+class ManifestTest(ReaderCase):
+    def columns(self, manifest, table="power"):
+        table = self.open(image_of(manifest)).tables[table]
+        return [column.name for column in table.columns]
+
+    def test_manifest_edits_of_tables_apply_in_order(self):
+        base = edit(1, definition(columns=("a", "b")))
+        self.assertEqual(self.columns(base), ["a", "b"])
+        added = base + edit(2, struct.pack("<IIQ", 1, 0, 5) + column("c"))
+        self.assertEqual(self.columns(added), ["a", "b", "c"])
+        renamed = added + edit(7, struct.pack("<II", 1, 0) + name("heat")) + \
+            edit(8, struct.pack("<II", 1, 2) + name("\u00b0C"))
+        self.assertEqual(self.columns(renamed, "heat"), ["a", "b", "\u00b0C"])
+        dropped = renamed + edit(5, struct.pack("<IIQ", 1, 0, 7))
+        self.assertEqual(self.open(image_of(dropped)).tables, {})
+
+    def test_manifest_segments_are_removed_and_cut(self):
+        first, first_entry = segment(definition(), [1, 2], [[1.0, 2.0]], 1, 1, 12288)
+        second, second_entry = segment(definition(), [3, 4], [[3.0, 4.0]], 2, 3, 16384)
+        base = edit(1, definition()) + edit(3, first_entry + second_entry)
+        parts = {12288: first, 16384: second}
+        self.assertEqual(len(self.rows(image_of(base, parts))), 4)
+        self.assertEqual(self.rows(image_of(base + edit(4, struct.pack("<Q", 1)), parts)),
+                         [(3, 3.0), (4, 4.0)])
+        for cutoff, seq, left in ((2, 9, 4), (3, 9, 2), (3, 1, 4), (5, 4, 0), (5, 3, 2)):
+            cut = edit(6, struct.pack("<IIqQ", 1, 0, cutoff, seq))
+            with self.subTest(cutoff=cutoff, seq=seq):
+                self.assertEqual(len(self.rows(image_of(base + cut, parts))), left)
+
+    def test_manifest_reading_goes_on_at_the_next_sector(self):
+        first, second = edit(1, definition(1, "x")), edit(1, definition(2, "y"))
+        gap = first.ljust(512, b"\0") + second
+        self.assertEqual(list(self.open(image_of(gap)).tables), ["x", "y"])
+        # An edit that leaves 8 bytes of its sector: they hold no header, whatever is in them.
+        first = edit(1, definition(1, "x", columns=("c" * 230, "d" * 230)))
+        self.assertEqual(len(first), 504)
+        gap = first + b"\xff" * 8 + second
+        self.assertEqual(list(self.open(image_of(gap)).tables), ["x", "y"])
+
+    def test_manifest_damage_is_refused(self):
+        good = edit(1, definition())
+        for at in range(len(good)):
+            with self.subTest(at=at):
+                self.fails(image_of(good[:at] + bytes([good[at] ^ 16]) + good[at + 1:]))
+        self.fails(image_of(good[:-8]), "size")
+        self.fails(image_of(good + edit(9, b"")), "kind 9")
+        self.fails(image_of(good + good), "made twice")
+        self.fails(image_of(good + edit(4, struct.pack("<Q", 1))), "unknown segment")
+
+
+class WalTest(ReaderCase):
+    def test_wal_rows_are_merged_by_time_then_arrival(self):
+        wal = Wal()
+        wal.rows([5, 3, 4], [1.0, 2.0, 3.0])
+        wal.rows([3, 6], [4.0, 5.0])
+        self.assertEqual(self.rows(wal_image(wal)),
+                         [(3, 2.0), (3, 4.0), (4, 3.0), (5, 1.0), (6, 5.0)])
+
+    def test_wal_missing_columns_are_null(self):
+        wal = Wal()
+        wal.rows([5], [1.0])
+        manifest = edit(1, definition(columns=("a", "b")))
+        self.assertEqual(self.rows(wal_image(wal, manifest)), [(5, 1.0, None)])
+
+    def test_wal_rows_that_are_flushed_are_skipped(self):
+        wal = Wal()
+        wal.rows([1, 2], [1.0, 2.0])
+        wal.rows([3], [3.0])
+        self.assertEqual(self.rows(wal_image(wal, flushed_seq=2)), [(3, 3.0)])
+
+    def test_wal_ends_at_the_first_record_that_is_not_valid(self):
+        for damage in range(4):
+            wal = Wal()
+            wal.rows([1], [1.0])
+            end = wal.at
+            wal.rows([2], [2.0])
+            wal.rows([3], [3.0])
+            if damage == 0:
+                wal.parts[65536][end] ^= 1          # checksum
+            elif damage == 1:
+                wal.parts[65536][end + 50] ^= 1     # payload
+            elif damage == 2:
+                wal.parts[65536][end:] = bytes(len(wal.parts[65536]) - end)
+            else:
+                wal.parts[65536][end + 8] = 0xF0    # size
+            with self.subTest(damage=damage):
+                self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0)])
+
+    def test_wal_record_out_of_the_chain_ends_the_log(self):
+        wal = Wal()
+        wal.rows([1], [1.0])
+        wal.chain ^= 1
+        wal.rows([2], [2.0])
+        self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0)])
+
+    def test_wal_broken_before_rows_known_to_be_durable_is_damage(self):
+        for synced_seq in (1, 2):
+            wal = Wal()
+            wal.rows([1], [1.0])
+            end = wal.at
+            wal.rows([2], [2.0])
+            wal.rows([3], [3.0], synced_seq=synced_seq)
+            wal.parts[65536][end + 50] ^= 1
+            with self.subTest(synced_seq=synced_seq):
+                if synced_seq == 1:
+                    self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0)])
+                else:
+                    self.fails(wal_image(wal), "damaged after seq 1")
+
+    def test_wal_group_counts_whole_or_not_at_all(self):
+        wal = Wal()
+        wal.rows([1], [1.0])
+        wal.record(GROUP_BEGIN)
+        wal.rows([2], [2.0])
+        wal.rows([3], [3.0])
+        self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0)])
+        wal.record(GROUP_COMMIT, struct.pack("<Q", 2))
+        self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0), (2, 2.0), (3, 3.0)])
+
+    def test_wal_goes_on_in_the_extent_that_a_seal_names(self):
+        wal = Wal()
+        wal.rows([1], [1.0])
+        wal.record(SEAL, struct.pack("<Q", 196608))
+        wal.go_to(196608)
+        wal.rows([2], [2.0])
+        self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0), (2, 2.0)])
+        wal.record(SEAL, struct.pack("<Q", 65536))
+        self.fails(wal_image(wal), "wrong extent")
+
+    def test_wal_create_makes_a_table_unless_it_exists(self):
+        wal = Wal()
+        wal.record(CREATE, definition(1))
+        wal.record(CREATE, definition(9, "new"))
+        wal.rows([7], [0.5], table_id=9)
+        self.assertEqual(self.rows(wal_image(wal), "new"), [(7, 0.5)])
+
+    def test_wal_rows_of_a_dropped_table_are_skipped_of_an_unknown_one_refused(self):
+        for table_id in (4, 9):
+            wal = Wal()
+            wal.rows([1], [1.0], table_id=table_id)
+            wal.rows([2], [2.0])
+            with self.subTest(table_id=table_id):
+                if table_id == 4:
+                    self.assertEqual(self.rows(wal_image(wal)), [(2, 2.0)])
+                else:
+                    self.fails(wal_image(wal), "unknown table")
+
+    def test_wal_segment_counts_only_if_it_is_whole(self):
+        data, entry = segment(definition(), [2, 3], [[2.0, 3.0]], segment_id=100, seq_first=2)
+        wal = Wal()
+        wal.rows([1], [1.0])
+        wal.record(SEGMENT, entry, 1, 2)
+        wal.rows([4], [4.0])
+        image = bytearray(wal_image(wal))
+        image[12288:12288 + len(data)] = data
+        self.assertEqual(self.rows(bytes(image)), [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0)])
+        image[12288 + 64] ^= 1
+        self.assertEqual(self.rows(bytes(image)), [(1, 1.0)])
+
+
+class SegmentTest(ReaderCase):
+    def image(self, ts, *columns, change=lambda data: data):
+        table = definition(columns=["c%d" % i for i in range(len(columns))])
+        data, entry = segment(table, ts, columns)
+        return image_of(edit(1, table) + edit(3, entry), {12288: change(data)}, flushed_seq=len(ts))
+
+    def assert_read_back(self, ts, *columns):
+        found = list(self.open(self.image(ts, *columns)).tables["power"].rows(bits=True))
+        patterns = [struct.unpack("<%dQ" % len(ts), struct.pack("<%dd" % len(ts), *values))
+                    for values in columns]
+        self.assertEqual(found, list(zip(ts, *patterns)))
+
+    def test_segment_of_one_row_is_read_back(self):
+        self.assert_read_back([-2**63], [-0.0], [NAN], [math.inf])
+
+    def test_segment_of_three_row_groups_is_read_back(self):
+        count = 2 * 16384 + 1500
+        ts = [1000 * i + (i > 20000) * i % 7 for i in range(count)]
+        ts.sort()
+        self.assert_read_back(ts, [math.sin(i) for i in range(count)], [2.5] * count,
+                              [NAN if i % 3 else float(i // 5000) for i in range(count)])
+
+    def test_segment_derived_vectors_are_computed(self):
+        self.assert_read_back(list(range(-5000, 5000, 4)), [-0.0] * 2500)
+        self.assert_read_back([-2**63, 2**63 - 1], [1.0, 1.0])
+
+    def test_segment_zone_map_orders_zeros_and_ignores_nan(self):
+        self.assert_read_back([1, 2, 4, 5], [0.0, -0.0, NAN, 0.0], [-0.0, NAN, -1.0, -0.0])
+        self.assert_read_back([1, 2, 4], [math.inf, -math.inf, 1.0], [NAN, -NAN, NAN])
+
+    def test_segment_later_columns_are_null(self):
+        table, wide = definition(columns=("a",)), definition(columns=("a", "b"))
+        data, entry = segment(table, [1, 2], [[1.0, 2.0]])
+        image = image_of(edit(1, wide) + edit(3, entry), {12288: data}, flushed_seq=2)
+        self.assertEqual(self.rows(image), [(1, 1.0, None), (2, 2.0, None)])
+
+    def test_segment_with_any_byte_changed_is_refused(self):
+        ts, values = [1, 2, 4, 5, 9], [1.0, 2.0, NAN, -0.0, 2.0]
+        size = len(segment(definition(columns=("c0",)), ts, [values])[0])
+        for at in range(size):
+            def flip(data, at=at):
+                return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+            with self.subTest(at=at):
+                self.fails(self.image(ts, values, change=flip))
+
+    def test_segments_merge_equal_times_in_order_of_arrival(self):
+        late, late_entry = segment(definition(), [1, 5], [[10.0, 50.0]], 1, 11, 12288)
+        early, early_entry = segment(definition(), [1, 5], [[1.0, 5.0]], 2, 1, 16384)
+        manifest = edit(1, definition()) + edit(3, late_entry + early_entry)
+        self.assertEqual(self.rows(image_of(manifest, {12288: late, 16384: early})),
+                         [(1, 1.0), (1, 10.0), (5, 5.0), (5, 50.0)])
+
+    def test_segments_that_overlap_are_refused(self):
+        first, first_entry = segment(definition(), [1, 2], [[1.0, 2.0]], 1, 1, 12288)
+        second, second_entry = segment(definition(), [3, 4], [[3.0, 4.0]], 2, 2, 16384)
+        manifest = edit(1, definition()) + edit(3, first_entry + second_entry)
+        self.fails(image_of(manifest, {12288: first, 16384: second}), "seq intervals overlap")
+        manifest = edit(1, definition()) + edit(3, first_entry)
+        self.fails(image_of(manifest, {12288: first}, wal_head=65600,
+                            wal_extents=[(65536, 4096)])[:12288], "cut off")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -50,5 +50,7 @@ show nanots stats demo.ntt
 
 csv_bytes=$(cat weather.csv sp500.csv | wc -c)
 file_bytes=$(wc -c <demo.ntt)
-printf '\nBoth CSV files: %d bytes. demo.ntt, with this machine'\''s figures too: %d bytes, %d %%.\n' \
-    "$csv_bytes" "$file_bytes" $((100 * file_bytes / csv_bytes))
+percent=$((100 * file_bytes / csv_bytes))
+echo
+echo "The two CSV files have $csv_bytes bytes."
+echo "build/demo/demo.ntt has $file_bytes, $percent % of that, this machine's own figures included."

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/cmd_info.c - nanots tables, info and verify: what a file holds and whether it is whole. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "commands.h"
+#include "grid.h"
+#include "number.h"
+#include "timetext.h"
+
+/* ---- tables ------------------------------------------------------------------------------- */
+
+static void tables_cell_count(struct cli_grid *grid, uint64_t count)
+{
+    char shown[CLI_NUMBER_TEXT_SIZE];
+    char exact[CLI_NUMBER_TEXT_SIZE];
+    cli_count_print(count, shown);
+    snprintf(exact, sizeof(exact), "%" PRIu64, count);
+    cli_grid_cell(grid, shown, exact);
+}
+
+static void tables_cell_time(struct cli_grid *grid, bool has_rows, int64_t ms)
+{
+    char shown[CLI_TIME_TEXT_SIZE] = "-";
+    char exact[CLI_NUMBER_TEXT_SIZE] = "";
+    if (has_rows) {
+        cli_time_print(ms, cli_time_style_for(ms), shown);
+        snprintf(exact, sizeof(exact), "%" PRId64, ms);
+    }
+    cli_grid_cell(grid, shown, exact);
+}
+
+static void tables_begin_grid(struct cli_grid *grid)
+{
+    cli_grid_column(grid, "table", "table", CLI_GRID_TEXT);
+    cli_grid_column(grid, "rows", "rows", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "first", "first_ts_ms", CLI_GRID_TEXT);
+    cli_grid_column(grid, "last", "last_ts_ms", CLI_GRID_TEXT);
+    cli_grid_column(grid, "size", "disk_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "columns", "columns", CLI_GRID_TEXT);
+}
+
+static char *tables_join_columns(const struct nanots_schema *schema)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < schema->column_count; i++)
+        size += strlen(schema->columns[i].name) + 2;
+    char *joined = cli_alloc(size, 1);
+    char *at = joined;
+    for (size_t i = 0; i < schema->column_count; i++)
+        at += snprintf(at, size - (size_t)(at - joined), "%s%s", i > 0 ? ", " : "",
+                       schema->columns[i].name);
+    return joined;
+}
+
+static int tables_add_row(struct cli_grid *grid, struct nanots_db *db, const char *table)
+{
+    struct nanots_table_stats stats = {.struct_size = sizeof(stats)};
+    struct nanots_schema schema;
+    struct nanots_error error;
+    char bytes[CLI_NUMBER_TEXT_SIZE];
+    char exact[CLI_NUMBER_TEXT_SIZE];
+    int has_rows = 0;
+    int64_t first = 0;
+    int64_t last = 0;
+    if (nanots_stats(db, table, &stats, &error) != NANOTS_OK ||
+        nanots_time_range(db, table, &has_rows, &first, &last, &error) != NANOTS_OK ||
+        nanots_table_schema(db, table, &schema, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    cli_grid_cell(grid, table, table);
+    tables_cell_count(grid, stats.rows);
+    tables_cell_time(grid, has_rows != 0, first);
+    tables_cell_time(grid, has_rows != 0, last);
+    cli_bytes_print(stats.disk_bytes, bytes);
+    snprintf(exact, sizeof(exact), "%" PRIu64, stats.disk_bytes);
+    cli_grid_cell(grid, bytes, exact);
+    char *columns = tables_join_columns(&schema);
+    cli_grid_cell(grid, columns, columns);
+    cli_free(columns);
+    nanots_free(schema.block);
+    return CLI_OK;
+}
+
+static int tables_print(struct nanots_db *db, enum cli_format format)
+{
+    struct nanots_table_list list;
+    struct nanots_error error;
+    int exit_code = CLI_OK;
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK) return cli_fail_status(&error);
+    struct cli_grid *grid = cli_grid_new();
+    tables_begin_grid(grid);
+    for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++)
+        exit_code = tables_add_row(grid, db, list.names[i]);
+    if (exit_code == CLI_OK) cli_grid_print(grid, format, stdout);
+    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE) printf("no tables\n");
+    cli_grid_free(grid);
+    nanots_free(list.block);
+    return exit_code;
+}
+
+static int tables_run(const struct cli_args *args)
+{
+    enum cli_format format;
+    int exit_code = cli_format_option(args, CLI_FORMAT_TABLE, &format);
+    if (exit_code != CLI_OK) return exit_code;
+    struct nanots_db *db = cli_open_read(args->operands[0]);
+    return db != NULL ? cli_close(db, tables_print(db, format)) : CLI_FAILURE;
+}
+
+static const struct cli_option tables_option_table[] = {
+    {0, "format", "FORMAT", "table, csv, json or jsonl"},
+};
+
+const struct cli_command cli_command_tables = {
+    .name = "tables",
+    .summary = "List the tables with their rows, times and columns",
+    .operands = "DB",
+    .operands_min = 1,
+    .operands_max = 1,
+    .options = tables_option_table,
+    .option_count = sizeof(tables_option_table) / sizeof(tables_option_table[0]),
+    .notes = "Sizes are those of the segments; rows that are only in the log do not count there.\n",
+    .run = tables_run,
+};
+
+/* ---- info --------------------------------------------------------------------------------- */
+
+static void info_line(const char *label, const char *text)
+{
+    printf("%s%-12s%s %s\n", cli_style(stdout, CLI_STYLE_BOLD), label,
+           cli_style(stdout, CLI_STYLE_NONE), text);
+}
+
+static void info_print_log(const struct nanots_diagnosis *diagnosis)
+{
+    char text[5 * CLI_NUMBER_TEXT_SIZE];
+    char size[CLI_NUMBER_TEXT_SIZE];
+    char used[CLI_NUMBER_TEXT_SIZE];
+    char rows[CLI_NUMBER_TEXT_SIZE];
+    cli_bytes_print(diagnosis->wal_bytes, size);
+    cli_bytes_print(diagnosis->wal_used_bytes, used);
+    cli_count_print(diagnosis->pending_rows, rows);
+    if (diagnosis->wal_bytes == 0)
+        snprintf(text, sizeof(text), "none: the file was closed cleanly");
+    else
+        snprintf(text, sizeof(text), "%s, of which %s in use; %s rows not in segments yet", size,
+                 used, rows);
+    info_line("log", text);
+    cli_count_print(diagnosis->recovered_rows, rows);
+    if (diagnosis->recovered_rows > 0 || diagnosis->torn_bytes > 0) {
+        snprintf(text, sizeof(text), "%s rows read back from the log; %" PRIu64 " torn bytes cut",
+                 rows, diagnosis->torn_bytes);
+        info_line("recovery", text);
+    }
+    if (diagnosis->wal_damaged)
+        info_line("damage",
+                  "the log breaks before a record known to be complete; run nanots verify");
+}
+
+static int info_print(const char *path, struct nanots_db *db)
+{
+    struct nanots_diagnosis diagnosis = {.struct_size = sizeof(diagnosis)};
+    struct nanots_error error;
+    char text[5 * CLI_NUMBER_TEXT_SIZE];
+    char human[CLI_NUMBER_TEXT_SIZE];
+    char count[CLI_NUMBER_TEXT_SIZE];
+    if (nanots_diagnose(db, &diagnosis, &error) != NANOTS_OK) return cli_fail_status(&error);
+    info_line("file", path);
+    uint64_t size = cli_file_size(path);
+    cli_bytes_print(size, human);
+    cli_count_print(size, count);
+    if (size < 1024)
+        snprintf(text, sizeof(text), "%s", human);
+    else
+        snprintf(text, sizeof(text), "%s (%s bytes)", human, count);
+    info_line("size", text);
+    cli_bytes_print(diagnosis.free_bytes, human);
+    if (diagnosis.free_bytes > 0) info_line("free inside", human);
+    cli_count_print(diagnosis.generation, count);
+    snprintf(text, sizeof(text), "%s", count);
+    info_line("generation", text);
+    cli_count_print(diagnosis.last_seq, count);
+    snprintf(text, sizeof(text), "%s rows since the file was made", count);
+    info_line("appended", text);
+    snprintf(text, sizeof(text), "%" PRIu64 " in %" PRIu64 " tables", diagnosis.segments,
+             diagnosis.tables);
+    info_line("segments", text);
+    info_print_log(&diagnosis);
+    printf("\n");
+    return tables_print(db, CLI_FORMAT_TABLE);
+}
+
+static int info_run(const struct cli_args *args)
+{
+    struct nanots_db *db = cli_open_read(args->operands[0]);
+    return db != NULL ? cli_close(db, info_print(args->operands[0], db)) : CLI_FAILURE;
+}
+
+const struct cli_command cli_command_info = {
+    .name = "info",
+    .summary = "Describe the file: size, generation, log, recovery, tables",
+    .operands = "DB",
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = info_run,
+};
+
+/* ---- verify ------------------------------------------------------------------------------- */
+
+static void verify_print_damage(void *context, const char *message)
+{
+    (void)context;
+    printf("%sdamage:%s %s\n", cli_style(stdout, CLI_STYLE_RED), cli_style(stdout, CLI_STYLE_NONE),
+           message);
+}
+
+static int verify_print(const char *path, struct nanots_db *db)
+{
+    struct nanots_verify_report report = {.struct_size = sizeof(report)};
+    struct nanots_error error;
+    char rows[CLI_NUMBER_TEXT_SIZE];
+    char bytes[CLI_NUMBER_TEXT_SIZE];
+    if (nanots_verify(db, verify_print_damage, NULL, &report, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    cli_count_print(report.rows, rows);
+    cli_bytes_print(report.bytes, bytes);
+    if (report.damage > 0)
+        return cli_fail("%s is damaged in %" PRIu64 " %s; the rest of %s rows in %" PRIu64
+                        " tables can be read",
+                        path, report.damage, report.damage == 1 ? "place" : "places", rows,
+                        report.tables);
+    printf("%s is whole: %" PRIu64 " tables, %" PRIu64 " segments, %s rows, %s checked\n", path,
+           report.tables, report.segments, rows, bytes);
+    return CLI_OK;
+}
+
+static int verify_run(const struct cli_args *args)
+{
+    struct nanots_db *db = cli_open_read(args->operands[0]);
+    return db != NULL ? cli_close(db, verify_print(args->operands[0], db)) : CLI_FAILURE;
+}
+
+const struct cli_command cli_command_verify = {
+    .name = "verify",
+    .summary = "Read everything and check every checksum",
+    .operands = "DB",
+    .operands_min = 1,
+    .operands_max = 1,
+    .notes = "Names each damaged place and exits with 1 if there is any.\n",
+    .run = verify_run,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/cmd_pack.c - nanots pack and nanots retain: the upkeep of a file. */
+#include <inttypes.h>
+
+#include "commands.h"
+#include "humantime.h"
+#include "number.h"
+
+static int pack_table(struct nanots_db *db, const char *table, uint64_t target_rows)
+{
+    struct nanots_table_stats before = {.struct_size = sizeof(before)};
+    struct nanots_table_stats after = {.struct_size = sizeof(after)};
+    struct nanots_error error;
+    char rows[CLI_NUMBER_TEXT_SIZE];
+    char was[CLI_NUMBER_TEXT_SIZE];
+    char is[CLI_NUMBER_TEXT_SIZE];
+    if (nanots_flush(db, &error) != NANOTS_OK ||
+        nanots_stats(db, table, &before, &error) != NANOTS_OK ||
+        nanots_pack_table(db, table, target_rows, &error) != NANOTS_OK ||
+        nanots_stats(db, table, &after, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    cli_count_print(after.rows, rows);
+    cli_bytes_print(before.disk_bytes, was);
+    cli_bytes_print(after.disk_bytes, is);
+    printf("%s: %s rows, %" PRIu64 " -> %" PRIu64 " segments, %s -> %s\n", table, rows,
+           before.segments, after.segments, was, is);
+    fflush(stdout);
+    return CLI_OK;
+}
+
+static int pack_all(struct nanots_db *db, uint64_t target_rows)
+{
+    struct nanots_table_list list;
+    struct nanots_error error;
+    int exit_code = CLI_OK;
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK) return cli_fail_status(&error);
+    for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++)
+        exit_code = pack_table(db, list.names[i], target_rows);
+    nanots_free(list.block);
+    return exit_code;
+}
+
+static int pack_run(const struct cli_args *args)
+{
+    uint64_t target_rows = 0;
+    char was[CLI_NUMBER_TEXT_SIZE];
+    char is[CLI_NUMBER_TEXT_SIZE];
+    const char *path = args->operands[0];
+    int exit_code = cli_option_count(args, "target-rows", &target_rows);
+    if (exit_code != CLI_OK) return exit_code;
+    cli_bytes_print(cli_file_size(path), was);
+    struct nanots_db *db = cli_open_write(path, false);
+    if (db == NULL) return CLI_FAILURE;
+    if (args->operand_count == 2)
+        exit_code = pack_table(db, args->operands[1], target_rows);
+    else
+        exit_code = pack_all(db, target_rows);
+    exit_code = cli_close(db, exit_code);
+    cli_bytes_print(cli_file_size(path), is);
+    if (exit_code == CLI_OK) printf("%s: %s -> %s\n", path, was, is);
+    return exit_code;
+}
+
+static const struct cli_option pack_option_table[] = {
+    {0, "target-rows", "N", "rows of a segment; the largest unless given"},
+};
+
+const struct cli_command cli_command_pack = {
+    .name = "pack",
+    .summary = "Rewrite a table, or all, as few sorted segments",
+    .operands = "DB [TABLE]",
+    .operands_min = 1,
+    .operands_max = 2,
+    .options = pack_option_table,
+    .option_count = sizeof(pack_option_table) / sizeof(pack_option_table[0]),
+    .run = pack_run,
+};
+
+/* ---- retain ------------------------------------------------------------------------------- */
+
+static int retain_cutoff(const struct cli_args *args, int64_t *cutoff_out)
+{
+    const char *before = cli_option(args, "before");
+    const char *keep = cli_option(args, "keep");
+    enum cli_time_unit unit;
+    int64_t age_ms = 0;
+    int exit_code = cli_unit_option(args, &unit);
+    if (exit_code != CLI_OK) return exit_code;
+    if ((before == NULL) == (keep == NULL))
+        return cli_usage("say what goes: either --before TIME or --keep AGE");
+    if (before != NULL) return cli_time_argument("--before", before, unit, false, cutoff_out);
+    exit_code = cli_duration_option(args, "keep", &age_ms);
+    *cutoff_out = cli_now_ms() - age_ms;
+    return exit_code;
+}
+
+static int retain_rows(struct nanots_db *db, const char *table, int64_t cutoff)
+{
+    struct nanots_error error;
+    char rows[CLI_NUMBER_TEXT_SIZE];
+    char time[CLI_TIME_TEXT_SIZE];
+    uint64_t removed = 0;
+    if (nanots_compact_retention(db, table, cutoff, &removed, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    cli_count_print(removed, rows);
+    cli_time_print(cutoff, cli_time_style_for(cutoff), time);
+    if (table != NULL)
+        printf("%s rows before %s removed from table \"%s\"\n", rows, time, table);
+    else
+        printf("%s rows before %s removed\n", rows, time);
+    return CLI_OK;
+}
+
+static int retain_run(const struct cli_args *args)
+{
+    int64_t cutoff = 0;
+    int exit_code = retain_cutoff(args, &cutoff);
+    if (exit_code != CLI_OK) return exit_code;
+    struct nanots_db *db = cli_open_write(args->operands[0], false);
+    const char *table = args->operand_count == 2 ? args->operands[1] : NULL;
+    return db != NULL ? cli_close(db, retain_rows(db, table, cutoff)) : CLI_FAILURE;
+}
+
+static const struct cli_option retain_option_table[] = {
+    {'b', "before", "TIME", "remove the rows before TIME"},
+    {'k', "keep", "AGE", "remove the rows older than AGE: 12h, 30d, 52w"},
+    {'u', "unit", "UNIT", "what a plain number is as TIME: s, ms, us or ns"},
+};
+
+const struct cli_command cli_command_retain = {
+    .name = "retain",
+    .summary = "Remove old rows from a table, or from all",
+    .operands = "DB [TABLE]",
+    .operands_min = 1,
+    .operands_max = 2,
+    .options = retain_option_table,
+    .option_count = sizeof(retain_option_table) / sizeof(retain_option_table[0]),
+    .notes = "A TIME is as in nanots help query; a row exactly at it stays.\n",
+    .run = retain_run,
+};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/cmd_query.c - nanots query and nanots export: rows out of a table. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "number.h"
+#include "rows.h"
+
+static int query_columns_option(const struct cli_args *args, struct nanots_query *query,
+                                char ***names_out)
+{
+    const char *text = cli_option(args, "columns");
+    *names_out = NULL;
+    if (text == NULL) return CLI_OK;
+    if (text[0] == '\0') return cli_usage("--columns takes names, such as --columns a,b");
+    *names_out = cli_split(text, &query->column_count);
+    query->columns = (const char *const *)*names_out;
+    return CLI_OK;
+}
+
+/* ---- query -------------------------------------------------------------------------------- */
+
+static int query_print(const struct cli_args *args, struct nanots_db *db,
+                       const struct nanots_query *query, struct cli_row_options *options)
+{
+    const char *table = args->operands[1];
+    size_t height;
+    char **names = cli_query_names(db, table, query, &options->column_count);
+    if (names == NULL) return CLI_FAILURE;
+    options->names = (const char *const *)names;
+    if (options->format == CLI_FORMAT_TABLE && cli_is_terminal(stdout) && query->columns == NULL)
+        cli_terminal_size(&options->width, &height);
+
+    struct cli_row_writer *writer = cli_row_writer_new(stdout, options);
+    int exit_code = cli_rows_copy(db, table, query, writer, stdout);
+    if (exit_code == CLI_OK) cli_row_writer_finish(writer);
+    cli_row_writer_free(writer);
+    cli_free(names);
+    return exit_code;
+}
+
+static int query_options(const struct cli_args *args, struct nanots_query *query,
+                         struct cli_row_options *options)
+{
+    enum cli_format fallback = cli_is_terminal(stdout) ? CLI_FORMAT_TABLE : CLI_FORMAT_CSV;
+    int exit_code = cli_format_option(args, fallback, &options->format);
+    if (exit_code == CLI_OK) exit_code = cli_range_options(args, query);
+    if (exit_code == CLI_OK) exit_code = cli_option_count(args, "limit", &query->limit);
+    if (exit_code == CLI_OK && cli_option(args, "limit") != NULL && query->limit == 0)
+        exit_code = cli_usage("--limit must be at least 1");
+    if (cli_option(args, "reverse") != NULL) query->flags |= NANOTS_QUERY_REVERSE;
+    options->iso = cli_option(args, "iso") != NULL || options->format == CLI_FORMAT_TABLE;
+    options->all = cli_option(args, "all") != NULL || query->limit > 0;
+    return exit_code;
+}
+
+static int query_run(const struct cli_args *args)
+{
+    struct nanots_query query = {.struct_size = sizeof(query)};
+    struct cli_row_options options = {.format = CLI_FORMAT_TABLE};
+    char **columns = NULL;
+    int exit_code = query_options(args, &query, &options);
+    if (exit_code == CLI_OK) exit_code = query_columns_option(args, &query, &columns);
+    if (exit_code == CLI_OK) {
+        struct nanots_db *db = cli_open_read(args->operands[0]);
+        exit_code = CLI_FAILURE;
+        if (db != NULL) exit_code = cli_close(db, query_print(args, db, &query, &options));
+    }
+    cli_free(columns);
+    return exit_code;
+}
+
+static const struct cli_option query_option_table[] = {
+    {'f', "from", "TIME", "rows at TIME and later"},
+    {'t', "to", "TIME", "rows up to TIME; a day or month counts as a whole"},
+    {'c', "columns", "A,B", "only these columns, in this order"},
+    {'n', "limit", "N", "at most N rows"},
+    {'r', "reverse", NULL, "newest first"},
+    {0, "format", "FORMAT",
+     "table, csv, json or jsonl (an object a line); table on a\n"
+     "terminal and csv elsewhere unless given"},
+    {0, "all", NULL, "show every row of a table, not only the first and last"},
+    {0, "iso", NULL, "csv and json: times as ISO 8601, not as ts_ms"},
+    {0, "unit", "UNIT", "what a plain number is as a TIME: s, ms, us or ns"},
+};
+
+const struct cli_command cli_command_query = {
+    .name = "query",
+    .summary = "Print the rows of a table",
+    .operands = "DB TABLE",
+    .operands_min = 2,
+    .operands_max = 2,
+    .options = query_option_table,
+    .option_count = sizeof(query_option_table) / sizeof(query_option_table[0]),
+    .notes = "A TIME is 2024-05-01, 2024-05, 2024-05-01T12:00, now, today, -1h, -7d, or an epoch\n"
+             "number: seconds from 1e8 to 1e11, milliseconds otherwise, unless --unit says more.\n"
+             "Both ends are included. Times without an offset are UTC.\n"
+             "Numbers in csv and json read back as the very same values; NaN is NaN in csv and\n"
+             "null in json. The table rounds columns of more than nine decimals to six.\n",
+    .run = query_run,
+};
+
+/* ---- export ------------------------------------------------------------------------------- */
+
+static int export_rows(const struct cli_args *args, struct nanots_db *db,
+                       const struct nanots_query *query, FILE *stream)
+{
+    struct cli_row_options options = {.format = CLI_FORMAT_CSV};
+    char text[CLI_NUMBER_TEXT_SIZE];
+    char **names = cli_query_names(db, args->operands[1], query, &options.column_count);
+    if (names == NULL) return CLI_FAILURE;
+    options.names = (const char *const *)names;
+    options.iso = cli_option(args, "iso") != NULL;
+    struct cli_row_writer *writer = cli_row_writer_new(stream, &options);
+    int exit_code = cli_rows_copy(db, args->operands[1], query, writer, stream);
+    cli_row_writer_finish(writer);
+    cli_count_print(cli_row_writer_count(writer), text);
+    if (exit_code == CLI_OK && stream != stdout && !cli_output_broken(stream))
+        printf("%s rows of \"%s\" written to %s\n", text, args->operands[1], args->operands[2]);
+    cli_row_writer_free(writer);
+    cli_free(names);
+    return exit_code;
+}
+
+/* Writes beside the target and renames over it, so that a failure leaves the old file whole. A
+ * target that is no regular file (a pipe, a device) is written as it is. */
+static int export_file(const struct cli_args *args, struct nanots_db *db,
+                       const struct nanots_query *query)
+{
+    const char *path = args->operands[2];
+    struct stat info;
+    bool direct = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+    size_t size = strlen(path) + sizeof(".part");
+    char *part = cli_alloc(size, 1);
+    snprintf(part, size, "%s%s", path, direct ? "" : ".part");
+
+    int exit_code;
+    FILE *stream = fopen(part, "w");
+    if (stream == NULL) {
+        exit_code = cli_fail("cannot write %s: %s", part, strerror(errno));
+    } else {
+        exit_code = export_rows(args, db, query, stream);
+        bool failed = cli_output_broken(stream);
+        failed |= fclose(stream) != 0;
+        if (exit_code == CLI_OK && failed)
+            exit_code = cli_fail("cannot write %s: %s", part, strerror(errno));
+        if (!direct && exit_code == CLI_OK && rename(part, path) != 0)
+            exit_code = cli_fail("cannot rename %s to %s: %s", part, path, strerror(errno));
+        if (!direct && exit_code != CLI_OK) unlink(part);
+    }
+    cli_free(part);
+    return exit_code;
+}
+
+static int export_run(const struct cli_args *args)
+{
+    struct nanots_query query = {.struct_size = sizeof(query)};
+    char **columns = NULL;
+    int exit_code = cli_range_options(args, &query);
+    if (exit_code == CLI_OK) exit_code = query_columns_option(args, &query, &columns);
+    if (exit_code == CLI_OK) {
+        struct nanots_db *db = cli_open_read(args->operands[0]);
+        exit_code = CLI_FAILURE;
+        if (db != NULL && strcmp(args->operands[2], "-") == 0)
+            exit_code = cli_close(db, export_rows(args, db, &query, stdout));
+        else if (db != NULL)
+            exit_code = cli_close(db, export_file(args, db, &query));
+    }
+    cli_free(columns);
+    return exit_code;
+}
+
+static const struct cli_option export_option_table[] = {
+    {'f', "from", "TIME", "rows at TIME and later"},
+    {'t', "to", "TIME", "rows up to TIME; a day or month counts as a whole"},
+    {'c', "columns", "A,B", "only these columns, in this order"},
+    {0, "iso", NULL, "times as ISO 8601 in a column time, not as ts_ms"},
+    {0, "unit", "UNIT", "what a plain number is as a TIME: s, ms, us or ns"},
+};
+
+const struct cli_command cli_command_export = {
+    .name = "export",
+    .summary = "Write a table to a CSV file, or to standard output as -",
+    .operands = "DB TABLE FILE|-",
+    .operands_min = 3,
+    .operands_max = 3,
+    .options = export_option_table,
+    .option_count = sizeof(export_option_table) / sizeof(export_option_table[0]),
+    .notes =
+        "The file has a header line, and nanots import reads it back bit for bit, but for the\n"
+        "payloads of NaNs. It appears under its name only when it is complete.\n",
+    .run = export_run,
+};

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/cmd_stats.c - nanots stats: how small the tables are, and by which codecs. */
+#include <inttypes.h>
+
+#include "commands.h"
+#include "grid.h"
+#include "number.h"
+
+static void stats_cell_count(struct cli_grid *grid, uint64_t count)
+{
+    char shown[CLI_NUMBER_TEXT_SIZE];
+    char exact[CLI_NUMBER_TEXT_SIZE];
+    cli_count_print(count, shown);
+    snprintf(exact, sizeof(exact), "%" PRIu64, count);
+    cli_grid_cell(grid, shown, exact);
+}
+
+static void stats_cell_bytes(struct cli_grid *grid, uint64_t bytes)
+{
+    char shown[CLI_NUMBER_TEXT_SIZE];
+    char exact[CLI_NUMBER_TEXT_SIZE];
+    cli_bytes_print(bytes, shown);
+    snprintf(exact, sizeof(exact), "%" PRIu64, bytes);
+    cli_grid_cell(grid, shown, exact);
+}
+
+/* A quotient with two decimals; "-" where nothing is divided. */
+static void stats_cell_quotient(struct cli_grid *grid, double dividend, double divisor)
+{
+    char text[CLI_NUMBER_TEXT_SIZE];
+    if (divisor == 0) {
+        cli_grid_cell(grid, "-", "");
+        return;
+    }
+    snprintf(text, sizeof(text), "%.2f", dividend / divisor);
+    cli_grid_cell(grid, text, text);
+}
+
+/* Raw bytes of the rows that are in segments: what disk_bytes is to be compared with. */
+static double stats_flushed_raw(const struct nanots_table_stats *stats)
+{
+    return (double)(stats->rows - stats->pending_rows) * 8.0 * (double)(stats->column_count + 1);
+}
+
+/* ---- all tables --------------------------------------------------------------------------- */
+
+static void stats_add_table(struct cli_grid *grid, const char *table,
+                            const struct nanots_table_stats *stats)
+{
+    double flushed_rows = (double)(stats->rows - stats->pending_rows);
+    double disk = (double)stats->disk_bytes;
+    cli_grid_cell(grid, table, table);
+    stats_cell_count(grid, stats->rows);
+    stats_cell_count(grid, stats->segments);
+    stats_cell_bytes(grid, stats->raw_bytes);
+    stats_cell_bytes(grid, stats->disk_bytes);
+    stats_cell_quotient(grid, stats_flushed_raw(stats), disk);
+    stats_cell_quotient(grid, disk * 8.0, flushed_rows * (double)(stats->column_count + 1));
+}
+
+static int stats_print_all(struct nanots_db *db, enum cli_format format)
+{
+    struct nanots_table_list list;
+    struct nanots_error error;
+    int exit_code = CLI_OK;
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK) return cli_fail_status(&error);
+    struct cli_grid *grid = cli_grid_new();
+    cli_grid_column(grid, "table", "table", CLI_GRID_TEXT);
+    cli_grid_column(grid, "rows", "rows", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "segments", "segments", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "raw", "raw_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "stored", "disk_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "raw:stored", "ratio", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "bits/value", "bits_per_value", CLI_GRID_NUMBER);
+    for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++) {
+        struct nanots_table_stats stats = {.struct_size = sizeof(stats)};
+        if (nanots_stats(db, list.names[i], &stats, &error) != NANOTS_OK)
+            exit_code = cli_fail_status(&error);
+        else
+            stats_add_table(grid, list.names[i], &stats);
+    }
+    if (exit_code == CLI_OK) cli_grid_print(grid, format, stdout);
+    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE) printf("no tables\n");
+    cli_grid_free(grid);
+    nanots_free(list.block);
+    return exit_code;
+}
+
+/* ---- one table ---------------------------------------------------------------------------- */
+
+static void stats_add_part(struct cli_grid *grid, const char *part, uint64_t raw, uint64_t disk,
+                           double value_count)
+{
+    cli_grid_cell(grid, part, part);
+    if (raw > 0)
+        stats_cell_bytes(grid, raw);
+    else
+        cli_grid_cell(grid, "-", "");
+    stats_cell_bytes(grid, disk);
+    stats_cell_quotient(grid, (double)disk * 8.0, value_count);
+}
+
+static void stats_print_parts(const struct nanots_table_stats *stats, enum cli_format format)
+{
+    struct cli_grid *grid = cli_grid_new();
+    double rows = (double)(stats->rows - stats->pending_rows);
+    double columns = (double)stats->column_count;
+    cli_grid_column(grid, "part", "part", CLI_GRID_TEXT);
+    cli_grid_column(grid, "raw", "raw_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "stored", "disk_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "bits/value", "bits_per_value", CLI_GRID_NUMBER);
+    stats_add_part(grid, "times", stats->raw_ts_bytes, stats->disk_ts_bytes, rows);
+    stats_add_part(grid, "values", stats->raw_value_bytes, stats->disk_value_bytes, rows * columns);
+    stats_add_part(grid, "index", 0, stats->disk_index_bytes, 0);
+    stats_add_part(grid, "whole", stats->raw_bytes, stats->disk_bytes, rows * (columns + 1));
+    cli_grid_print(grid, format, stdout);
+    cli_grid_free(grid);
+}
+
+static void stats_print_codecs(const struct nanots_table_stats *stats)
+{
+    struct cli_grid *grid = cli_grid_new();
+    uint64_t total = 0;
+    char share[CLI_NUMBER_TEXT_SIZE];
+    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++)
+        total += stats->codec_vectors[codec];
+    cli_grid_column(grid, "codec", "codec", CLI_GRID_TEXT);
+    cli_grid_column(grid, "vectors", "vectors", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "share", "share", CLI_GRID_NUMBER);
+    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
+        uint64_t vectors = stats->codec_vectors[codec];
+        const char *name = nanots_codec_name(codec);
+        if (vectors == 0) continue;
+        cli_grid_cell(grid, name != NULL ? name : "unknown", "");
+        stats_cell_count(grid, vectors);
+        snprintf(share, sizeof(share), "%.1f %%", 100.0 * (double)vectors / (double)total);
+        cli_grid_cell(grid, share, share);
+    }
+    if (total > 0) printf("\n");
+    cli_grid_print(grid, CLI_FORMAT_TABLE, stdout);
+    cli_grid_free(grid);
+}
+
+static int stats_print_one(struct nanots_db *db, const char *table, enum cli_format format)
+{
+    struct nanots_table_stats stats = {.struct_size = sizeof(stats)};
+    struct nanots_error error;
+    char rows[CLI_NUMBER_TEXT_SIZE];
+    char pending[CLI_NUMBER_TEXT_SIZE];
+    if (nanots_stats(db, table, &stats, &error) != NANOTS_OK) return cli_fail_status(&error);
+    if (format != CLI_FORMAT_TABLE) {
+        stats_print_parts(&stats, format);
+        return CLI_OK;
+    }
+    cli_count_print(stats.rows, rows);
+    cli_count_print(stats.pending_rows, pending);
+    printf("%s%s%s: %s rows of %" PRIu64 " %s in %" PRIu64 " %s", cli_style(stdout, CLI_STYLE_BOLD),
+           table, cli_style(stdout, CLI_STYLE_NONE), rows, stats.column_count,
+           stats.column_count == 1 ? "column" : "columns", stats.segments,
+           stats.segments == 1 ? "segment" : "segments");
+    if (stats.pending_rows > 0) printf(", %s of them in the log only", pending);
+    if (stats.disk_bytes > 0)
+        printf("; %.1f times smaller than raw",
+               stats_flushed_raw(&stats) / (double)stats.disk_bytes);
+    printf("\n\n");
+    stats_print_parts(&stats, format);
+    stats_print_codecs(&stats);
+    return CLI_OK;
+}
+
+static int stats_run(const struct cli_args *args)
+{
+    enum cli_format format;
+    int exit_code = cli_format_option(args, CLI_FORMAT_TABLE, &format);
+    if (exit_code != CLI_OK) return exit_code;
+    struct nanots_db *db = cli_open_read(args->operands[0]);
+    if (db == NULL) return CLI_FAILURE;
+    if (args->operand_count == 2)
+        return cli_close(db, stats_print_one(db, args->operands[1], format));
+    return cli_close(db, stats_print_all(db, format));
+}
+
+static const struct cli_option stats_option_table[] = {
+    {0, "format", "FORMAT", "table, csv, json or jsonl"},
+};
+
+const struct cli_command cli_command_stats = {
+    .name = "stats",
+    .summary = "Show how small the tables are; of one table also by what",
+    .operands = "DB [TABLE]",
+    .operands_min = 1,
+    .operands_max = 2,
+    .options = stats_option_table,
+    .option_count = sizeof(stats_option_table) / sizeof(stats_option_table[0]),
+    .notes = "Raw is eight bytes for each time and value. A vector is 1024 values of one column,\n"
+             "stored by the codec that makes it smallest.\n",
+    .run = stats_run,
+};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/grid.c - a small table of text, aligned by libsmartcols. */
+#include "grid.h"
+
+#include <csv.h>
+#include <libsmartcols/libsmartcols.h>
+#include <string.h>
+
+struct grid_column {
+    char *label;
+    char *key;
+    enum cli_grid_kind kind;
+};
+
+struct grid_cell {
+    char *shown;
+    char *exact;
+};
+
+struct cli_grid {
+    struct grid_column *columns;
+    size_t column_count;
+    struct grid_cell *cells; /* row after row */
+    size_t cell_count;
+    size_t cell_count_max;
+};
+
+struct cli_grid *cli_grid_new(void)
+{
+    return cli_alloc(1, sizeof(struct cli_grid));
+}
+
+void cli_grid_free(struct cli_grid *grid)
+{
+    for (size_t i = 0; i < grid->column_count; i++) {
+        cli_free(grid->columns[i].label);
+        cli_free(grid->columns[i].key);
+    }
+    for (size_t i = 0; i < grid->cell_count; i++) {
+        cli_free(grid->cells[i].shown);
+        cli_free(grid->cells[i].exact);
+    }
+    cli_free(grid->columns);
+    cli_free(grid->cells);
+    cli_free(grid);
+}
+
+void cli_grid_column(struct cli_grid *grid, const char *label, const char *key,
+                     enum cli_grid_kind kind)
+{
+    grid->columns = cli_resize(grid->columns, grid->column_count + 1, sizeof(*grid->columns));
+    struct grid_column *column = &grid->columns[grid->column_count++];
+    column->label = cli_copy_text(label);
+    column->key = cli_copy_text(key);
+    column->kind = kind;
+}
+
+void cli_grid_cell(struct cli_grid *grid, const char *shown, const char *exact)
+{
+    if (grid->cell_count == grid->cell_count_max) {
+        grid->cell_count_max = grid->cell_count_max * 2 + 64;
+        grid->cells = cli_resize(grid->cells, grid->cell_count_max, sizeof(*grid->cells));
+    }
+    grid->cells[grid->cell_count].shown = cli_copy_text(shown);
+    grid->cells[grid->cell_count].exact = cli_copy_text(exact);
+    grid->cell_count++;
+}
+
+/* ---- aligned ------------------------------------------------------------------------------ */
+
+static void grid_fill(const struct cli_grid *grid, struct libscols_table *table)
+{
+    size_t row_count = grid->cell_count / grid->column_count;
+    for (size_t row = 0; row < row_count; row++) {
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+        for (size_t i = 0; line != NULL && i < grid->column_count; i++)
+            scols_line_set_data(line, i, grid->cells[row * grid->column_count + i].shown);
+    }
+}
+
+static void grid_print_table(const struct cli_grid *grid, FILE *stream)
+{
+    struct libscols_table *table = scols_new_table();
+    if (table == NULL) {
+        cli_warn("out of memory");
+        return;
+    }
+    scols_table_set_stream(table, stream);
+    scols_table_set_column_separator(table, "  ");
+    /* The width is ours to judge: libsmartcols would cut numbers to fit the terminal. */
+    scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+    scols_table_enable_colors(table, cli_has_colour(stream));
+    for (size_t i = 0; i < grid->column_count; i++) {
+        bool right = grid->columns[i].kind == CLI_GRID_NUMBER;
+        struct libscols_column *column =
+            scols_table_new_column(table, grid->columns[i].label, 0, right ? SCOLS_FL_RIGHT : 0);
+        if (column != NULL && cli_has_colour(stream))
+            scols_cell_set_color(scols_column_get_header(column), "\033[1m");
+    }
+    grid_fill(grid, table);
+    if (grid->cell_count > 0) scols_print_table(table);
+    scols_unref_table(table);
+}
+
+/* ---- CSV and JSON ------------------------------------------------------------------------- */
+
+void cli_csv_field(FILE *stream, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") != NULL || text[0] == ' ')
+        csv_fwrite(stream, text, strlen(text));
+    else
+        fputs(text, stream);
+}
+
+void cli_json_string(FILE *stream, const char *text)
+{
+    fputc('"', stream);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            fprintf(stream, "\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            fprintf(stream, "\\u%04x", (unsigned)*text);
+        else
+            fputc(*text, stream);
+    }
+    fputc('"', stream);
+}
+
+static void grid_print_csv(const struct cli_grid *grid, FILE *stream)
+{
+    for (size_t i = 0; i < grid->column_count; i++) {
+        cli_csv_field(stream, grid->columns[i].key);
+        fputc(i + 1 < grid->column_count ? ',' : '\n', stream);
+    }
+    for (size_t i = 0; i < grid->cell_count; i++) {
+        cli_csv_field(stream, grid->cells[i].exact);
+        fputc((i + 1) % grid->column_count != 0 ? ',' : '\n', stream);
+    }
+}
+
+static void grid_print_json_cell(const struct grid_column *column, const char *exact, FILE *stream)
+{
+    cli_json_string(stream, column->key);
+    fputs(": ", stream);
+    if (*exact == '\0')
+        fputs("null", stream);
+    else if (column->kind == CLI_GRID_NUMBER)
+        fputs(exact, stream);
+    else
+        cli_json_string(stream, exact);
+}
+
+static void grid_print_json(const struct cli_grid *grid, bool lines, FILE *stream)
+{
+    size_t row_count = grid->cell_count / grid->column_count;
+    if (!lines) fputs("[", stream);
+    for (size_t row = 0; row < row_count; row++) {
+        if (!lines) fputs(row > 0 ? ",\n " : "\n ", stream);
+        fputc('{', stream);
+        for (size_t i = 0; i < grid->column_count; i++) {
+            if (i > 0) fputs(", ", stream);
+            grid_print_json_cell(&grid->columns[i], grid->cells[row * grid->column_count + i].exact,
+                                 stream);
+        }
+        fputs(lines ? "}\n" : "}", stream);
+    }
+    if (!lines) fputs(row_count > 0 ? "\n]\n" : "]\n", stream);
+}
+
+void cli_grid_print(const struct cli_grid *grid, enum cli_format format, FILE *stream)
+{
+    if (format == CLI_FORMAT_TABLE)
+        grid_print_table(grid, stream);
+    else if (format == CLI_FORMAT_CSV)
+        grid_print_csv(grid, stream);
+    else
+        grid_print_json(grid, format == CLI_FORMAT_JSONL, stream);
+}
+
+int cli_format_option(const struct cli_args *args, enum cli_format fallback,
+                      enum cli_format *format_out)
+{
+    static const char *const names[] = {[CLI_FORMAT_TABLE] = "table",
+                                        [CLI_FORMAT_CSV] = "csv",
+                                        [CLI_FORMAT_JSON] = "json",
+                                        [CLI_FORMAT_JSONL] = "jsonl"};
+    const char *text = cli_option(args, "format");
+    *format_out = fallback;
+    if (text == NULL) return CLI_OK;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *format_out = (enum cli_format)i;
+            return CLI_OK;
+        }
+    }
+    return cli_usage("--format is table, csv, json or jsonl, not \"%s\"", text);
+}

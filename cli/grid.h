@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/grid.h - a small table of text: aligned for people, or CSV and JSON for programs. */
+#ifndef NANOTS_CLI_GRID_H
+#define NANOTS_CLI_GRID_H
+
+#include "args.h"
+
+enum cli_format { CLI_FORMAT_TABLE, CLI_FORMAT_CSV, CLI_FORMAT_JSON, CLI_FORMAT_JSONL };
+
+enum cli_grid_kind {
+    CLI_GRID_TEXT,   /* left-aligned, a string in JSON */
+    CLI_GRID_NUMBER, /* right-aligned, bare in JSON */
+};
+
+struct cli_grid;
+
+struct cli_grid *cli_grid_new(void);
+void cli_grid_free(struct cli_grid *grid);
+/* All columns come before the first cell. `label` heads the aligned form, `key` the others. */
+void cli_grid_column(struct cli_grid *grid, const char *label, const char *key,
+                     enum cli_grid_kind kind);
+/* Cells fill the rows from left to right. `shown` goes to the aligned form, `exact` to the others;
+ * an exact text of "" is null. */
+void cli_grid_cell(struct cli_grid *grid, const char *shown, const char *exact);
+void cli_grid_print(const struct cli_grid *grid, enum cli_format format, FILE *stream);
+
+/* The option --format, `fallback` if not given. Returns CLI_OK or CLI_USAGE. */
+int cli_format_option(const struct cli_args *args, enum cli_format fallback,
+                      enum cli_format *format_out);
+
+/* Writers shared with the row output: a CSV field, quoted where needed, and a JSON string. */
+void cli_csv_field(FILE *stream, const char *text);
+void cli_json_string(FILE *stream, const char *text);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/importplan.c - decides from a sample what each column of a CSV file is. */
+#include "importplan.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "number.h"
+
+#define TIME_TEXT_MAX 256
+
+static const char *plan_cell(const struct cli_import_sample *sample, size_t row, size_t column)
+{
+    return sample->cells[row * sample->column_count + column];
+}
+
+static bool plan_find_name(const struct cli_import_sample *sample, const char *name,
+                           size_t *index_out)
+{
+    for (size_t i = 0; i < sample->column_count; i++) {
+        if (strcmp(sample->names[i], name) == 0) {
+            *index_out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int plan_no_column(const struct cli_import_sample *sample, const char *name)
+{
+    const char *nearest =
+        cli_nearest(name, (const char *const *)sample->names, sample->column_count);
+    if (nearest != NULL)
+        return cli_fail("%s has no column \"%s\"; did you mean \"%s\"?", sample->file_name, name,
+                        nearest);
+    return cli_fail("%s has no column \"%s\"", sample->file_name, name);
+}
+
+/* ---- time --------------------------------------------------------------------------------- */
+
+/* Texts of the time columns of a row, joined with spaces. */
+static const char *plan_join_time(const struct cli_import_plan *plan, const char *const *fields,
+                                  char joined[TIME_TEXT_MAX])
+{
+    size_t used = 0;
+    if (plan->time_count == 1) return fields[plan->time_indexes[0]];
+    joined[0] = '\0';
+    for (size_t i = 0; i < plan->time_count && used < TIME_TEXT_MAX; i++)
+        used += (size_t)snprintf(joined + used, TIME_TEXT_MAX - used, "%s%s", i > 0 ? " " : "",
+                                 fields[plan->time_indexes[i]]);
+    return joined;
+}
+
+enum cli_time_result cli_import_plan_time(const struct cli_import_plan *plan,
+                                          const struct cli_import_options *options,
+                                          const char *const *fields, uint64_t row_index,
+                                          int64_t *ms_out)
+{
+    char joined[TIME_TEXT_MAX];
+    int64_t offset_ms;
+    if (plan->mode == CLI_TIME_COUNTED) {
+        if (__builtin_mul_overflow(row_index, options->step_ms, &offset_ms) ||
+            __builtin_add_overflow(options->start_ms, offset_ms, ms_out))
+            return CLI_TIME_RANGE;
+        return CLI_TIME_OK;
+    }
+    const char *text = plan_join_time(plan, fields, joined);
+    enum cli_time_result result;
+    if (plan->mode == CLI_TIME_FORMAT)
+        result = cli_time_parse_format(text, plan->format, ms_out);
+    else if (plan->mode == CLI_TIME_EPOCH)
+        result = cli_epoch_parse(text, plan->unit, ms_out);
+    else
+        result = cli_time_parse(text, ms_out, NULL);
+    return result == CLI_TIME_FINER && options->floor_times ? CLI_TIME_OK : result;
+}
+
+/* Whether every text of a column in the sample is a plain number. The largest is its magnitude. */
+static bool plan_is_numeric(const struct cli_import_sample *sample, size_t column,
+                            double *magnitude_out)
+{
+    double magnitude = 0;
+    for (size_t row = 0; row < sample->row_count; row++) {
+        const char *text = plan_cell(sample, row, column);
+        if (!cli_is_plain_number(text)) return false;
+        magnitude = fmax(magnitude, fabs(strtod(text, NULL)));
+    }
+    *magnitude_out = magnitude;
+    return sample->row_count > 0;
+}
+
+/* A column called year that holds years. */
+static bool plan_is_year(const struct cli_import_sample *sample, size_t column)
+{
+    if (strcasecmp(sample->names[column], "year") != 0) return false;
+    for (size_t row = 0; row < sample->row_count; row++) {
+        const char *text = plan_cell(sample, row, column);
+        if (strlen(text) != 4 || strspn(text, "0123456789") != 4) return false;
+    }
+    return sample->row_count > 0;
+}
+
+/* Unit in a name such as ts_ms or time_us. */
+static enum cli_time_unit plan_unit_of_name(const char *name)
+{
+    const char *underscore = strrchr(name, '_');
+    return underscore != NULL ? cli_unit_parse(underscore + 1) : CLI_UNIT_GUESS;
+}
+
+/* How the chosen time column or columns are read. */
+static void plan_choose_mode(const struct cli_import_sample *sample,
+                             const struct cli_import_options *options, struct cli_import_plan *plan)
+{
+    size_t column = plan->time_indexes[0];
+    double magnitude = 0;
+    plan->unit = options->unit;
+    plan->mode = CLI_TIME_TEXT;
+    if (options->time_format != NULL) {
+        plan->mode = CLI_TIME_FORMAT;
+        plan->format = options->time_format;
+    } else if (plan->unit != CLI_UNIT_GUESS) {
+        plan->mode = CLI_TIME_EPOCH;
+    } else if (plan->time_count == 1 && plan_is_year(sample, column)) {
+        plan->mode = CLI_TIME_FORMAT;
+        plan->format = "%Y";
+    } else if (plan->time_count == 1 && plan_is_numeric(sample, column, &magnitude)) {
+        plan->mode = CLI_TIME_EPOCH;
+        plan->unit = plan_unit_of_name(sample->names[column]);
+        if (plan->unit == CLI_UNIT_GUESS) {
+            plan->unit = cli_unit_guess(magnitude);
+            cli_warn("the times in column \"%s\" are read as epoch %s (--unit says otherwise)",
+                     sample->names[column], cli_unit_name(plan->unit));
+        }
+    }
+}
+
+static int plan_named_time(const struct cli_import_sample *sample,
+                           const struct cli_import_options *options, struct cli_import_plan *plan)
+{
+    size_t count;
+    char **names = cli_split(options->time, &count);
+    int exit_code = CLI_OK;
+    if (count > CLI_TIME_COLUMNS_MAX)
+        exit_code = cli_fail("--time takes at most %d columns", CLI_TIME_COLUMNS_MAX);
+    for (size_t i = 0; i < count && exit_code == CLI_OK; i++) {
+        if (!plan_find_name(sample, names[i], &plan->time_indexes[i]))
+            exit_code = plan_no_column(sample, names[i]);
+        plan->time_count = i + 1;
+    }
+    cli_free(names);
+    return exit_code;
+}
+
+/* Whether the whole sample of a column reads as times, in the way the plan would read it. */
+static bool plan_reads_as_times(const struct cli_import_sample *sample, size_t column)
+{
+    int64_t ms;
+    double magnitude;
+    if (plan_is_year(sample, column) || plan_is_numeric(sample, column, &magnitude)) return true;
+    for (size_t row = 0; row < sample->row_count; row++) {
+        enum cli_time_result result = cli_time_parse(plan_cell(sample, row, column), &ms, NULL);
+        if (result != CLI_TIME_OK && result != CLI_TIME_FINER) return false;
+    }
+    return sample->row_count > 0;
+}
+
+static bool plan_guess_by_name(const struct cli_import_sample *sample, size_t *index_out)
+{
+    static const char *const usual[] = {"ts_ms",    "time",   "timestamp", "datetime", "date_time",
+                                        "date",     "ts",     "ts_s",      "ts_us",    "ts_ns",
+                                        "time_ms",  "time_s", "time_us",   "time_ns",  "epoch",
+                                        "epoch_ms", "utc",    "date/time", "year"};
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        for (size_t column = 0; column < sample->column_count; column++) {
+            if (strcasecmp(sample->names[column], usual[i]) == 0 &&
+                plan_reads_as_times(sample, column)) {
+                *index_out = column;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Of columns of any name only calendar times count: a number may be anything. */
+static bool plan_guess_by_sample(const struct cli_import_sample *sample, size_t *index_out)
+{
+    double magnitude;
+    for (size_t column = 0; column < sample->column_count; column++) {
+        if (!plan_is_numeric(sample, column, &magnitude) && plan_reads_as_times(sample, column)) {
+            *index_out = column;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A usual name whose times do not parse is still the best guess: its error names the line. */
+static bool plan_guess_column(const struct cli_import_sample *sample,
+                              const struct cli_import_options *options, size_t *index_out)
+{
+    static const char *const usual[] = {"ts_ms", "time", "timestamp", "datetime", "date", "ts"};
+    if (plan_guess_by_name(sample, index_out)) return true;
+    if (options->time_format == NULL && plan_guess_by_sample(sample, index_out)) return true;
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+        for (size_t column = 0; column < sample->column_count; column++)
+            if (strcasecmp(sample->names[column], usual[i]) == 0) {
+                *index_out = column;
+                return true;
+            }
+    return false;
+}
+
+static int plan_time(const struct cli_import_sample *sample,
+                     const struct cli_import_options *options, struct cli_import_plan *plan)
+{
+    int exit_code = CLI_OK;
+    if (options->has_start) {
+        plan->mode = CLI_TIME_COUNTED;
+        return CLI_OK;
+    }
+    if (options->time != NULL)
+        exit_code = plan_named_time(sample, options, plan);
+    else if (plan_guess_column(sample, options, &plan->time_indexes[0]))
+        plan->time_count = 1;
+    else
+        exit_code = cli_fail("no column of %s looks like a time; name it with --time, or count the "
+                             "times with --start and --step",
+                             sample->file_name);
+    if (exit_code == CLI_OK) plan_choose_mode(sample, options, plan);
+    return exit_code;
+}
+
+/* ---- values ------------------------------------------------------------------------------- */
+
+static bool plan_is_time_column(const struct cli_import_plan *plan, size_t column)
+{
+    for (size_t i = 0; i < plan->time_count; i++)
+        if (plan->time_indexes[i] == column) return true;
+    return false;
+}
+
+/* First row of the sample with text in this column, or row_count. A column of more numbers than
+ * texts is one of numbers with bad rows in it. */
+static size_t plan_text_row(const struct cli_import_sample *sample, size_t column,
+                            bool *is_text_out)
+{
+    size_t text_row = sample->row_count;
+    size_t text_count = 0;
+    size_t number_count = 0;
+    double value;
+    for (size_t row = 0; row < sample->row_count; row++) {
+        const char *text = plan_cell(sample, row, column);
+        if (cli_is_missing(text)) continue;
+        if (cli_number_parse(text, &value))
+            number_count++;
+        else if (text_count++ == 0)
+            text_row = row;
+    }
+    *is_text_out = text_count > number_count;
+    return text_row;
+}
+
+static int plan_named_values(const struct cli_import_sample *sample,
+                             const struct cli_import_options *options, struct cli_import_plan *plan)
+{
+    size_t count;
+    char **names = cli_split(options->columns, &count);
+    int exit_code = CLI_OK;
+    plan->value_indexes = cli_alloc(count, sizeof(size_t));
+    for (size_t i = 0; i < count && exit_code == CLI_OK; i++) {
+        if (!plan_find_name(sample, names[i], &plan->value_indexes[plan->value_count]))
+            exit_code = plan_no_column(sample, names[i]);
+        plan->value_count++;
+    }
+    cli_free(names);
+    return exit_code;
+}
+
+static int plan_refuse_text(const struct cli_import_sample *sample, size_t column, size_t row)
+{
+    return cli_fail("%s:%" PRIu64 ": column \"%s\" is text, not numbers: \"%.60s\"; leave such "
+                    "columns out with --skip-text, or name those wanted with --columns",
+                    sample->file_name, sample->lines[row], sample->names[column],
+                    plan_cell(sample, row, column));
+}
+
+/* Every column but those of time; a column of text stops it or is left out. */
+static int plan_all_values(const struct cli_import_sample *sample,
+                           const struct cli_import_options *options, struct cli_import_plan *plan)
+{
+    bool is_text;
+    plan->value_indexes = cli_alloc(sample->column_count, sizeof(size_t));
+    for (size_t column = 0; column < sample->column_count; column++) {
+        if (plan_is_time_column(plan, column)) continue;
+        size_t row = plan_text_row(sample, column, &is_text);
+        if (is_text) {
+            if (!options->skip_text) return plan_refuse_text(sample, column, row);
+            cli_warn("column \"%s\" of %s is left out: it is text, such as \"%.60s\"",
+                     sample->names[column], sample->file_name, plan_cell(sample, row, column));
+            continue;
+        }
+        plan->value_indexes[plan->value_count++] = column;
+    }
+    if (plan->value_count == 0)
+        return cli_fail("%s has no column of numbers beside the time", sample->file_name);
+    return CLI_OK;
+}
+
+int cli_import_plan_make(const struct cli_import_sample *sample,
+                         const struct cli_import_options *options, struct cli_import_plan *plan_out)
+{
+    memset(plan_out, 0, sizeof(*plan_out));
+    int exit_code = plan_time(sample, options, plan_out);
+    if (exit_code != CLI_OK) return exit_code;
+    return options->columns != NULL ? plan_named_values(sample, options, plan_out)
+                                    : plan_all_values(sample, options, plan_out);
+}
+
+void cli_import_plan_free(struct cli_import_plan *plan)
+{
+    cli_free(plan->value_indexes);
+}

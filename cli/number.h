@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/number.h - numbers to and from text. */
+#ifndef NANOTS_CLI_NUMBER_H
+#define NANOTS_CLI_NUMBER_H
+
+#include "cli.h"
+
+enum { CLI_NUMBER_TEXT_SIZE = 40 };
+
+/* Writes the shortest text that strtod reads back as the very same double: 0.1, 1e+300, -0, NaN,
+ * inf, -inf. Returns its length. NaN payloads and signs have no text and are the one thing lost. */
+size_t cli_number_print(double value, char text[CLI_NUMBER_TEXT_SIZE]);
+
+/* Decimals behind the point of the shortest text; -1 if it has an exponent or is no number. */
+int cli_number_decimals(double value);
+
+/* Parses a decimal number, inf included and hexadecimal excluded, correctly rounded. */
+bool cli_number_parse(const char *text, double *value_out);
+
+/* Whether a CSV field stands for a missing value: empty, NA, N/A, #N/A, NaN, null, None, \N. */
+bool cli_is_missing(const char *text);
+
+/* 1,234,567 */
+void cli_count_print(uint64_t count, char text[CLI_NUMBER_TEXT_SIZE]);
+/* 1.2 MiB */
+void cli_bytes_print(uint64_t bytes, char text[CLI_NUMBER_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/rows.c - rows of a query as CSV, JSON or an aligned table. */
+#include "rows.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "humantime.h"
+#include "number.h"
+#include "rowview.h"
+
+/* Text is gathered in a block: a call of stdio for each number would be half of the work. */
+#define ROWS_BUFFER_SIZE    65536
+#define ROWS_FIELD_SIZE_MAX 64
+
+struct cli_row_writer {
+    struct cli_row_options options;
+    FILE *stream;
+    struct cli_row_view *view; /* of the aligned table; else NULL */
+    char **prefixes;           /* JSON: what stands before each value, from the comma on */
+    uint64_t row_count;
+    size_t used;
+    char buffer[ROWS_BUFFER_SIZE];
+};
+
+double cli_batch_value(const struct nanots_batch *batch, size_t column, size_t row)
+{
+    const struct nanots_batch_column *values = &batch->columns[column];
+    if (values->validity != NULL && (values->validity[row / 8] >> (row % 8) & 1) == 0) return NAN;
+    return ((const double *)values->values)[row];
+}
+
+/* ---- buffer ------------------------------------------------------------------------------- */
+
+static void rows_drain(struct cli_row_writer *writer)
+{
+    fwrite(writer->buffer, 1, writer->used, writer->stream);
+    writer->used = 0;
+}
+
+/* Room for one field of bounded size. */
+static char *rows_reserve(struct cli_row_writer *writer)
+{
+    if (writer->used + ROWS_FIELD_SIZE_MAX > ROWS_BUFFER_SIZE) rows_drain(writer);
+    return writer->buffer + writer->used;
+}
+
+static void rows_put(struct cli_row_writer *writer, const char *text)
+{
+    size_t length = strlen(text);
+    if (length >= ROWS_FIELD_SIZE_MAX) {
+        rows_drain(writer);
+        fwrite(text, 1, length, writer->stream);
+        return;
+    }
+    memcpy(rows_reserve(writer), text, length);
+    writer->used += length;
+}
+
+static void rows_put_time(struct cli_row_writer *writer, int64_t ts)
+{
+    char *at = rows_reserve(writer);
+    if (!writer->options.iso) {
+        writer->used += (size_t)snprintf(at, ROWS_FIELD_SIZE_MAX, "%" PRId64, ts);
+        return;
+    }
+    enum cli_time_style style = cli_time_style_for(ts);
+    cli_time_print(ts, style > CLI_STYLE_SECONDS ? style : CLI_STYLE_SECONDS, at);
+    writer->used += strlen(at);
+}
+
+static void rows_put_number(struct cli_row_writer *writer, double value)
+{
+    writer->used += cli_number_print(value, rows_reserve(writer));
+}
+
+/* ---- CSV ---------------------------------------------------------------------------------- */
+
+static const char *rows_time_name(const struct cli_row_writer *writer)
+{
+    return writer->options.iso ? "time" : "ts_ms";
+}
+
+static void rows_csv_begin(struct cli_row_writer *writer)
+{
+    fputs(rows_time_name(writer), writer->stream);
+    for (size_t i = 0; i < writer->options.column_count; i++) {
+        fputc(',', writer->stream);
+        cli_csv_field(writer->stream, writer->options.names[i]);
+    }
+    fputc('\n', writer->stream);
+}
+
+static void rows_csv_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+{
+    for (size_t row = 0; row < batch->row_count; row++) {
+        rows_put_time(writer, batch->ts[row]);
+        for (size_t i = 0; i < batch->column_count; i++) {
+            rows_put(writer, ",");
+            rows_put_number(writer, cli_batch_value(batch, i, row));
+        }
+        rows_put(writer, "\n");
+    }
+}
+
+/* ---- JSON --------------------------------------------------------------------------------- */
+
+/* `, "name": ` of each column, escaped once and not in every row. */
+static void rows_json_begin(struct cli_row_writer *writer)
+{
+    const struct cli_row_options *options = &writer->options;
+    writer->prefixes = cli_alloc(options->column_count, sizeof(char *));
+    for (size_t i = 0; i < options->column_count; i++) {
+        size_t size = strlen(options->names[i]) * 6 + 8; /* \u0000 is the longest escape */
+        writer->prefixes[i] = cli_alloc(size, 1);
+        FILE *memory = fmemopen(writer->prefixes[i], size, "w");
+        if (memory == NULL) continue;
+        fputs(", ", memory);
+        cli_json_string(memory, options->names[i]);
+        fputs(": ", memory);
+        fclose(memory);
+    }
+    if (options->format == CLI_FORMAT_JSON) rows_put(writer, "[");
+}
+
+static void rows_json_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+{
+    bool lines = writer->options.format == CLI_FORMAT_JSONL;
+    const char *quote = writer->options.iso ? "\"" : "";
+    for (size_t row = 0; row < batch->row_count; row++) {
+        if (!lines) rows_put(writer, writer->row_count + row > 0 ? ",\n " : "\n ");
+        rows_put(writer, "{\"");
+        rows_put(writer, rows_time_name(writer));
+        rows_put(writer, "\": ");
+        rows_put(writer, quote);
+        rows_put_time(writer, batch->ts[row]);
+        rows_put(writer, quote);
+        for (size_t i = 0; i < batch->column_count; i++) {
+            double value = cli_batch_value(batch, i, row);
+            rows_put(writer, writer->prefixes[i]);
+            if (isfinite(value))
+                rows_put_number(writer, value);
+            else
+                rows_put(writer, "null");
+        }
+        rows_put(writer, lines ? "}\n" : "}");
+    }
+}
+
+/* ---- writer ------------------------------------------------------------------------------- */
+
+struct cli_row_writer *cli_row_writer_new(FILE *stream, const struct cli_row_options *options)
+{
+    struct cli_row_writer *writer = cli_alloc(1, sizeof(*writer));
+    writer->options = *options;
+    writer->stream = stream;
+    if (options->format == CLI_FORMAT_TABLE)
+        writer->view = cli_row_view_new(&writer->options);
+    else if (options->format == CLI_FORMAT_CSV)
+        rows_csv_begin(writer);
+    else
+        rows_json_begin(writer);
+    return writer;
+}
+
+void cli_row_writer_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+{
+    if (writer->view != NULL)
+        cli_row_view_add(writer->view, batch);
+    else if (writer->options.format == CLI_FORMAT_CSV)
+        rows_csv_add(writer, batch);
+    else
+        rows_json_add(writer, batch);
+    writer->row_count += batch->row_count;
+}
+
+void cli_row_writer_finish(struct cli_row_writer *writer)
+{
+    if (writer->view != NULL)
+        cli_row_view_print(writer->view, writer->stream);
+    else if (writer->options.format == CLI_FORMAT_JSON)
+        rows_put(writer, writer->row_count > 0 ? "\n]\n" : "]\n");
+    rows_drain(writer);
+}
+
+uint64_t cli_row_writer_count(const struct cli_row_writer *writer)
+{
+    return writer->row_count;
+}
+
+void cli_row_writer_free(struct cli_row_writer *writer)
+{
+    if (writer->view != NULL) cli_row_view_free(writer->view);
+    for (size_t i = 0; writer->prefixes != NULL && i < writer->options.column_count; i++)
+        cli_free(writer->prefixes[i]);
+    cli_free(writer->prefixes);
+    cli_free(writer);
+}
+
+/* ---- query -------------------------------------------------------------------------------- */
+
+int cli_range_options(const struct cli_args *args, struct nanots_query *query)
+{
+    const char *from = cli_option(args, "from");
+    const char *to = cli_option(args, "to");
+    enum cli_time_unit unit;
+    int exit_code = cli_unit_option(args, &unit);
+    if (exit_code == CLI_OK && from != NULL) {
+        query->flags |= NANOTS_QUERY_FROM;
+        exit_code = cli_time_argument("--from", from, unit, false, &query->from);
+    }
+    if (exit_code == CLI_OK && to != NULL) {
+        query->flags |= NANOTS_QUERY_TO;
+        exit_code = cli_time_argument("--to", to, unit, true, &query->to);
+    }
+    return exit_code;
+}
+
+static char **rows_copy_names(const char *const *names, size_t count)
+{
+    size_t text_size = 0;
+    for (size_t i = 0; i < count; i++)
+        text_size += strlen(names[i]) + 1;
+    char **copy = cli_alloc(count * sizeof(char *) + text_size, 1);
+    char *text = (char *)(copy + count);
+    for (size_t i = 0; i < count; i++) {
+        size_t size = strlen(names[i]) + 1;
+        memcpy(text, names[i], size);
+        copy[i] = text;
+        text += size;
+    }
+    return copy;
+}
+
+char **cli_query_names(struct nanots_db *db, const char *table, const struct nanots_query *query,
+                       size_t *count_out)
+{
+    struct nanots_schema schema;
+    struct nanots_error error;
+    *count_out = query->column_count;
+    if (query->columns != NULL) return rows_copy_names(query->columns, query->column_count);
+    if (nanots_table_schema(db, table, &schema, &error) != NANOTS_OK) {
+        cli_fail_status(&error);
+        return NULL;
+    }
+    const char **names = cli_alloc(schema.column_count, sizeof(char *));
+    for (size_t i = 0; i < schema.column_count; i++)
+        names[i] = schema.columns[i].name;
+    char **copy = rows_copy_names(names, schema.column_count);
+    *count_out = schema.column_count;
+    cli_free(names);
+    nanots_free(schema.block);
+    return copy;
+}
+
+int cli_rows_copy(struct nanots_db *db, const char *table, const struct nanots_query *query,
+                  struct cli_row_writer *writer, FILE *stream)
+{
+    struct nanots_cursor *cursor = NULL;
+    const struct nanots_batch *batch = NULL;
+    struct nanots_error error;
+    int exit_code = CLI_OK;
+    if (nanots_query_open(db, table, query, &cursor, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    do {
+        if (nanots_query_next(cursor, &batch, &error) != NANOTS_OK) {
+            exit_code = cli_fail_status(&error);
+            break;
+        }
+        if (batch != NULL) cli_row_writer_add(writer, batch);
+    } while (batch != NULL && !cli_output_broken(stream));
+    nanots_query_close(cursor);
+    return exit_code;
+}

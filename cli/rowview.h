@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/rowview.h - the aligned table of a query's first and last rows. */
+#ifndef NANOTS_CLI_ROWVIEW_H
+#define NANOTS_CLI_ROWVIEW_H
+
+#include "rows.h"
+
+struct cli_row_view;
+
+struct cli_row_view *cli_row_view_new(const struct cli_row_options *options);
+void cli_row_view_add(struct cli_row_view *view, const struct nanots_batch *batch);
+void cli_row_view_print(const struct cli_row_view *view, FILE *stream);
+void cli_row_view_free(struct cli_row_view *view);
+
+#endif

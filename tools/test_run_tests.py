@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""tools/test_run_tests.py - the runner counts what programs report and misses no kind of failure."""
+"""tools/test_run_tests.py - the runner counts what programs report and misses no failure."""
 import json
 import subprocess
 import sys

@@ -42,7 +42,9 @@ static void axis_label_values(struct cli_axis *axis, double step)
     int decimals = (int)fmax(0, -floor(log10(step / unit) + 1e-9));
     for (size_t i = 0; i < axis->tick_count; i++) {
         struct cli_tick *tick = &axis->ticks[i];
-        if (decimals > 6 || largest >= 1e15)
+        if (tick->at == 0)
+            snprintf(tick->text, sizeof(tick->text), "0");
+        else if (decimals > 6 || largest >= 1e15)
             snprintf(tick->text, sizeof(tick->text), "%.4g", tick->at);
         else
             snprintf(tick->text, sizeof(tick->text), "%.*f%s", decimals, tick->at / unit,

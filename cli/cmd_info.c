@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* cli/cmd_info.c - nanots tables, info and verify: what a file holds and whether it is whole. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "commands.h"
@@ -40,6 +41,25 @@ static void tables_begin_grid(struct cli_grid *grid)
     cli_grid_column(grid, "columns", "columns", CLI_GRID_TEXT);
 }
 
+#define TABLES_NAMES_SHOWN 48 /* characters of the column list in the aligned form */
+
+/* The list cut behind a whole name, with the number of columns. */
+static void tables_cell_columns(struct cli_grid *grid, const char *joined, size_t count)
+{
+    char shown[TABLES_NAMES_SHOWN + 32];
+    size_t length = strlen(joined);
+    if (length <= TABLES_NAMES_SHOWN) {
+        cli_grid_cell(grid, joined, joined);
+        return;
+    }
+    length = TABLES_NAMES_SHOWN;
+    while (length > 0 && joined[length] != ',')
+        length--;
+    snprintf(shown, sizeof(shown), "%.*s%s... (%zu in all)", (int)length, joined,
+             length > 0 ? ", " : "", count);
+    cli_grid_cell(grid, shown, joined);
+}
+
 static char *tables_join_columns(const struct nanots_schema *schema)
 {
     size_t size = 1;
@@ -75,7 +95,7 @@ static int tables_add_row(struct cli_grid *grid, struct nanots_db *db, const cha
     snprintf(exact, sizeof(exact), "%" PRIu64, stats.disk_bytes);
     cli_grid_cell(grid, bytes, exact);
     char *columns = tables_join_columns(&schema);
-    cli_grid_cell(grid, columns, columns);
+    tables_cell_columns(grid, columns, schema.column_count);
     cli_free(columns);
     nanots_free(schema.block);
     return CLI_OK;
@@ -125,66 +145,70 @@ const struct cli_command cli_command_tables = {
 
 /* ---- info --------------------------------------------------------------------------------- */
 
-static void info_line(const char *label, const char *text)
+CLI_PRINTF(2, 3) static void info_line(const char *label, const char *format, ...)
 {
-    printf("%s%-12s%s %s\n", cli_style(stdout, CLI_STYLE_BOLD), label,
-           cli_style(stdout, CLI_STYLE_NONE), text);
+    va_list arguments;
+    printf("%s%-12s%s ", cli_style(stdout, CLI_STYLE_BOLD), label,
+           cli_style(stdout, CLI_STYLE_NONE));
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    printf("\n");
 }
 
 static void info_print_log(const struct nanots_diagnosis *diagnosis)
 {
-    char text[5 * CLI_NUMBER_TEXT_SIZE];
     char size[CLI_NUMBER_TEXT_SIZE];
     char used[CLI_NUMBER_TEXT_SIZE];
-    char rows[CLI_NUMBER_TEXT_SIZE];
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    char torn[CLI_QUANTITY_TEXT_SIZE];
     cli_bytes_print(diagnosis->wal_bytes, size);
     cli_bytes_print(diagnosis->wal_used_bytes, used);
-    cli_count_print(diagnosis->pending_rows, rows);
+    cli_quantity_print(diagnosis->pending_rows, "row", rows);
     if (diagnosis->wal_bytes == 0)
-        snprintf(text, sizeof(text), "none: the file was closed cleanly");
+        info_line("log", "none: the file was closed cleanly");
     else
-        snprintf(text, sizeof(text), "%s, of which %s in use; %s rows not in segments yet", size,
-                 used, rows);
-    info_line("log", text);
-    cli_count_print(diagnosis->recovered_rows, rows);
-    if (diagnosis->recovered_rows > 0 || diagnosis->torn_bytes > 0) {
-        snprintf(text, sizeof(text), "%s rows read back from the log; %" PRIu64 " torn bytes cut",
-                 rows, diagnosis->torn_bytes);
-        info_line("recovery", text);
-    }
+        info_line("log", "%s, of which %s in use; %s not in segments yet", size, used, rows);
+    cli_quantity_print(diagnosis->recovered_rows, "row", rows);
+    cli_quantity_print(diagnosis->torn_bytes, "torn byte", torn);
+    if (diagnosis->recovered_rows > 0 || diagnosis->torn_bytes > 0)
+        info_line("recovery", "%s read back from the log, %s cut", rows, torn);
     if (diagnosis->wal_damaged)
         info_line("damage",
                   "the log breaks before a record known to be complete; run nanots verify");
+}
+
+static void info_print_size(const char *path, const struct nanots_diagnosis *diagnosis)
+{
+    char human[CLI_NUMBER_TEXT_SIZE];
+    char exact[CLI_QUANTITY_TEXT_SIZE];
+    uint64_t size = cli_file_size(path);
+    cli_bytes_print(size, human);
+    cli_quantity_print(size, "byte", exact);
+    if (size < 1024)
+        info_line("size", "%s", exact);
+    else
+        info_line("size", "%s (%s)", human, exact);
+    cli_bytes_print(diagnosis->free_bytes, human);
+    if (diagnosis->free_bytes > 0) info_line("free inside", "%s", human);
 }
 
 static int info_print(const char *path, struct nanots_db *db)
 {
     struct nanots_diagnosis diagnosis = {.struct_size = sizeof(diagnosis)};
     struct nanots_error error;
-    char text[5 * CLI_NUMBER_TEXT_SIZE];
-    char human[CLI_NUMBER_TEXT_SIZE];
-    char count[CLI_NUMBER_TEXT_SIZE];
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    char segments[CLI_QUANTITY_TEXT_SIZE];
+    char tables[CLI_QUANTITY_TEXT_SIZE];
     if (nanots_diagnose(db, &diagnosis, &error) != NANOTS_OK) return cli_fail_status(&error);
-    info_line("file", path);
-    uint64_t size = cli_file_size(path);
-    cli_bytes_print(size, human);
-    cli_count_print(size, count);
-    if (size < 1024)
-        snprintf(text, sizeof(text), "%s", human);
-    else
-        snprintf(text, sizeof(text), "%s (%s bytes)", human, count);
-    info_line("size", text);
-    cli_bytes_print(diagnosis.free_bytes, human);
-    if (diagnosis.free_bytes > 0) info_line("free inside", human);
-    cli_count_print(diagnosis.generation, count);
-    snprintf(text, sizeof(text), "%s", count);
-    info_line("generation", text);
-    cli_count_print(diagnosis.last_seq, count);
-    snprintf(text, sizeof(text), "%s rows since the file was made", count);
-    info_line("appended", text);
-    snprintf(text, sizeof(text), "%" PRIu64 " in %" PRIu64 " tables", diagnosis.segments,
-             diagnosis.tables);
-    info_line("segments", text);
+    cli_quantity_print(diagnosis.last_seq, "row", rows);
+    cli_quantity_print(diagnosis.segments, "segment", segments);
+    cli_quantity_print(diagnosis.tables, "table", tables);
+    info_line("file", "%s", path);
+    info_print_size(path, &diagnosis);
+    info_line("generation", "%" PRIu64, diagnosis.generation);
+    info_line("appended", "%s since the file was made", rows);
+    info_line("holds", "%s in %s", tables, segments);
     info_print_log(&diagnosis);
     printf("\n");
     return tables_print(db, CLI_FORMAT_TABLE);
@@ -218,19 +242,21 @@ static int verify_print(const char *path, struct nanots_db *db)
 {
     struct nanots_verify_report report = {.struct_size = sizeof(report)};
     struct nanots_error error;
-    char rows[CLI_NUMBER_TEXT_SIZE];
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    char tables[CLI_QUANTITY_TEXT_SIZE];
+    char segments[CLI_QUANTITY_TEXT_SIZE];
+    char places[CLI_QUANTITY_TEXT_SIZE];
     char bytes[CLI_NUMBER_TEXT_SIZE];
     if (nanots_verify(db, verify_print_damage, NULL, &report, &error) != NANOTS_OK)
         return cli_fail_status(&error);
-    cli_count_print(report.rows, rows);
+    cli_quantity_print(report.rows, "row", rows);
+    cli_quantity_print(report.tables, "table", tables);
+    cli_quantity_print(report.segments, "segment", segments);
+    cli_quantity_print(report.damage, "place", places);
     cli_bytes_print(report.bytes, bytes);
     if (report.damage > 0)
-        return cli_fail("%s is damaged in %" PRIu64 " %s; the rest of %s rows in %" PRIu64
-                        " tables can be read",
-                        path, report.damage, report.damage == 1 ? "place" : "places", rows,
-                        report.tables);
-    printf("%s is whole: %" PRIu64 " tables, %" PRIu64 " segments, %s rows, %s checked\n", path,
-           report.tables, report.segments, rows, bytes);
+        return cli_fail("%s is damaged in %s; what is not named there can be read", path, places);
+    printf("%s is whole: %s in %s of %s, %s checked\n", path, rows, segments, tables, bytes);
     return CLI_OK;
 }
 

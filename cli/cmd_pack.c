@@ -11,7 +11,7 @@ static int pack_table(struct nanots_db *db, const char *table, uint64_t target_r
     struct nanots_table_stats before = {.struct_size = sizeof(before)};
     struct nanots_table_stats after = {.struct_size = sizeof(after)};
     struct nanots_error error;
-    char rows[CLI_NUMBER_TEXT_SIZE];
+    char rows[CLI_QUANTITY_TEXT_SIZE];
     char was[CLI_NUMBER_TEXT_SIZE];
     char is[CLI_NUMBER_TEXT_SIZE];
     if (nanots_flush(db, &error) != NANOTS_OK ||
@@ -19,11 +19,11 @@ static int pack_table(struct nanots_db *db, const char *table, uint64_t target_r
         nanots_pack_table(db, table, target_rows, &error) != NANOTS_OK ||
         nanots_stats(db, table, &after, &error) != NANOTS_OK)
         return cli_fail_status(&error);
-    cli_count_print(after.rows, rows);
+    cli_quantity_print(after.rows, "row", rows);
     cli_bytes_print(before.disk_bytes, was);
     cli_bytes_print(after.disk_bytes, is);
-    printf("%s: %s rows, %" PRIu64 " -> %" PRIu64 " segments, %s -> %s\n", table, rows,
-           before.segments, after.segments, was, is);
+    printf("%s: %s, %" PRIu64 " -> %" PRIu64 " segments, %s -> %s\n", table, rows, before.segments,
+           after.segments, was, is);
     fflush(stdout);
     return CLI_OK;
 }
@@ -97,17 +97,17 @@ static int retain_cutoff(const struct cli_args *args, int64_t *cutoff_out)
 static int retain_rows(struct nanots_db *db, const char *table, int64_t cutoff)
 {
     struct nanots_error error;
-    char rows[CLI_NUMBER_TEXT_SIZE];
+    char rows[CLI_QUANTITY_TEXT_SIZE];
     char time[CLI_TIME_TEXT_SIZE];
     uint64_t removed = 0;
     if (nanots_compact_retention(db, table, cutoff, &removed, &error) != NANOTS_OK)
         return cli_fail_status(&error);
-    cli_count_print(removed, rows);
+    cli_quantity_print(removed, "row", rows);
     cli_time_print(cutoff, cli_time_style_for(cutoff), time);
     if (table != NULL)
-        printf("%s rows before %s removed from table \"%s\"\n", rows, time, table);
+        printf("%s before %s removed from table \"%s\"\n", rows, time, table);
     else
-        printf("%s rows before %s removed\n", rows, time);
+        printf("%s before %s removed\n", rows, time);
     return CLI_OK;
 }
 

@@ -180,12 +180,16 @@ static const char *plot_row_label(const struct plot *plot, size_t row)
 
 static void plot_print_title(const struct plot *plot)
 {
-    char rows[CLI_NUMBER_TEXT_SIZE];
-    cli_count_print(plot->row_count, rows);
-    printf("%s%s.%s%s  %s %s  min %.6g  mean %.6g  max %.6g\n", cli_style(stdout, CLI_STYLE_BOLD),
-           plot->table, plot->column, cli_style(stdout, CLI_STYLE_NONE), rows,
-           plot->row_count == 1 ? "row" : "rows", plot->min, plot->sum / (double)plot->value_count,
-           plot->max);
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    char min[CLI_NUMBER_TEXT_SIZE];
+    char mean[CLI_NUMBER_TEXT_SIZE];
+    char max[CLI_NUMBER_TEXT_SIZE];
+    cli_quantity_print(plot->row_count, "row", rows);
+    cli_number_brief(plot->min, min);
+    cli_number_brief(plot->sum / (double)plot->value_count, mean);
+    cli_number_brief(plot->max, max);
+    printf("%s%s.%s%s  %s  min %s  mean %s  max %s\n", cli_style(stdout, CLI_STYLE_BOLD),
+           plot->table, plot->column, cli_style(stdout, CLI_STYLE_NONE), rows, min, mean, max);
 }
 
 static void plot_print_rows(const struct plot *plot, size_t label_width)

@@ -24,28 +24,10 @@ static int query_columns_option(const struct cli_args *args, struct nanots_query
 
 /* ---- query -------------------------------------------------------------------------------- */
 
-static int query_print(const struct cli_args *args, struct nanots_db *db,
-                       const struct nanots_query *query, struct cli_row_options *options)
-{
-    const char *table = args->operands[1];
-    size_t height;
-    char **names = cli_query_names(db, table, query, &options->column_count);
-    if (names == NULL) return CLI_FAILURE;
-    options->names = (const char *const *)names;
-    if (options->format == CLI_FORMAT_TABLE && cli_is_terminal(stdout) && query->columns == NULL)
-        cli_terminal_size(&options->width, &height);
-
-    struct cli_row_writer *writer = cli_row_writer_new(stdout, options);
-    int exit_code = cli_rows_copy(db, table, query, writer, stdout);
-    if (exit_code == CLI_OK) cli_row_writer_finish(writer);
-    cli_row_writer_free(writer);
-    cli_free(names);
-    return exit_code;
-}
-
 static int query_options(const struct cli_args *args, struct nanots_query *query,
                          struct cli_row_options *options)
 {
+    size_t height;
     enum cli_format fallback = cli_is_terminal(stdout) ? CLI_FORMAT_TABLE : CLI_FORMAT_CSV;
     int exit_code = cli_format_option(args, fallback, &options->format);
     if (exit_code == CLI_OK) exit_code = cli_range_options(args, query);
@@ -55,6 +37,8 @@ static int query_options(const struct cli_args *args, struct nanots_query *query
     if (cli_option(args, "reverse") != NULL) query->flags |= NANOTS_QUERY_REVERSE;
     options->iso = cli_option(args, "iso") != NULL || options->format == CLI_FORMAT_TABLE;
     options->all = cli_option(args, "all") != NULL || query->limit > 0;
+    if (cli_is_terminal(stdout) && cli_option(args, "columns") == NULL)
+        cli_terminal_size(&options->width, &height);
     return exit_code;
 }
 
@@ -67,8 +51,11 @@ static int query_run(const struct cli_args *args)
     if (exit_code == CLI_OK) exit_code = query_columns_option(args, &query, &columns);
     if (exit_code == CLI_OK) {
         struct nanots_db *db = cli_open_read(args->operands[0]);
+        uint64_t row_count;
         exit_code = CLI_FAILURE;
-        if (db != NULL) exit_code = cli_close(db, query_print(args, db, &query, &options));
+        if (db != NULL)
+            exit_code = cli_close(
+                db, cli_rows_print(db, args->operands[1], &query, &options, stdout, &row_count));
     }
     cli_free(columns);
     return exit_code;
@@ -110,19 +97,13 @@ static int export_rows(const struct cli_args *args, struct nanots_db *db,
                        const struct nanots_query *query, FILE *stream)
 {
     struct cli_row_options options = {.format = CLI_FORMAT_CSV};
-    char text[CLI_NUMBER_TEXT_SIZE];
-    char **names = cli_query_names(db, args->operands[1], query, &options.column_count);
-    if (names == NULL) return CLI_FAILURE;
-    options.names = (const char *const *)names;
+    uint64_t row_count;
+    char rows[CLI_QUANTITY_TEXT_SIZE];
     options.iso = cli_option(args, "iso") != NULL;
-    struct cli_row_writer *writer = cli_row_writer_new(stream, &options);
-    int exit_code = cli_rows_copy(db, args->operands[1], query, writer, stream);
-    cli_row_writer_finish(writer);
-    cli_count_print(cli_row_writer_count(writer), text);
+    int exit_code = cli_rows_print(db, args->operands[1], query, &options, stream, &row_count);
+    cli_quantity_print(row_count, "row", rows);
     if (exit_code == CLI_OK && stream != stdout && !cli_output_broken(stream))
-        printf("%s rows of \"%s\" written to %s\n", text, args->operands[1], args->operands[2]);
-    cli_row_writer_free(writer);
-    cli_free(names);
+        printf("%s of table \"%s\" written to %s\n", rows, args->operands[1], args->operands[2]);
     return exit_code;
 }
 
@@ -133,7 +114,12 @@ static int export_file(const struct cli_args *args, struct nanots_db *db,
 {
     const char *path = args->operands[2];
     struct stat info;
-    bool direct = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+    struct stat source;
+    bool exists = stat(path, &info) == 0;
+    bool direct = exists && !S_ISREG(info.st_mode);
+    if (exists && stat(args->operands[0], &source) == 0 && source.st_ino == info.st_ino &&
+        source.st_dev == info.st_dev)
+        return cli_fail("%s is the file that holds the table", path);
     size_t size = strlen(path) + sizeof(".part");
     char *part = cli_alloc(size, 1);
     snprintf(part, size, "%s%s", path, direct ? "" : ".part");

@@ -145,20 +145,21 @@ static int stats_print_one(struct nanots_db *db, const char *table, enum cli_for
 {
     struct nanots_table_stats stats = {.struct_size = sizeof(stats)};
     struct nanots_error error;
-    char rows[CLI_NUMBER_TEXT_SIZE];
-    char pending[CLI_NUMBER_TEXT_SIZE];
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    char columns[CLI_QUANTITY_TEXT_SIZE];
+    char segments[CLI_QUANTITY_TEXT_SIZE];
     if (nanots_stats(db, table, &stats, &error) != NANOTS_OK) return cli_fail_status(&error);
     if (format != CLI_FORMAT_TABLE) {
         stats_print_parts(&stats, format);
         return CLI_OK;
     }
-    cli_count_print(stats.rows, rows);
-    cli_count_print(stats.pending_rows, pending);
-    printf("%s%s%s: %s rows of %" PRIu64 " %s in %" PRIu64 " %s", cli_style(stdout, CLI_STYLE_BOLD),
-           table, cli_style(stdout, CLI_STYLE_NONE), rows, stats.column_count,
-           stats.column_count == 1 ? "column" : "columns", stats.segments,
-           stats.segments == 1 ? "segment" : "segments");
-    if (stats.pending_rows > 0) printf(", %s of them in the log only", pending);
+    cli_quantity_print(stats.rows, "row", rows);
+    cli_quantity_print(stats.column_count, "column", columns);
+    cli_quantity_print(stats.segments, "segment", segments);
+    printf("%s%s%s: %s of %s in %s", cli_style(stdout, CLI_STYLE_BOLD), table,
+           cli_style(stdout, CLI_STYLE_NONE), rows, columns, segments);
+    cli_count_print(stats.pending_rows, rows);
+    if (stats.pending_rows > 0) printf(", %s of the rows in the log only", rows);
     if (stats.disk_bytes > 0)
         printf("; %.1f times smaller than raw",
                stats_flushed_raw(&stats) / (double)stats.disk_bytes);

@@ -366,14 +366,15 @@ static int import_prepare_table(struct import_job *job)
 
 static void import_print_summary(struct import_job *job)
 {
-    char rows[CLI_NUMBER_TEXT_SIZE];
+    char rows[CLI_QUANTITY_TEXT_SIZE];
     char first[CLI_TIME_TEXT_SIZE];
     char last[CLI_TIME_TEXT_SIZE];
     double seconds = (double)(import_clock_ms() - job->began_ms) / 1e3;
+    const char *slash = strrchr(job->sample.file_name, '/');
     import_clear_progress(job);
-    cli_count_print(job->row_count, rows);
-    printf("%s %s from %s into table \"%s\"", rows, job->row_count == 1 ? "row" : "rows",
-           job->sample.file_name, job->table_name);
+    cli_quantity_print(job->row_count, "row", rows);
+    printf("%s from %s into table \"%s\"", rows, slash != NULL ? slash + 1 : job->sample.file_name,
+           job->table_name);
     if (job->row_count > 0) {
         enum cli_time_style style = cli_time_style_for(job->ts_min);
         if (cli_time_style_for(job->ts_max) > style) style = cli_time_style_for(job->ts_max);

@@ -198,6 +198,32 @@ static bool plan_guess_by_sample(const struct cli_import_sample *sample, size_t 
     return false;
 }
 
+/* Columns year, month and day, and as many of hour, minute and second as there are: joined with
+ * spaces they are read by the pattern that is left in `plan`. */
+static bool plan_guess_parts(const struct cli_import_sample *sample, struct cli_import_plan *plan)
+{
+    static const char *const parts[] = {"year", "month", "day", "hour", "minute", "second"};
+    static const char *const formats[] = {"%Y %m %d", "%Y %m %d %H", "%Y %m %d %H %M",
+                                          "%Y %m %d %H %M %S"};
+    double magnitude;
+    size_t count = 0;
+    while (count < sizeof(parts) / sizeof(parts[0])) {
+        size_t column = 0;
+        while (column < sample->column_count &&
+               strcasecmp(sample->names[column], parts[count]) != 0)
+            column++;
+        if (column == sample->column_count || !plan_is_numeric(sample, column, &magnitude)) break;
+        plan->time_indexes[count++] = column;
+    }
+    if (count < 3) return false;
+    plan->time_count = count;
+    plan->mode = CLI_TIME_FORMAT;
+    plan->format = formats[count - 3];
+    cli_warn("the times of %s are made of its columns %s to %s", sample->file_name,
+             sample->names[plan->time_indexes[0]], sample->names[plan->time_indexes[count - 1]]);
+    return true;
+}
+
 /* A usual name whose times do not parse is still the best guess: its error names the line. */
 static bool plan_guess_column(const struct cli_import_sample *sample,
                               const struct cli_import_options *options, size_t *index_out)
@@ -222,6 +248,8 @@ static int plan_time(const struct cli_import_sample *sample,
         plan->mode = CLI_TIME_COUNTED;
         return CLI_OK;
     }
+    if (options->time == NULL && options->time_format == NULL && plan_guess_parts(sample, plan))
+        return CLI_OK;
     if (options->time != NULL)
         exit_code = plan_named_time(sample, options, plan);
     else if (plan_guess_column(sample, options, &plan->time_indexes[0]))
@@ -288,26 +316,45 @@ static int plan_refuse_text(const struct cli_import_sample *sample, size_t colum
                     plan_cell(sample, row, column));
 }
 
+static void plan_tell_skipped(const struct cli_import_sample *sample, const size_t *columns,
+                              size_t count)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(sample->names[columns[i]]) + 4;
+    char *list = cli_alloc(size, 1);
+    char *at = list;
+    for (size_t i = 0; i < count; i++)
+        at += snprintf(at, size - (size_t)(at - list), "%s\"%s\"", i > 0 ? ", " : "",
+                       sample->names[columns[i]]);
+    cli_warn("left out as text: %s %s", count == 1 ? "column" : "columns", list);
+    cli_free(list);
+}
+
 /* Every column but those of time; a column of text stops it or is left out. */
 static int plan_all_values(const struct cli_import_sample *sample,
                            const struct cli_import_options *options, struct cli_import_plan *plan)
 {
     bool is_text;
+    size_t *skipped = cli_alloc(sample->column_count, sizeof(size_t));
+    size_t skipped_count = 0;
+    int exit_code = CLI_OK;
     plan->value_indexes = cli_alloc(sample->column_count, sizeof(size_t));
-    for (size_t column = 0; column < sample->column_count; column++) {
+    for (size_t column = 0; column < sample->column_count && exit_code == CLI_OK; column++) {
         if (plan_is_time_column(plan, column)) continue;
         size_t row = plan_text_row(sample, column, &is_text);
-        if (is_text) {
-            if (!options->skip_text) return plan_refuse_text(sample, column, row);
-            cli_warn("column \"%s\" of %s is left out: it is text, such as \"%.60s\"",
-                     sample->names[column], sample->file_name, plan_cell(sample, row, column));
-            continue;
-        }
-        plan->value_indexes[plan->value_count++] = column;
+        if (!is_text)
+            plan->value_indexes[plan->value_count++] = column;
+        else if (options->skip_text)
+            skipped[skipped_count++] = column;
+        else
+            exit_code = plan_refuse_text(sample, column, row);
     }
-    if (plan->value_count == 0)
-        return cli_fail("%s has no column of numbers beside the time", sample->file_name);
-    return CLI_OK;
+    if (skipped_count > 0) plan_tell_skipped(sample, skipped, skipped_count);
+    if (exit_code == CLI_OK && plan->value_count == 0)
+        exit_code = cli_fail("%s has no column of numbers beside the time", sample->file_name);
+    cli_free(skipped);
+    return exit_code;
 }
 
 int cli_import_plan_make(const struct cli_import_sample *sample,

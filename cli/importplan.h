@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* cli/importplan.h - decides from a sample what each column of a CSV file is.
  *
- * Time: what --time names; else a column of a usual name (time, date, timestamp, ts_ms, ...) whose
- * sample parses; else the first column whose whole sample is times written with a calendar. Values:
- * what --columns names, else every other column; one whose sample is mostly text is refused, or left
- * out with --skip-text.
+ * Time: what --time names; else columns year, month, day (hour, minute, second) together; else a
+ * column of a usual name (time, date, timestamp, ts_ms, ...) whose sample parses; else the first
+ * column whose whole sample is times written with a calendar. Values: what --columns names, else
+ * every other column; one whose sample is mostly text is refused, or left out with --skip-text.
  */
 #ifndef NANOTS_CLI_IMPORTPLAN_H
 #define NANOTS_CLI_IMPORTPLAN_H

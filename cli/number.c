@@ -135,6 +135,19 @@ bool cli_is_missing(const char *text)
     return false;
 }
 
+void cli_number_brief(double value, char text[CLI_NUMBER_TEXT_SIZE])
+{
+    static const struct {
+        double unit;
+        const char *suffix;
+    } scales[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1, ""}};
+    size_t scale = 0;
+    while (scale < 3 && fabs(value) < scales[scale].unit)
+        scale++;
+    snprintf(text, CLI_NUMBER_TEXT_SIZE, "%.6g%s", value / scales[scale].unit,
+             scales[scale].suffix);
+}
+
 void cli_count_print(uint64_t count, char text[CLI_NUMBER_TEXT_SIZE])
 {
     char digits[CLI_NUMBER_TEXT_SIZE];
@@ -145,6 +158,13 @@ void cli_count_print(uint64_t count, char text[CLI_NUMBER_TEXT_SIZE])
         text[used++] = digits[i];
     }
     text[used] = '\0';
+}
+
+void cli_quantity_print(uint64_t count, const char *one, char text[CLI_QUANTITY_TEXT_SIZE])
+{
+    char digits[CLI_NUMBER_TEXT_SIZE];
+    cli_count_print(count, digits);
+    snprintf(text, CLI_QUANTITY_TEXT_SIZE, "%s %s%s", digits, one, count == 1 ? "" : "s");
 }
 
 void cli_bytes_print(uint64_t bytes, char text[CLI_NUMBER_TEXT_SIZE])

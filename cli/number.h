@@ -20,8 +20,14 @@ bool cli_number_parse(const char *text, double *value_out);
 /* Whether a CSV field stands for a missing value: empty, NA, N/A, #N/A, NaN, null, None, \N. */
 bool cli_is_missing(const char *text);
 
+/* Six digits for the eye: 12.3457, 3.12441G, 0. */
+void cli_number_brief(double value, char text[CLI_NUMBER_TEXT_SIZE]);
+
 /* 1,234,567 */
 void cli_count_print(uint64_t count, char text[CLI_NUMBER_TEXT_SIZE]);
+/* "1 row", "1,234 rows" of `one` = "row". */
+enum { CLI_QUANTITY_TEXT_SIZE = 64 };
+void cli_quantity_print(uint64_t count, const char *one, char text[CLI_QUANTITY_TEXT_SIZE]);
 /* 1.2 MiB */
 void cli_bytes_print(uint64_t bytes, char text[CLI_NUMBER_TEXT_SIZE]);
 

@@ -14,9 +14,11 @@
 #define ROWS_BUFFER_SIZE    65536
 #define ROWS_FIELD_SIZE_MAX 64
 
-struct cli_row_writer {
-    struct cli_row_options options;
+struct row_writer {
+    const struct cli_row_options *options;
     FILE *stream;
+    char **names;
+    size_t column_count;
     struct cli_row_view *view; /* of the aligned table; else NULL */
     char **prefixes;           /* JSON: what stands before each value, from the comma on */
     uint64_t row_count;
@@ -33,20 +35,20 @@ double cli_batch_value(const struct nanots_batch *batch, size_t column, size_t r
 
 /* ---- buffer ------------------------------------------------------------------------------- */
 
-static void rows_drain(struct cli_row_writer *writer)
+static void rows_drain(struct row_writer *writer)
 {
     fwrite(writer->buffer, 1, writer->used, writer->stream);
     writer->used = 0;
 }
 
 /* Room for one field of bounded size. */
-static char *rows_reserve(struct cli_row_writer *writer)
+static char *rows_reserve(struct row_writer *writer)
 {
     if (writer->used + ROWS_FIELD_SIZE_MAX > ROWS_BUFFER_SIZE) rows_drain(writer);
     return writer->buffer + writer->used;
 }
 
-static void rows_put(struct cli_row_writer *writer, const char *text)
+static void rows_put(struct row_writer *writer, const char *text)
 {
     size_t length = strlen(text);
     if (length >= ROWS_FIELD_SIZE_MAX) {
@@ -58,10 +60,10 @@ static void rows_put(struct cli_row_writer *writer, const char *text)
     writer->used += length;
 }
 
-static void rows_put_time(struct cli_row_writer *writer, int64_t ts)
+static void rows_put_time(struct row_writer *writer, int64_t ts)
 {
     char *at = rows_reserve(writer);
-    if (!writer->options.iso) {
+    if (!writer->options->iso) {
         writer->used += (size_t)snprintf(at, ROWS_FIELD_SIZE_MAX, "%" PRId64, ts);
         return;
     }
@@ -70,29 +72,29 @@ static void rows_put_time(struct cli_row_writer *writer, int64_t ts)
     writer->used += strlen(at);
 }
 
-static void rows_put_number(struct cli_row_writer *writer, double value)
+static void rows_put_number(struct row_writer *writer, double value)
 {
     writer->used += cli_number_print(value, rows_reserve(writer));
 }
 
 /* ---- CSV ---------------------------------------------------------------------------------- */
 
-static const char *rows_time_name(const struct cli_row_writer *writer)
+static const char *rows_time_name(const struct row_writer *writer)
 {
-    return writer->options.iso ? "time" : "ts_ms";
+    return writer->options->iso ? "time" : "ts_ms";
 }
 
-static void rows_csv_begin(struct cli_row_writer *writer)
+static void rows_csv_begin(struct row_writer *writer)
 {
     fputs(rows_time_name(writer), writer->stream);
-    for (size_t i = 0; i < writer->options.column_count; i++) {
+    for (size_t i = 0; i < writer->column_count; i++) {
         fputc(',', writer->stream);
-        cli_csv_field(writer->stream, writer->options.names[i]);
+        cli_csv_field(writer->stream, writer->names[i]);
     }
     fputc('\n', writer->stream);
 }
 
-static void rows_csv_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+static void rows_csv_add(struct row_writer *writer, const struct nanots_batch *batch)
 {
     for (size_t row = 0; row < batch->row_count; row++) {
         rows_put_time(writer, batch->ts[row]);
@@ -107,27 +109,26 @@ static void rows_csv_add(struct cli_row_writer *writer, const struct nanots_batc
 /* ---- JSON --------------------------------------------------------------------------------- */
 
 /* `, "name": ` of each column, escaped once and not in every row. */
-static void rows_json_begin(struct cli_row_writer *writer)
+static void rows_json_begin(struct row_writer *writer)
 {
-    const struct cli_row_options *options = &writer->options;
-    writer->prefixes = cli_alloc(options->column_count, sizeof(char *));
-    for (size_t i = 0; i < options->column_count; i++) {
-        size_t size = strlen(options->names[i]) * 6 + 8; /* \u0000 is the longest escape */
+    writer->prefixes = cli_alloc(writer->column_count, sizeof(char *));
+    for (size_t i = 0; i < writer->column_count; i++) {
+        size_t size = strlen(writer->names[i]) * 6 + 8; /* \u0000 is the longest escape */
         writer->prefixes[i] = cli_alloc(size, 1);
         FILE *memory = fmemopen(writer->prefixes[i], size, "w");
         if (memory == NULL) continue;
         fputs(", ", memory);
-        cli_json_string(memory, options->names[i]);
+        cli_json_string(memory, writer->names[i]);
         fputs(": ", memory);
         fclose(memory);
     }
-    if (options->format == CLI_FORMAT_JSON) rows_put(writer, "[");
+    if (writer->options->format == CLI_FORMAT_JSON) rows_put(writer, "[");
 }
 
-static void rows_json_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+static void rows_json_add(struct row_writer *writer, const struct nanots_batch *batch)
 {
-    bool lines = writer->options.format == CLI_FORMAT_JSONL;
-    const char *quote = writer->options.iso ? "\"" : "";
+    bool lines = writer->options->format == CLI_FORMAT_JSONL;
+    const char *quote = writer->options->iso ? "\"" : "";
     for (size_t row = 0; row < batch->row_count; row++) {
         if (!lines) rows_put(writer, writer->row_count + row > 0 ? ",\n " : "\n ");
         rows_put(writer, "{\"");
@@ -150,51 +151,44 @@ static void rows_json_add(struct cli_row_writer *writer, const struct nanots_bat
 
 /* ---- writer ------------------------------------------------------------------------------- */
 
-struct cli_row_writer *cli_row_writer_new(FILE *stream, const struct cli_row_options *options)
+static void rows_begin(struct row_writer *writer)
 {
-    struct cli_row_writer *writer = cli_alloc(1, sizeof(*writer));
-    writer->options = *options;
-    writer->stream = stream;
-    if (options->format == CLI_FORMAT_TABLE)
-        writer->view = cli_row_view_new(&writer->options);
-    else if (options->format == CLI_FORMAT_CSV)
+    if (writer->options->format == CLI_FORMAT_TABLE)
+        writer->view = cli_row_view_new(writer->options, (const char *const *)writer->names,
+                                        writer->column_count);
+    else if (writer->options->format == CLI_FORMAT_CSV)
         rows_csv_begin(writer);
     else
         rows_json_begin(writer);
-    return writer;
 }
 
-void cli_row_writer_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+static void rows_add(struct row_writer *writer, const struct nanots_batch *batch)
 {
     if (writer->view != NULL)
         cli_row_view_add(writer->view, batch);
-    else if (writer->options.format == CLI_FORMAT_CSV)
+    else if (writer->options->format == CLI_FORMAT_CSV)
         rows_csv_add(writer, batch);
     else
         rows_json_add(writer, batch);
     writer->row_count += batch->row_count;
 }
 
-void cli_row_writer_finish(struct cli_row_writer *writer)
+static void rows_finish(struct row_writer *writer)
 {
     if (writer->view != NULL)
         cli_row_view_print(writer->view, writer->stream);
-    else if (writer->options.format == CLI_FORMAT_JSON)
+    else if (writer->options->format == CLI_FORMAT_JSON)
         rows_put(writer, writer->row_count > 0 ? "\n]\n" : "]\n");
     rows_drain(writer);
 }
 
-uint64_t cli_row_writer_count(const struct cli_row_writer *writer)
-{
-    return writer->row_count;
-}
-
-void cli_row_writer_free(struct cli_row_writer *writer)
+static void rows_release(struct row_writer *writer)
 {
     if (writer->view != NULL) cli_row_view_free(writer->view);
-    for (size_t i = 0; writer->prefixes != NULL && i < writer->options.column_count; i++)
+    for (size_t i = 0; writer->prefixes != NULL && i < writer->column_count; i++)
         cli_free(writer->prefixes[i]);
     cli_free(writer->prefixes);
+    cli_free(writer->names);
     cli_free(writer);
 }
 
@@ -254,22 +248,44 @@ char **cli_query_names(struct nanots_db *db, const char *table, const struct nan
     return copy;
 }
 
-int cli_rows_copy(struct nanots_db *db, const char *table, const struct nanots_query *query,
-                  struct cli_row_writer *writer, FILE *stream)
+/* A reader that went away ends the loop: nobody sees the rest. */
+static int rows_stream(struct row_writer *writer, struct nanots_cursor *cursor)
 {
-    struct nanots_cursor *cursor = NULL;
     const struct nanots_batch *batch = NULL;
     struct nanots_error error;
-    int exit_code = CLI_OK;
-    if (nanots_query_open(db, table, query, &cursor, &error) != NANOTS_OK)
-        return cli_fail_status(&error);
     do {
-        if (nanots_query_next(cursor, &batch, &error) != NANOTS_OK) {
-            exit_code = cli_fail_status(&error);
-            break;
-        }
-        if (batch != NULL) cli_row_writer_add(writer, batch);
-    } while (batch != NULL && !cli_output_broken(stream));
+        if (nanots_query_next(cursor, &batch, &error) != NANOTS_OK) return cli_fail_status(&error);
+        if (batch != NULL) rows_add(writer, batch);
+    } while (batch != NULL && !cli_output_broken(writer->stream));
+    return CLI_OK;
+}
+
+int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_query *query,
+                   const struct cli_row_options *options, FILE *stream, uint64_t *row_count_out)
+{
+    struct nanots_cursor *cursor = NULL;
+    struct nanots_error error;
+    size_t column_count = 0;
+    *row_count_out = 0;
+    char **names = cli_query_names(db, table, query, &column_count);
+    if (names == NULL) return CLI_FAILURE;
+    if (nanots_query_open(db, table, query, &cursor, &error) != NANOTS_OK) {
+        cli_free(names);
+        return cli_fail_status(&error);
+    }
+    struct row_writer *writer = cli_alloc(1, sizeof(*writer));
+    writer->options = options;
+    writer->stream = stream;
+    writer->names = names;
+    writer->column_count = column_count;
+    rows_begin(writer);
+    int exit_code = rows_stream(writer, cursor);
+    if (exit_code == CLI_OK)
+        rows_finish(writer);
+    else
+        rows_drain(writer);
+    *row_count_out = writer->row_count;
     nanots_query_close(cursor);
+    rows_release(writer);
     return exit_code;
 }

@@ -13,8 +13,6 @@
 
 #include "grid.h"
 
-struct cli_row_writer;
-
 /* One value of a batch; a null is NaN, as everywhere in this tool. */
 double cli_batch_value(const struct nanots_batch *batch, size_t column, size_t row);
 
@@ -22,18 +20,8 @@ struct cli_row_options {
     enum cli_format format;
     bool iso;     /* times as ISO 8601 under the name `time`, not as ts_ms */
     bool all;     /* the aligned table shows every row */
-    size_t width; /* columns of the aligned table beyond so many characters are left out;
-                            * 0: none */
-    const char *const *names;
-    size_t column_count;
+    size_t width; /* of the aligned table: columns that do not fit are left out; 0: no limit */
 };
-
-struct cli_row_writer *cli_row_writer_new(FILE *stream, const struct cli_row_options *options);
-void cli_row_writer_add(struct cli_row_writer *writer, const struct nanots_batch *batch);
-/* Writes what is left; then `cli_row_writer_count` rows were written in all. */
-void cli_row_writer_finish(struct cli_row_writer *writer);
-uint64_t cli_row_writer_count(const struct cli_row_writer *writer);
-void cli_row_writer_free(struct cli_row_writer *writer);
 
 /* Adds --from, --to and --unit to a query. Returns CLI_OK or CLI_USAGE. */
 int cli_range_options(const struct cli_args *args, struct nanots_query *query);
@@ -43,8 +31,9 @@ int cli_range_options(const struct cli_args *args, struct nanots_query *query);
 char **cli_query_names(struct nanots_db *db, const char *table, const struct nanots_query *query,
                        size_t *count_out);
 
-/* Runs a query into a writer. Returns CLI_OK or CLI_FAILURE. */
-int cli_rows_copy(struct nanots_db *db, const char *table, const struct nanots_query *query,
-                  struct cli_row_writer *writer, FILE *stream);
+/* Runs a query and prints its rows; nothing is printed if it cannot run. `row_count_out` is how many
+ * it gave. Returns CLI_OK or CLI_FAILURE. */
+int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_query *query,
+                   const struct cli_row_options *options, FILE *stream, uint64_t *row_count_out);
 
 #endif

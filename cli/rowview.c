@@ -28,6 +28,8 @@ struct view_row {
 
 struct cli_row_view {
     const struct cli_row_options *options;
+    const char *const *names;
+    size_t column_count;
     struct view_row *head;
     size_t head_count;
     size_t head_count_max;
@@ -35,10 +37,13 @@ struct cli_row_view {
     uint64_t row_count;
 };
 
-struct cli_row_view *cli_row_view_new(const struct cli_row_options *options)
+struct cli_row_view *cli_row_view_new(const struct cli_row_options *options,
+                                      const char *const *names, size_t column_count)
 {
     struct cli_row_view *view = cli_alloc(1, sizeof(*view));
     view->options = options;
+    view->names = names;
+    view->column_count = column_count;
     return view;
 }
 
@@ -55,7 +60,7 @@ void cli_row_view_free(struct cli_row_view *view)
 static void view_keep(const struct cli_row_view *view, struct view_row *row,
                       const struct nanots_batch *batch, size_t index)
 {
-    if (row->values == NULL) row->values = cli_alloc(view->options->column_count, sizeof(double));
+    if (row->values == NULL) row->values = cli_alloc(view->column_count, sizeof(double));
     row->ts = batch->ts[index];
     for (size_t i = 0; i < batch->column_count; i++)
         row->values[i] = cli_batch_value(batch, i, index);
@@ -150,7 +155,7 @@ static size_t view_column_width(const struct cli_row_view *view, size_t column)
 {
     char text[CLI_NUMBER_TEXT_SIZE];
     int decimals = view_decimals(view, column);
-    size_t width = view_text_width(view->options->names[column]);
+    size_t width = view_text_width(view->names[column]);
     for (size_t i = 0; i < view_shown_count(view); i++) {
         view_print_value(view_shown_row(view, i)->values[column], decimals, text);
         if (strlen(text) > width) width = strlen(text);
@@ -164,8 +169,8 @@ static size_t view_fitting_columns(const struct cli_row_view *view, size_t time_
     const struct cli_row_options *options = view->options;
     size_t used = time_width;
     size_t count = 0;
-    if (options->width == 0) return options->column_count;
-    while (count < options->column_count) {
+    if (options->width == 0) return view->column_count;
+    while (count < view->column_count) {
         used += 2 + view_column_width(view, count);
         if (used > options->width && count > 0) break;
         count++;
@@ -194,19 +199,17 @@ static void view_fill_row(const struct cli_row_view *view, struct cli_grid *grid
 
 static void view_print_footer(const struct cli_row_view *view, size_t column_count, FILE *stream)
 {
-    const struct cli_row_options *options = view->options;
-    char text[CLI_NUMBER_TEXT_SIZE];
-    cli_count_print(view->row_count, text);
-    fprintf(stream, "%s%s %s", cli_style(stream, CLI_STYLE_DIM), text,
-            view->row_count == 1 ? "row" : "rows");
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    cli_quantity_print(view->row_count, "row", rows);
+    fprintf(stream, "%s%s", cli_style(stream, CLI_STYLE_DIM), rows);
     if (view_is_elided(view))
         fprintf(stream, ", the first and last %d shown; --all shows every one", VIEW_TAIL);
-    if (column_count < options->column_count) {
+    if (column_count < view->column_count) {
         fprintf(stream, "%s\n%s%zu of %zu columns fit; --columns picks others:",
                 cli_style(stream, CLI_STYLE_NONE), cli_style(stream, CLI_STYLE_DIM), column_count,
-                options->column_count);
-        for (size_t i = column_count; i < options->column_count; i++)
-            fprintf(stream, "%s %s", i > column_count ? "," : "", options->names[i]);
+                view->column_count);
+        for (size_t i = column_count; i < view->column_count; i++)
+            fprintf(stream, "%s %s", i > column_count ? "," : "", view->names[i]);
     }
     fprintf(stream, "%s\n", cli_style(stream, CLI_STYLE_NONE));
 }
@@ -225,7 +228,7 @@ void cli_row_view_print(const struct cli_row_view *view, FILE *stream)
     cli_grid_column(grid, options->iso ? "time" : "ts_ms", "time",
                     options->iso ? CLI_GRID_TEXT : CLI_GRID_NUMBER);
     for (size_t i = 0; i < column_count; i++) {
-        cli_grid_column(grid, options->names[i], options->names[i], CLI_GRID_NUMBER);
+        cli_grid_column(grid, view->names[i], view->names[i], CLI_GRID_NUMBER);
         decimals[i] = view_decimals(view, i);
     }
     for (size_t i = 0; i < view_shown_count(view); i++) {

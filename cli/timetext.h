@@ -3,7 +3,8 @@
  *
  * Understood: ISO 8601 (2024-05, 2024-05-01, 2024-05-01T12:00:30.250Z, a space for the T, offsets
  * +hh:mm, the basic form 20240501T120030), 2024/05/01, 5/1/2024 (month first), May 1 2024,
- * 1 May 2024, 1-May-2024, Wed, 01 May 2024; each with a time of day, also of twelve hours (1:30 PM).
+ * 1 May 2024, 1-May-2024, Wed, 01 May 2024; each with a time of day, also in twelve hours (1 PM is
+ * written 1:00 PM).
  * A time without an offset is UTC. Years are those of the Gregorian calendar, extended both ways.
  */
 #ifndef NANOTS_CLI_TIMETEXT_H

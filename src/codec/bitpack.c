@@ -7,7 +7,7 @@
 /* Packs without touching a byte past the stream: whole words first, then the bytes of the rest. */
 static void stream_pack(uint8_t *dst, const uint64_t *src, size_t count, unsigned width)
 {
-    const uint64_t mask = kernel_mask(width);
+    const uint64_t mask = nts_kernel_mask(width);
     uint64_t word = 0;
     unsigned filled = 0; /* bits in `word`, < 64 */
 
@@ -43,7 +43,7 @@ NTS_ALWAYS_INLINE uint64_t stream_number(const uint8_t *src, size_t bit, uint64_
 static void stream_unpack(uint64_t *dst, const uint8_t *src, size_t count, unsigned width,
                           uint64_t base)
 {
-    const uint64_t mask = kernel_mask(width);
+    const uint64_t mask = nts_kernel_mask(width);
     const size_t size = nts_bitpack_size(count, width);
     size_t i = 0;
 
@@ -84,39 +84,39 @@ void nts_bitunpack(uint64_t *dst, const uint8_t *src, size_t count, unsigned wid
 
 static void scalar_lanes_pack(uint8_t *dst, const uint64_t *src, unsigned width)
 {
-    kernel_lanes_pack(dst, src, width);
+    nts_kernel_lanes_pack(dst, src, width);
 }
 
 static void scalar_lanes_unpack(uint64_t *dst, const uint8_t *src, unsigned width, uint64_t base)
 {
-    kernel_lanes_unpack(dst, src, width, base);
+    nts_kernel_lanes_unpack(dst, src, width, base);
 }
 
 static struct nts_range scalar_range(const uint64_t *src, size_t count)
 {
-    return kernel_range(src, count);
+    return nts_kernel_range(src, count);
 }
 
-static struct nts_outliers scalar_outliers(const uint64_t *src, size_t count,
-                                           uint64_t base, unsigned width)
+static struct nts_outliers scalar_outliers(const uint64_t *src, size_t count, uint64_t base,
+                                           unsigned width)
 {
-    return kernel_outliers(src, count, base, width, false);
+    return nts_kernel_outliers(src, count, base, width, false);
 }
 
-static struct nts_outliers scalar_outliers_zigzag(const uint64_t *src, size_t count,
-                                                  uint64_t base, unsigned width)
+static struct nts_outliers scalar_outliers_zigzag(const uint64_t *src, size_t count, uint64_t base,
+                                                  unsigned width)
 {
-    return kernel_outliers(src, count, base, width, true);
+    return nts_kernel_outliers(src, count, base, width, true);
 }
 
 static void scalar_to_f64(double *dst, const uint64_t *src, size_t count)
 {
-    kernel_to_f64(dst, src, count);
+    nts_kernel_to_f64(dst, src, count);
 }
 
 static void scalar_unzigzag(uint64_t *dst, size_t count, uint64_t base)
 {
-    kernel_unzigzag(dst, count, base);
+    nts_kernel_unzigzag(dst, count, base);
 }
 
 const struct nts_kernels nts_kernels_scalar = {

@@ -1,48 +1,48 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* codec/bitpack_avx512.c - the kernels compiled for AVX-512; empty on other processors. The functions
- * carry the target themselves: a build with a global -mavx512f would leak it into common code. */
+/* codec/bitpack_avx512.c - the kernels compiled for AVX-512; nothing on other processors. The
+ * functions carry their target: a global -mavx512f would let common code use it unasked. */
 #include "codec/bitpack_kernels.h"
 
 #if defined(__x86_64__)
 
 #define TARGET_AVX512 NTS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt")
 
-TARGET_AVX512 static void avx512_lanes_pack(uint8_t *dst, const uint64_t *src, unsigned width)
+static TARGET_AVX512 void avx512_lanes_pack(uint8_t *dst, const uint64_t *src, unsigned width)
 {
-    kernel_lanes_pack(dst, src, width);
+    nts_kernel_lanes_pack(dst, src, width);
 }
 
-TARGET_AVX512 static void avx512_lanes_unpack(uint64_t *dst, const uint8_t *src, unsigned width,
-                                       uint64_t base)
+static TARGET_AVX512 void avx512_lanes_unpack(uint64_t *dst, const uint8_t *src, unsigned width,
+                                              uint64_t base)
 {
-    kernel_lanes_unpack(dst, src, width, base);
+    nts_kernel_lanes_unpack(dst, src, width, base);
 }
 
-TARGET_AVX512 static struct nts_range avx512_range(const uint64_t *src, size_t count)
+static TARGET_AVX512 struct nts_range avx512_range(const uint64_t *src, size_t count)
 {
-    return kernel_range(src, count);
+    return nts_kernel_range(src, count);
 }
 
-TARGET_AVX512 static struct nts_outliers avx512_outliers(const uint64_t *src, size_t count,
+static TARGET_AVX512 struct nts_outliers avx512_outliers(const uint64_t *src, size_t count,
                                                          uint64_t base, unsigned width)
 {
-    return kernel_outliers(src, count, base, width, false);
+    return nts_kernel_outliers(src, count, base, width, false);
 }
 
-TARGET_AVX512 static struct nts_outliers avx512_outliers_zigzag(const uint64_t *src, size_t count,
+static TARGET_AVX512 struct nts_outliers avx512_outliers_zigzag(const uint64_t *src, size_t count,
                                                                 uint64_t base, unsigned width)
 {
-    return kernel_outliers(src, count, base, width, true);
+    return nts_kernel_outliers(src, count, base, width, true);
 }
 
-TARGET_AVX512 static void avx512_to_f64(double *dst, const uint64_t *src, size_t count)
+static TARGET_AVX512 void avx512_to_f64(double *dst, const uint64_t *src, size_t count)
 {
-    kernel_to_f64(dst, src, count);
+    nts_kernel_to_f64(dst, src, count);
 }
 
-TARGET_AVX512 static void avx512_unzigzag(uint64_t *dst, size_t count, uint64_t base)
+static TARGET_AVX512 void avx512_unzigzag(uint64_t *dst, size_t count, uint64_t base)
 {
-    kernel_unzigzag(dst, count, base);
+    nts_kernel_unzigzag(dst, count, base);
 }
 
 const struct nts_kernels nts_kernels_avx512 = {

@@ -13,18 +13,18 @@
 #include "base/limits.h"
 #include "codec/dispatch.h"
 
-#define NTS_LANES 16u
+#define NTS_LANES     16u
 #define NTS_LANE_ROWS (NTS_VECTOR_ROWS / NTS_LANES)
 
-NTS_ALWAYS_INLINE uint64_t kernel_mask(unsigned width)
+NTS_ALWAYS_INLINE uint64_t nts_kernel_mask(unsigned width)
 {
     return width == 0 ? 0 : ~(uint64_t)0 >> (64 - width);
 }
 
-NTS_ALWAYS_INLINE void kernel_lanes_unpack(uint64_t *restrict dst, const uint8_t *restrict src,
+NTS_ALWAYS_INLINE void nts_kernel_lanes_unpack(uint64_t *restrict dst, const uint8_t *restrict src,
                                            unsigned width, uint64_t base)
 {
-    const uint64_t mask = kernel_mask(width);
+    const uint64_t mask = nts_kernel_mask(width);
 
     if (width == 0) {
         for (size_t i = 0; i < NTS_VECTOR_ROWS; i++)
@@ -49,21 +49,19 @@ NTS_ALWAYS_INLINE void kernel_lanes_unpack(uint64_t *restrict dst, const uint8_t
     }
 }
 
-NTS_ALWAYS_INLINE void kernel_lanes_pack(uint8_t *restrict dst, const uint64_t *restrict src,
+NTS_ALWAYS_INLINE void nts_kernel_lanes_pack(uint8_t *restrict dst, const uint64_t *restrict src,
                                          unsigned width)
 {
-    const uint64_t mask = kernel_mask(width);
+    const uint64_t mask = nts_kernel_mask(width);
     uint64_t words[NTS_LANES] = {0};
     unsigned shift = 0; /* bits already in `words` */
 
-    if (width == 0)
-        return;
+    if (width == 0) return;
     for (unsigned row = 0; row < NTS_LANE_ROWS; row++, src += NTS_LANES) {
         for (size_t lane = 0; lane < NTS_LANES; lane++)
             words[lane] |= (src[lane] & mask) << shift;
         shift += width;
-        if (shift < 64)
-            continue;
+        if (shift < 64) continue;
         for (size_t lane = 0; lane < NTS_LANES; lane++)
             nts_store_u64(dst + 8 * lane, words[lane]);
         dst += 8 * NTS_LANES;
@@ -74,7 +72,7 @@ NTS_ALWAYS_INLINE void kernel_lanes_pack(uint8_t *restrict dst, const uint64_t *
     }
 }
 
-NTS_ALWAYS_INLINE struct nts_range kernel_range(const uint64_t *src, size_t count)
+NTS_ALWAYS_INLINE struct nts_range nts_kernel_range(const uint64_t *src, size_t count)
 {
     int64_t min = (int64_t)src[0];
     int64_t max = min;
@@ -87,7 +85,7 @@ NTS_ALWAYS_INLINE struct nts_range kernel_range(const uint64_t *src, size_t coun
     return (struct nts_range){(uint64_t)min, (uint64_t)max};
 }
 
-NTS_ALWAYS_INLINE struct nts_outliers kernel_outliers(const uint64_t *src, size_t count,
+NTS_ALWAYS_INLINE struct nts_outliers nts_kernel_outliers(const uint64_t *src, size_t count,
                                                       uint64_t base, unsigned width, bool zigzag)
 {
     uint64_t rest_count = 0;
@@ -103,14 +101,14 @@ NTS_ALWAYS_INLINE struct nts_outliers kernel_outliers(const uint64_t *src, size_
     return (struct nts_outliers){count - rest_count, rest_or};
 }
 
-NTS_ALWAYS_INLINE void kernel_to_f64(double *restrict dst, const uint64_t *restrict src,
+NTS_ALWAYS_INLINE void nts_kernel_to_f64(double *restrict dst, const uint64_t *restrict src,
                                      size_t count)
 {
     for (size_t i = 0; i < count; i++)
         dst[i] = (double)(int64_t)src[i];
 }
 
-NTS_ALWAYS_INLINE void kernel_unzigzag(uint64_t *dst, size_t count, uint64_t base)
+NTS_ALWAYS_INLINE void nts_kernel_unzigzag(uint64_t *dst, size_t count, uint64_t base)
 {
     for (size_t i = 0; i < count; i++)
         dst[i] = base + ((dst[i] >> 1) ^ (0 - (dst[i] & 1)));

@@ -42,16 +42,16 @@ struct vector_plan {
 const char *nts_codec_name(unsigned codec)
 {
     static const char *const names[NTS_CODEC_ID_END] = {
-        [NTS_CODEC_RAW] = "raw",   [NTS_CODEC_CONSTANT] = "constant", [NTS_CODEC_XOR] = "xor",
-        [NTS_CODEC_RLE] = "rle",   [NTS_CODEC_INTEGER] = "integer",   [NTS_CODEC_FOR] = "for",
+        [NTS_CODEC_RAW] = "raw",     [NTS_CODEC_CONSTANT] = "constant", [NTS_CODEC_XOR] = "xor",
+        [NTS_CODEC_RLE] = "rle",     [NTS_CODEC_INTEGER] = "integer",   [NTS_CODEC_FOR] = "for",
         [NTS_CODEC_DELTA] = "delta", [NTS_CODEC_DELTA2] = "delta2",
     };
     return codec < NTS_CODEC_ID_END ? names[codec] : NULL;
 }
 
-/* Copies `count` 8-byte values. Compilers turn a memcpy of unknown size into an instruction whose start
- * costs as much as the encoding of a short vector; these are a few moves. */
-static void values_copy(void *dst, const void *src, size_t count)
+/* Copies `count` 8-byte values. Compilers turn a memcpy of unknown size into an instruction whose
+ * start costs as much as encoding a short vector; these are a few moves. */
+static void codec_copy(void *dst, const void *src, size_t count)
 {
     uint8_t *to = dst;
     const uint8_t *from = src;
@@ -68,15 +68,13 @@ static void values_copy(void *dst, const void *src, size_t count)
         to += 16;
         from += 16;
     }
-    if (count & 1)
-        memcpy(to, from, 8);
+    if (count & 1) memcpy(to, from, 8);
 }
 
 static bool all_equal(const uint64_t *src, size_t count)
 {
     for (size_t i = 1; i < count; i++)
-        if (src[i] != src[0])
-            return false;
+        if (src[i] != src[0]) return false;
     return true;
 }
 
@@ -120,17 +118,15 @@ static uint8_t *flat_write(uint8_t *dst, const struct flat_plan *plan,
 }
 
 /* Chooses for a vector that may have runs. Leaves the runs in the scratch. */
-static struct vector_plan vector_choose(struct nts_codec_scratch *scratch,
-                                        enum nts_value_kind kind, const uint64_t *src,
-                                        size_t count)
+static struct vector_plan vector_choose(struct nts_codec_scratch *scratch, enum nts_value_kind kind,
+                                        const uint64_t *src, size_t count)
 {
     struct vector_plan plan = {.run_count = 0};
 
     plan.flat = flat_choose(scratch, kind, src, count);
     plan.size = plan.flat.size;
     const size_t run_count = nts_rle_split(scratch, src, count);
-    if (run_count < 2)
-        return plan;
+    if (run_count < 2) return plan;
 
     size_t lengths_size;
     const struct nts_patched_plan lengths = nts_rle_choose(scratch, run_count, &lengths_size);
@@ -147,8 +143,7 @@ static struct vector_plan vector_choose(struct nts_codec_scratch *scratch,
 static uint8_t *vector_write(uint8_t *dst, const struct vector_plan *plan,
                              struct nts_codec_scratch *scratch, const uint64_t *src, size_t count)
 {
-    if (plan->run_count == 0)
-        return flat_write(dst, &plan->flat, scratch, src, count);
+    if (plan->run_count == 0) return flat_write(dst, &plan->flat, scratch, src, count);
     *dst++ = NTS_CODEC_RLE;
     dst = nts_rle_write(dst, &plan->lengths, scratch, plan->run_count);
     return flat_write(dst, &plan->flat, scratch, scratch->run_values, plan->run_count);
@@ -167,8 +162,7 @@ size_t nts_i64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const int
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
-    if (all_equal(values, count))
-        return constant_encode(dst, NTS_VALUE_I64, values[0]);
+    if (all_equal(values, count)) return constant_encode(dst, NTS_VALUE_I64, values[0]);
 
     const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_I64, values, count);
     const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
@@ -176,8 +170,8 @@ size_t nts_i64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const int
     return (size_t)(end - dst);
 }
 
-/* Encodes `values`, the bits or (is_integer) the integers of a vector of doubles, if that is smaller
- * than size_max. Returns the size, 0 if it is not. */
+/* Encodes the values of the scratch, the bits or (is_integer) the integers of a vector of doubles,
+ * if that is smaller than size_max. Returns the size, 0 if it is not. */
 static size_t f64_encode_as(struct nts_codec_scratch *scratch, uint8_t *dst, bool is_integer,
                             size_t count, size_t size_max)
 {
@@ -185,10 +179,8 @@ static size_t f64_encode_as(struct nts_codec_scratch *scratch, uint8_t *dst, boo
     const struct vector_plan plan = vector_choose(scratch, kind, scratch->values, count);
     uint8_t *at = dst;
 
-    if (is_integer + plan.size >= size_max)
-        return 0;
-    if (is_integer)
-        *at++ = NTS_CODEC_INTEGER;
+    if (is_integer + plan.size >= size_max) return 0;
+    if (is_integer) *at++ = NTS_CODEC_INTEGER;
     at = vector_write(at, &plan, scratch, scratch->values, count);
     assert(at == dst + is_integer + plan.size);
     return (size_t)(at - dst);
@@ -203,16 +195,14 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
-    values_copy(values, src, count);
-    if (all_equal(values, count))
-        return constant_encode(dst, NTS_VALUE_F64, values[0]);
+    codec_copy(values, src, count);
+    if (all_equal(values, count)) return constant_encode(dst, NTS_VALUE_F64, values[0]);
 
     if (nts_integer_from_f64(values, src, count)) {
         integer_size = f64_encode_as(scratch, dst, true, count, nts_vector_bound(count));
-        if (integer_size > 0 && integer_size <= count * INTEGER_SIZE_GOOD)
-            return integer_size;
+        if (integer_size > 0 && integer_size <= count * INTEGER_SIZE_GOOD) return integer_size;
     }
-    values_copy(values, src, count);
+    codec_copy(values, src, count);
     size = f64_encode_as(scratch, dst, false, count,
                          integer_size > 0 ? integer_size : nts_vector_bound(count) + 1);
     return size > 0 ? size : integer_size;
@@ -224,15 +214,12 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
 static nanots_status flat_read(uint64_t *dst, enum nts_value_kind kind, size_t count,
                                const uint8_t *src, size_t src_size)
 {
-    if (src_size < 1)
-        return NANOTS_CORRUPT;
+    if (src_size < 1) return NANOTS_CORRUPT;
     const uint8_t codec = src[0];
     src++;
     src_size--;
-    if (codec == NTS_CODEC_RAW)
-        return nts_raw_read(dst, count, src, src_size);
-    if (codec == NTS_CODEC_CONSTANT)
-        return nts_constant_read(dst, count, kind, src, src_size);
+    if (codec == NTS_CODEC_RAW) return nts_raw_read(dst, count, src, src_size);
+    if (codec == NTS_CODEC_CONSTANT) return nts_constant_read(dst, count, kind, src, src_size);
     if (kind == NTS_VALUE_F64)
         return codec == NTS_CODEC_XOR ? nts_xor_read(dst, count, src, src_size) : NANOTS_CORRUPT;
     if (codec >= NTS_CODEC_FOR && codec <= NTS_CODEC_DELTA2)
@@ -249,11 +236,9 @@ static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *ds
     const uint8_t *at;
     size_t run_count;
 
-    if (src_size < 1 || src[0] != NTS_CODEC_RLE)
-        return flat_read(dst, kind, count, src, src_size);
+    if (src_size < 1 || src[0] != NTS_CODEC_RLE) return flat_read(dst, kind, count, src, src_size);
     at = nts_rle_read(scratch, count, &run_count, src + 1, end);
-    if (at == NULL)
-        return NANOTS_CORRUPT;
+    if (at == NULL) return NANOTS_CORRUPT;
     NTS_TRY(flat_read(scratch->run_values, kind, run_count, at, (size_t)(end - at)));
     nts_rle_expand(dst, scratch, run_count);
     return NANOTS_OK;
@@ -279,7 +264,7 @@ nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, siz
         nts_kernels()->to_f64(dst, values, count);
     } else {
         NTS_TRY(vector_read(scratch, values, NTS_VALUE_F64, count, src, src_size));
-        values_copy(dst, values, count);
+        codec_copy(dst, values, count);
     }
     return NANOTS_OK;
 }

@@ -6,8 +6,8 @@
  *   | codec  | body, as the codec's file says|     one vector of 1..1024 values
  *   +--------+------------------------------+
  *
- * The encoder tries what can win and keeps the smallest, deterministically: the same values give the
- * same bytes on every machine. The count of values is not stored; the segment knows it.
+ * The encoder tries what can win and keeps the smallest, deterministically: the same values give
+ * the same bytes on every machine. The count of values is not stored; the segment knows it.
  *
  * Pure: no heap, no I/O, no globals but the kernel table; any thread, one scratch a thread.
  * Bytes given to decode are untrusted: every input yields NANOTS_OK or NANOTS_CORRUPT, no read
@@ -57,8 +57,8 @@ size_t nts_i64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const int
 size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const double *src,
                       size_t count);
 
-/* Decodes exactly `count` values. dst has room for NTS_VECTOR_ROWS values whatever the count (kernels
- * work in whole blocks; what lies beyond `count` is unspecified). On NANOTS_CORRUPT dst is
+/* Decodes exactly `count` values. dst has room for NTS_VECTOR_ROWS values whatever the count
+ * (kernels work in whole blocks; what lies beyond `count` is unspecified). On NANOTS_CORRUPT dst is
  * unspecified. No error text: the caller knows the names. */
 NTS_CHECKED nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int64_t *dst,
                                          size_t count, const uint8_t *src, size_t src_size);

@@ -12,8 +12,8 @@
  *   order 1: the block holds x[i] - x[i-1] for i >= 1
  *   order 2: the block holds x[i] - 2 x[i-1] + x[i-2] for i >= 2
  *
- * If count is 1024, n is 1024: number i has slot i, and what the first `order` slots decode to means
- * nothing (the writer puts the base there), because the lanes want whole rows. Else n is
+ * If count is 1024, n is 1024: number i has slot i, and what the first `order` slots decode to
+ * means nothing (the writer puts the base there), because the lanes want whole rows. Else n is
  * count - order and slots start at i = order. count > order. All arithmetic is modulo 2^64.
  * Pure; any thread. Bytes are untrusted. Tests: unit/test_delta.c.
  */

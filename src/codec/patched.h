@@ -39,8 +39,8 @@ struct nts_patched_plan {
     bool zigzag;
 };
 
-/* The best plan for src[0..count), laid out in `slot_count` slots: 1 <= count <= slot_count <= 1024,
- * and slots without a number will hold the base. */
+/* The best plan for src[0..count), laid out in `slot_count` slots: 1 <= count <= slot_count <=
+ * 1024, and slots without a number will hold the base. */
 struct nts_patched_plan nts_patched_choose(const uint64_t *src, size_t count, size_t slot_count);
 
 /* Writes plan->size bytes for src[0..slot_count); `work` has room for slot_count numbers. Returns

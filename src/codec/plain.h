@@ -17,10 +17,7 @@
 #include "base/status.h"
 
 /* What the bits of a vector mean. */
-enum nts_value_kind {
-    NTS_VALUE_I64,
-    NTS_VALUE_F64
-};
+enum nts_value_kind { NTS_VALUE_I64, NTS_VALUE_F64 };
 
 /* Returns the byte after. */
 uint8_t *nts_raw_write(uint8_t *dst, const uint64_t *src, size_t count);

@@ -8,7 +8,7 @@
 #include "base/compiler.h"
 
 #define WINDOW_HEAD_BITS 12u /* leading and size */
-#define CHECK_INTERVAL 64u
+#define CHECK_INTERVAL   64u
 
 struct xor_window {
     unsigned trailing;
@@ -20,11 +20,10 @@ NTS_ALWAYS_INLINE bool xor_window_for(struct xor_window *window, uint64_t x)
 {
     const unsigned trailing = (unsigned)__builtin_ctzll(x);
     const unsigned size = nts_bit_length(x) - trailing;
-    const bool holds = trailing >= window->trailing &&
-                       trailing + size <= window->trailing + window->size;
+    const bool holds =
+        trailing >= window->trailing && trailing + size <= window->trailing + window->size;
 
-    if (holds && window->size <= size + WINDOW_HEAD_BITS)
-        return false;
+    if (holds && window->size <= size + WINDOW_HEAD_BITS) return false;
     window->trailing = trailing;
     window->size = size;
     return true;
@@ -123,8 +122,7 @@ NTS_ALWAYS_INLINE bool xor_step(const uint8_t *src, size_t *bit, struct xor_wind
     if (head & 2) {
         const unsigned leading = (unsigned)(head >> 2) & 63;
         const unsigned size = ((unsigned)(head >> 8) & 63) + 1;
-        if (leading + size > 64)
-            return false;
+        if (leading + size > 64) return false;
         window->trailing = 64 - leading - size;
         window->size = size;
         *bit += WINDOW_HEAD_BITS;
@@ -148,8 +146,7 @@ nanots_status nts_xor_read(uint64_t *dst, size_t count, const uint8_t *src, size
     size_t i = 0;
 
     for (; i < count && bit / 8 + STEP_BYTES_MAX <= src_size; i++) {
-        if (!xor_step(src, &bit, &window, &x))
-            return NANOTS_CORRUPT;
+        if (!xor_step(src, &bit, &window, &x)) return NANOTS_CORRUPT;
         value ^= x;
         dst[i] = value;
     }
@@ -160,8 +157,7 @@ nanots_status nts_xor_read(uint64_t *dst, size_t count, const uint8_t *src, size
     if (i < count && tail_start <= src_size && tail_size < STEP_BYTES_MAX) {
         memcpy(tail, src + tail_start, tail_size);
         for (bit %= 8; i < count && bit <= 8 * tail_size; i++) {
-            if (!xor_step(tail, &bit, &window, &x))
-                return NANOTS_CORRUPT;
+            if (!xor_step(tail, &bit, &window, &x)) return NANOTS_CORRUPT;
             value ^= x;
             dst[i] = value;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_bitpack.c - packed numbers of 0..64 bits (codec/bitpack.h): both layouts against a bit by
- * bit model of their definition, and no byte touched outside. */
+/* unit/test_bitpack.c - packed numbers of 0..64 bits (codec/bitpack.h): both layouts against a bit
+ * by bit model of their definition, and no byte touched outside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "support/guard.h"
 #include "support/seed.h"
 
-#define COUNT NTS_VECTOR_ROWS
+#define COUNT          NTS_VECTOR_ROWS
 #define SIZE_MAX_BYTES (8 * COUNT)
 
 static uint64_t seed;
@@ -22,8 +22,7 @@ static uint64_t seed;
 /* Where bit `bit` of number i lies in the packed bytes, from the definition alone. */
 static size_t model_bit(size_t count, unsigned width, size_t i, unsigned bit)
 {
-    if (count < COUNT)
-        return i * width + bit;
+    if (count < COUNT) return i * width + bit;
     const size_t lane_bit = i / 16 * width + bit;
     return (lane_bit / 64 * 16 + i % 16) * 64 + lane_bit % 64;
 }

@@ -15,7 +15,7 @@
 #include "support/guard.h"
 #include "support/seed.h"
 
-#define COUNT NTS_VECTOR_ROWS
+#define COUNT      NTS_VECTOR_ROWS
 #define KIND_COUNT 16u
 
 static uint64_t seed;
@@ -34,8 +34,8 @@ static uint64_t series_value(unsigned kind, size_t i, uint64_t before)
 {
     static const uint64_t islands[] = {0x7FF8000000000001u, 0xFFF0000000000123u,
                                        0x7FF0000000000000u, 0xFFF0000000000000u,
-                                       0x8000000000000000u, 1, 0x000FFFFFFFFFFFFFu,
-                                       0x7FF4DEADBEEF0000u};
+                                       0x8000000000000000u, 1,
+                                       0x000FFFFFFFFFFFFFu, 0x7FF4DEADBEEF0000u};
     static const uint64_t extremes[] = {(uint64_t)INT64_MIN, INT64_MAX, 0, ~(uint64_t)0};
     const uint64_t random = seed_next(&seed);
 
@@ -127,8 +127,8 @@ static void check_vector(bool is_f64, size_t count)
     assert_memory_equal(again, low, size);
 }
 
-/* Goal: every series comes back bit by bit in at most the bound, the same whatever the scratch held.
- * Method: 16 kinds of series as both types, all short counts and both ends of the long ones. */
+/* Goal: every series comes back bit by bit in at most the bound, the same whatever the scratch
+ * held. Method: 16 kinds of series as both types, all short counts, both ends of the long ones. */
 static void codec_every_series_round_trips(void **state)
 {
     (void)state;
@@ -190,8 +190,7 @@ static void codec_damaged_bytes_are_ok_or_corrupt(void **state)
                     const size_t reach = round % 2 == 0 && size > 16 ? 16 : size;
                     memcpy(at, bytes, size);
                     at[random % reach] ^= (uint8_t)(1u << (random >> 32 & 7));
-                    if (round % 3 == 0)
-                        at[(random >> 16) % reach] = (uint8_t)(random >> 40);
+                    if (round % 3 == 0) at[(random >> 16) % reach] = (uint8_t)(random >> 40);
                     const nanots_status status = decode(is_f64, at, size, counts[k]);
                     assert_true(status == NANOTS_OK || status == NANOTS_CORRUPT);
                 }
@@ -207,8 +206,7 @@ static void codec_random_bytes_are_ok_or_corrupt(void **state)
         uint8_t *const at = guard_at_end(&encoded, size);
         for (size_t i = 0; i < size; i++)
             at[i] = (uint8_t)(seed_next(&seed) >> (seed_next(&seed) % 8));
-        if (size > 0)
-            at[0] %= 9;
+        if (size > 0) at[0] %= 9;
         const nanots_status status = decode(round % 2, at, size, count);
         assert_true(status == NANOTS_OK || status == NANOTS_CORRUPT);
     }

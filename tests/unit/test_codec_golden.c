@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_codec_golden.c - the worked examples of SPEC.md section 7, byte for byte: encoding gives
- * these bytes and decoding them gives the values. What is here has been written to files and must
- * decode for ever. */
+/* unit/test_codec_golden.c - the worked examples of SPEC.md section 7, byte for byte: encoding
+ * gives these bytes and decoding them gives the values. What is here has been written to files and
+ * must decode for ever. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,8 +26,8 @@ static size_t hex_bytes(uint8_t *dst, const char *hex)
     size_t size = 0;
 
     for (; *hex != '\0'; hex += *hex == ' ') {
-        dst[size++] = (uint8_t)((strchr(digits, hex[0]) - digits) << 4 |
-                                (strchr(digits, hex[1]) - digits));
+        dst[size++] =
+            (uint8_t)((strchr(digits, hex[0]) - digits) << 4 | (strchr(digits, hex[1]) - digits));
         hex += 2;
     }
     return size;

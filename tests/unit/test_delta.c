@@ -11,7 +11,7 @@
 #include "support/guard.h"
 #include "support/seed.h"
 
-#define COUNT NTS_VECTOR_ROWS
+#define COUNT          NTS_VECTOR_ROWS
 #define SIZE_MAX_BYTES (20 * COUNT)
 
 static uint64_t seed;
@@ -29,8 +29,7 @@ static struct nts_delta_plan check_round_trip(size_t count)
     assert_int_equal(nts_delta_read(read_back, count, plan.order, bytes, plan.size), NANOTS_OK);
     assert_memory_equal(read_back, values, 8 * count);
     for (size_t size = 0; size < plan.size; size += 1 + plan.size / 100)
-        assert_int_equal(nts_delta_read(read_back, count, plan.order, bytes, size),
-                         NANOTS_CORRUPT);
+        assert_int_equal(nts_delta_read(read_back, count, plan.order, bytes, size), NANOTS_CORRUPT);
     guard_close(&guard);
     return plan;
 }

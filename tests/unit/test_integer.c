@@ -26,8 +26,8 @@ static bool integer_alone(double x, int64_t *n_out)
 
 static void integer_of_exact_values_is_taken(void **state)
 {
-    static const double values[] = {0.0,    1.0,     -1.0,     255.0,          -1e6,
-                                    0x1p31, -0x1p31, 0x1p51,   0x1p51 - 1.0,   -0x1p51,
+    static const double values[] = {0.0,    1.0,     -1.0,    255.0,        -1e6,
+                                    0x1p31, -0x1p31, 0x1p51,  0x1p51 - 1.0, -0x1p51,
                                     0x1p52, 0x1p53,  -0x1p53, 0x1p53 - 1.0, -0x1p52 + 1.0};
     (void)state;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
@@ -39,9 +39,23 @@ static void integer_of_exact_values_is_taken(void **state)
 
 static void integer_of_other_values_is_refused(void **state)
 {
-    static const double values[] = {-0.0,     0.5,      -0.5,    0x1p-1074, 0x1p53 + 2.0, -0x1p54,
-                                    1e300,    -1e300,   0x1p63,  -0x1p63,   INFINITY,     -INFINITY,
-                                    NAN,      -NAN,     1e15 + 0.25, 0x1p51 + 0.5, 0x1.fffffffffffffp50};
+    static const double values[] = {-0.0,
+                                    0.5,
+                                    -0.5,
+                                    0x1p-1074,
+                                    0x1p53 + 2.0,
+                                    -0x1p54,
+                                    1e300,
+                                    -1e300,
+                                    0x1p63,
+                                    -0x1p63,
+                                    INFINITY,
+                                    -INFINITY,
+                                    NAN,
+                                    -NAN,
+                                    1e15 + 0.25,
+                                    0x1p51 + 0.5,
+                                    0x1.fffffffffffffp50};
     (void)state;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         int64_t n;
@@ -70,8 +84,8 @@ static void integer_with_one_wrong_value_is_refused(void **state)
     }
 }
 
-/* Goal: what is taken gives back its bits, whatever rounding the host has set. Method: random bits of
- * random exponents around the limits, all four rounding modes. */
+/* Goal: what is taken gives back its bits, whatever rounding the host has set. Method: random bits
+ * of random exponents around the limits, all four rounding modes. */
 static void integer_taken_gives_back_bits_in_all_rounding_modes(void **state)
 {
     static const int modes[] = {FE_TONEAREST, FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO};
@@ -87,8 +101,7 @@ static void integer_taken_gives_back_bits_in_all_rounding_modes(void **state)
             const uint64_t mantissa = (random & 0x000FFFFFFFFFFFFFu) >> low_zeros << low_zeros;
             const double x = nts_double_of_bits((random >> 63) << 63 | exponent << 52 | mantissa);
             int64_t n;
-            if (!integer_alone(x, &n))
-                continue;
+            if (!integer_alone(x, &n)) continue;
             taken++;
             assert_true(nts_bits_of_double((double)n) == nts_bits_of_double(x));
         }

@@ -15,7 +15,7 @@
 #include "support/guard.h"
 #include "support/seed.h"
 
-#define COUNT NTS_VECTOR_ROWS
+#define COUNT          NTS_VECTOR_ROWS
 #define SIZE_MAX_BYTES (20 * COUNT)
 
 static uint64_t seed;
@@ -41,8 +41,7 @@ static size_t check_round_trip(const struct guard *guard, size_t count, size_t s
 
     for (size_t i = count; i < slot_count; i++)
         numbers[i] = plan.base;
-    assert_ptr_equal(nts_patched_write(bytes, &plan, work, numbers, slot_count),
-                     bytes + plan.size);
+    assert_ptr_equal(nts_patched_write(bytes, &plan, work, numbers, slot_count), bytes + plan.size);
     assert_ptr_equal(nts_patched_read(read_back, slot_count, bytes, bytes + plan.size),
                      bytes + plan.size);
     assert_memory_equal(read_back, numbers, 8 * slot_count);
@@ -76,20 +75,17 @@ static size_t model_size(size_t count, uint64_t base, bool zigzag)
 
     for (size_t i = 0; i < count; i++) {
         work[i] = zigzag ? nts_zigzag((int64_t)(numbers[i] - base)) : numbers[i] - base;
-        if (nts_bit_length(work[i]) > longest)
-            longest = nts_bit_length(work[i]);
+        if (nts_bit_length(work[i]) > longest) longest = nts_bit_length(work[i]);
     }
     for (unsigned width = 0; width <= longest; width++) {
         size_t size = 1 + nts_svarint_size(base) + nts_bitpack_size(count, width);
         size_t patch_count = 0;
-        if (zigzag && width == longest)
-            break; /* zigzag needs patches to say so */
+        if (zigzag && width == longest) break; /* zigzag needs patches to say so */
         for (size_t i = 0; i < count; i++)
             patch_count += nts_bit_length(work[i]) > width;
         if (patch_count > 0)
             size += 1 + index_size + patch_count * (index_size + (longest - width + 7) / 8);
-        if (patch_count <= (index_size == 1 ? 255u : count) && size < best)
-            best = size;
+        if (patch_count <= (index_size == 1 ? 255u : count) && size < best) best = size;
     }
     return best;
 }
@@ -101,8 +97,8 @@ static void patched_choice_has_least_size(void **state)
     (void)state;
     for (unsigned round = 0; round < 3000; round++) {
         const unsigned bits = (unsigned)(seed_next(&seed) % 40);
-        const size_t count = round % 10 == 0 ? 257 + seed_next(&seed) % 768
-                                             : 5 + seed_next(&seed) % 100;
+        const size_t count =
+            round % 10 == 0 ? 257 + seed_next(&seed) % 768 : 5 + seed_next(&seed) % 100;
         numbers_fill(count, bits, bits + (unsigned)(seed_next(&seed) % 24),
                      1 + (unsigned)(seed_next(&seed) % 60));
         const struct nts_patched_plan plan = nts_patched_choose(numbers, count, count);

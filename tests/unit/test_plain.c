@@ -24,9 +24,9 @@ static void constant_is_as_short_as_documented(void **state)
         {NTS_VALUE_I64, 300, 2, {0x58, 0x02}},
         {NTS_VALUE_I64, (uint64_t)INT64_MIN, 8, {255, 255, 255, 255, 255, 255, 255, 255}},
         {NTS_VALUE_F64, 0, 0, {0}},
-        {NTS_VALUE_F64, 0x3FF8000000000000u, 2, {0xF8, 0x3F}},          /* 1.5 */
-        {NTS_VALUE_F64, 0x8000000000000000u, 1, {0x80}},                /* -0.0 */
-        {NTS_VALUE_F64, 1, 8, {1, 0, 0, 0, 0, 0, 0, 0}},                /* least subnormal */
+        {NTS_VALUE_F64, 0x3FF8000000000000u, 2, {0xF8, 0x3F}}, /* 1.5 */
+        {NTS_VALUE_F64, 0x8000000000000000u, 1, {0x80}},       /* -0.0 */
+        {NTS_VALUE_F64, 1, 8, {1, 0, 0, 0, 0, 0, 0, 0}},       /* least subnormal */
         {NTS_VALUE_F64, 0xFFF8000000001200u, 7, {0x12, 0, 0, 0, 0, 0xF8, 0xFF}}, /* NaN */
     };
     (void)state;
@@ -55,7 +55,8 @@ static void constant_longer_than_8_bytes_is_corrupt(void **state)
 static void raw_is_little_endian_and_exact(void **state)
 {
     static const uint64_t values[2] = {0x0102030405060708u, ~(uint64_t)0};
-    static const uint8_t wanted[16] = {8, 7, 6, 5, 4, 3, 2, 1, 255, 255, 255, 255, 255, 255, 255, 255};
+    static const uint8_t wanted[16] = {8,   7,   6,   5,   4,   3,   2,   1,
+                                       255, 255, 255, 255, 255, 255, 255, 255};
     uint8_t bytes[16];
     uint64_t read[2];
     (void)state;

@@ -30,14 +30,12 @@ static void rle_random_runs_round_trip(void **state)
         size_t size;
         size_t run_count_read;
         for (size_t i = 0; i < count; i++)
-            values[i] = i > 0 && seed_next(&seed) % rarity != 0 ? values[i - 1]
-                                                                 : seed_next(&seed);
+            values[i] = i > 0 && seed_next(&seed) % rarity != 0 ? values[i - 1] : seed_next(&seed);
         for (size_t i = 1; i < count; i++)
             run_count_wanted += values[i] != values[i - 1];
         const size_t run_count = nts_rle_split(&scratch, values, count);
         assert_int_equal(run_count, run_count_wanted <= count / 2 ? run_count_wanted : 0);
-        if (run_count < 2)
-            continue;
+        if (run_count < 2) continue;
         const struct nts_patched_plan plan = nts_rle_choose(&scratch, run_count, &size);
         const uint8_t *end = nts_rle_write(bytes, &plan, &scratch, run_count);
         assert_int_equal(end - bytes, size);
@@ -60,7 +58,7 @@ static void rle_wrong_run_counts_are_corrupt(void **state)
     assert_int_equal(scratch.run_counts[2], 1);
     assert_null(nts_rle_read(&scratch, 8, &run_count, head, head + 3)); /* none left */
     assert_null(nts_rle_read(&scratch, 5, &run_count, head, head + 3)); /* too many runs */
-    head[2] = 0; /* empty runs */
+    head[2] = 0;                                                        /* empty runs */
     assert_null(nts_rle_read(&scratch, 9, &run_count, head, head + 3));
     head[2] = 1; /* of -1 values */
     assert_null(nts_rle_read(&scratch, 9, &run_count, head, head + 3));

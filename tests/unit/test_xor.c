@@ -13,7 +13,7 @@
 #include "support/guard.h"
 #include "support/seed.h"
 
-#define COUNT NTS_VECTOR_ROWS
+#define COUNT          NTS_VECTOR_ROWS
 #define SIZE_MAX_BYTES (10 * COUNT)
 
 static uint64_t seed;

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* support/kernel_checks.h - one set of kernels against the scalar one, bit for bit, on the same
+ * random numbers, at guard pages. Include after cmocka.h. */
+#ifndef KERNEL_CHECKS_H
+#define KERNEL_CHECKS_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "codec/dispatch.h"
+#include "support/guard.h"
+#include "support/seed.h"
+
+#define KERNEL_COUNT     NTS_VECTOR_ROWS
+#define KERNEL_SHORT_MAX 70u
+#define KERNEL_ROUNDS    20u
+
+/* Random numbers of random widths, with extremes strewn in. */
+static inline void kernel_numbers_fill(uint64_t *numbers, uint64_t *seed)
+{
+    static const uint64_t extremes[] = {0,
+                                        1,
+                                        ~(uint64_t)0,
+                                        (uint64_t)INT64_MIN,
+                                        INT64_MAX,
+                                        (uint64_t)1 << 53,
+                                        0 - ((uint64_t)1 << 53)};
+    const unsigned shift = (unsigned)(seed_next(seed) % 64);
+
+    for (size_t i = 0; i < KERNEL_COUNT; i++) {
+        const uint64_t random = seed_next(seed);
+        numbers[i] = seed_next(seed) >> shift;
+        if (random % 16 == 0)
+            numbers[i] = extremes[random / 16 % (sizeof extremes / sizeof extremes[0])];
+        if (random % 16 == 1) numbers[i] = 0 - numbers[i];
+    }
+}
+
+static inline size_t kernel_count_of_step(size_t step)
+{
+    return step <= KERNEL_SHORT_MAX ? step : KERNEL_COUNT - (step - KERNEL_SHORT_MAX - 1);
+}
+
+static inline void kernel_check_lanes(const struct nts_kernels *kernels, const uint64_t *numbers)
+{
+    static uint8_t wanted[8 * KERNEL_COUNT];
+    static uint64_t wanted_numbers[KERNEL_COUNT];
+    struct guard guard = guard_open(8 * KERNEL_COUNT);
+    struct guard out_guard = guard_open(8 * KERNEL_COUNT);
+    uint64_t *const out = (uint64_t *)(void *)guard_at_end(&out_guard, 8 * KERNEL_COUNT);
+
+    for (unsigned width = 0; width <= 64; width++) {
+        uint8_t *const bytes = guard_at_end(&guard, 128 * (size_t)width);
+        nts_kernels_scalar.lanes_pack(wanted, numbers, width);
+        kernels->lanes_pack(bytes, numbers, width);
+        assert_memory_equal(bytes, wanted, 128 * (size_t)width);
+        nts_kernels_scalar.lanes_unpack(wanted_numbers, wanted, width, numbers[0]);
+        kernels->lanes_unpack(out, bytes, width, numbers[0]);
+        assert_memory_equal(out, wanted_numbers, 8 * KERNEL_COUNT);
+    }
+    guard_close(&guard);
+    guard_close(&out_guard);
+}
+
+static inline void kernel_check_range_and_outliers(const struct nts_kernels *kernels,
+                                                   const uint64_t *numbers)
+{
+    for (size_t step = 1; step <= KERNEL_SHORT_MAX + 2; step++) {
+        const size_t count = kernel_count_of_step(step);
+        const struct nts_range wanted = nts_kernels_scalar.range(numbers, count);
+        const struct nts_range range = kernels->range(numbers, count);
+        assert_true(range.min == wanted.min);
+        assert_true(range.max == wanted.max);
+        for (unsigned width = 0; width < 64; width += 7) {
+            struct nts_outliers a = nts_kernels_scalar.outliers(numbers, count, range.min, width);
+            struct nts_outliers b = kernels->outliers(numbers, count, range.min, width);
+            assert_true(a.count == b.count);
+            assert_true(a.rest_or == b.rest_or);
+            a = nts_kernels_scalar.outliers_zigzag(numbers, count, numbers[0], width);
+            b = kernels->outliers_zigzag(numbers, count, numbers[0], width);
+            assert_true(a.count == b.count);
+            assert_true(a.rest_or == b.rest_or);
+        }
+    }
+}
+
+static inline void kernel_check_conversions(const struct nts_kernels *kernels,
+                                            const uint64_t *numbers)
+{
+    static double wanted_doubles[KERNEL_COUNT];
+    static double doubles[KERNEL_COUNT];
+    static uint64_t wanted[KERNEL_COUNT];
+    static uint64_t out[KERNEL_COUNT];
+
+    for (size_t step = 1; step <= KERNEL_SHORT_MAX + 2; step++) {
+        const size_t count = kernel_count_of_step(step);
+        nts_kernels_scalar.to_f64(wanted_doubles, numbers, count);
+        kernels->to_f64(doubles, numbers, count);
+        assert_memory_equal(doubles, wanted_doubles, 8 * count);
+        memcpy(wanted, numbers, sizeof wanted);
+        memcpy(out, numbers, sizeof out);
+        nts_kernels_scalar.unzigzag(wanted, count, numbers[0]);
+        kernels->unzigzag(out, count, numbers[0]);
+        assert_memory_equal(out, wanted, sizeof out);
+    }
+}
+
+/* All kernels of one set. Skips the test if the set is not built or the processor lacks it. */
+static inline void kernel_check_set(enum nts_simd simd)
+{
+    static uint64_t numbers[KERNEL_COUNT];
+    const struct nts_kernels *const kernels = nts_kernels_of(simd);
+    uint64_t seed = seed_of_run();
+
+    if (kernels == NULL || simd > nts_cpu_simd()) {
+        (void)printf("# this processor lacks the instructions\n");
+        skip();
+    }
+    for (unsigned round = 0; round < KERNEL_ROUNDS; round++) {
+        kernel_numbers_fill(numbers, &seed);
+        kernel_check_lanes(kernels, numbers);
+        kernel_check_range_and_outliers(kernels, numbers);
+        kernel_check_conversions(kernels, numbers);
+    }
+}
+
+#endif

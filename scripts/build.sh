@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# scripts/build.sh [PRESET] [werror] - configures one preset (default: default) and builds all it can.
+# scripts/build.sh [PRESET] [werror] - configures a preset (default: default), builds all it can.
 set -eu
 cd "$(dirname "$0")/.."
 preset=${1:-default}

@@ -69,9 +69,9 @@ install_packages() {
     sudo=
     [ "$(id -u)" -eq 0 ] || sudo=sudo
     say "installing with apt:$missing"
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    # shellcheck disable=SC2086 # a list of words
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    apt="env DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends"
+    # shellcheck disable=SC2086 # lists of words
+    $sudo $apt update && $sudo $apt install $missing >/dev/null
 }
 
 make_environment() {

@@ -16,7 +16,7 @@ class TapResult(unittest.TestResult):
 
     def report(self, test, ok: bool, suffix: str = "") -> None:
         self.number += 1
-        name = test.id().split(".", 1)[-1]
+        name = test.id().removeprefix(f"{type(test).__module__}.")
         print(f"{'ok' if ok else 'not ok'} {self.number} - {name}{suffix}", flush=True)
 
     def addSuccess(self, test):

@@ -163,6 +163,10 @@ class Tidy(unittest.TestCase):
         self.assertEqual(self.problems(tidy.check_names, src__codec__delta_dot_c=body),
                          ["src/codec/delta.c:3: delta_add lacks the prefix nts_"])
 
+    def test_apostrophe_in_the_comment_above_hides_nothing(self):
+        body = c_file("codec/delta.c", "/* The log's end. */\nstatic int delta_end(void)\n{\n}\n")
+        self.assertEqual(self.problems(tidy.check_names, src__codec__delta_dot_c=body), [])
+
     def test_head_needs_spdx_and_path(self):
         self.assertEqual(self.problems(tidy.check_heads, src__codec__delta_dot_c="int x;\n"),
                          ["src/codec/delta.c:1: no SPDX line"])

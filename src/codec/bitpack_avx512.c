@@ -12,8 +12,8 @@ static TARGET_AVX512 void avx512_lanes_pack(uint8_t *dst, const uint64_t *src, u
     nts_kernel_lanes_pack(dst, src, width);
 }
 
-static TARGET_AVX512 void avx512_lanes_unpack(uint64_t *dst, const uint8_t *src, unsigned width,
-                                              uint64_t base)
+static TARGET_AVX512 void avx512_lanes_unpack(uint64_t *restrict dst, const uint8_t *restrict src,
+                                              unsigned width, uint64_t base)
 {
     nts_kernel_lanes_unpack(dst, src, width, base);
 }

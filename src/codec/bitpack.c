@@ -87,8 +87,7 @@ static void scalar_lanes_pack(uint8_t *dst, const uint64_t *src, unsigned width)
     nts_kernel_lanes_pack(dst, src, width);
 }
 
-static void scalar_lanes_unpack(uint64_t *restrict dst, const uint8_t *restrict src, unsigned width,
-                                uint64_t base)
+static void scalar_lanes_unpack(uint64_t *dst, const uint8_t *src, unsigned width, uint64_t base)
 {
     nts_kernel_lanes_unpack(dst, src, width, base);
 }

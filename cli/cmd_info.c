@@ -35,8 +35,8 @@ static void tables_begin_grid(struct cli_grid *grid)
 {
     cli_grid_column(grid, "table", "table", CLI_GRID_TEXT);
     cli_grid_column(grid, "rows", "rows", CLI_GRID_NUMBER);
-    cli_grid_column(grid, "first", "first_ts_ms", CLI_GRID_TEXT);
-    cli_grid_column(grid, "last", "last_ts_ms", CLI_GRID_TEXT);
+    cli_grid_column(grid, "first", "first_ts_ms", CLI_GRID_TIME);
+    cli_grid_column(grid, "last", "last_ts_ms", CLI_GRID_TIME);
     cli_grid_column(grid, "size", "disk_bytes", CLI_GRID_NUMBER);
     cli_grid_column(grid, "columns", "columns", CLI_GRID_TEXT);
 }

@@ -144,7 +144,7 @@ static void grid_print_json_cell(const struct grid_column *column, const char *e
     fputs(": ", stream);
     if (*exact == '\0')
         fputs("null", stream);
-    else if (column->kind == CLI_GRID_NUMBER)
+    else if (column->kind != CLI_GRID_TEXT)
         fputs(exact, stream);
     else
         cli_json_string(stream, exact);

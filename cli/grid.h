@@ -10,6 +10,7 @@ enum cli_format { CLI_FORMAT_TABLE, CLI_FORMAT_CSV, CLI_FORMAT_JSON, CLI_FORMAT_
 enum cli_grid_kind {
     CLI_GRID_TEXT,   /* left-aligned, a string in JSON */
     CLI_GRID_NUMBER, /* right-aligned, bare in JSON */
+    CLI_GRID_TIME,   /* left-aligned, bare in JSON: shown as a date, exact as a number */
 };
 
 struct cli_grid;

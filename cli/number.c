@@ -24,8 +24,10 @@ static const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6, 
 
 static size_t number_print_slow(double value, char *text)
 {
+    /* A text of up to fifteen digits is what %.15g gives; but subnormals have fewer. */
+    int digits = fabs(value) < DBL_MIN ? 1 : 15;
     int length = 0;
-    for (int digits = 15; digits <= 17; digits++) {
+    for (; digits <= 17; digits++) {
         length = snprintf(text, CLI_NUMBER_TEXT_SIZE, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
     }

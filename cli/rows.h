@@ -31,7 +31,7 @@ int cli_range_options(const struct cli_args *args, struct nanots_query *query);
 char **cli_query_names(struct nanots_db *db, const char *table, const struct nanots_query *query,
                        size_t *count_out);
 
-/* Runs a query and prints its rows; nothing is printed if it cannot run. `row_count_out` is how many
+/* Runs a query and prints its rows; nothing is printed if it cannot run. `row_count_out`: how many
  * it gave. Returns CLI_OK or CLI_FAILURE. */
 int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_query *query,
                    const struct cli_row_options *options, FILE *stream, uint64_t *row_count_out);

@@ -3,8 +3,8 @@
  *
  * Each set (bitpack.c, bitpack_avx2.c, bitpack_avx512.c) inlines them into functions of its own
  * instruction set. Inner loops run over the 16 lanes of one row with one shift for all, which is
- * what makes them vector code. The outer functions of AVX2 and AVX-512 repeat `restrict`: gcc forgets
- * that of inlined parameters and then unpacks number by number.
+ * what makes them vector code. The outer functions of AVX2 and AVX-512 repeat `restrict`: gcc
+ * forgets that of inlined parameters and then unpacks number by number.
  */
 #ifndef NTS_BITPACK_KERNELS_H
 #define NTS_BITPACK_KERNELS_H

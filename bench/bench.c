@@ -215,11 +215,12 @@ int main(int argc, char **argv)
     bool all;
     const char *peers = bench_parse(argc, argv, &options, &json);
 
-    if (optind + 1 != argc) bench_fail_usage("one command is wanted after", argv[0]);
-    all = strcmp(argv[optind], "all") == 0;
+    if (optind < argc) command = argv[optind];
+    if (optind + 1 < argc) bench_fail_usage("one command at a time, not also", argv[optind + 1]);
+    all = strcmp(command, "all") == 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        known = known || all || strcmp(argv[optind], bench_commands[i].name) == 0;
-    if (!known) bench_fail_usage("no such command", argv[optind]);
+        known = known || all || strcmp(command, bench_commands[i].name) == 0;
+    if (!known) bench_fail_usage("no such command", command);
     report_use_json(json);
     bench_choose_peers(&options, peers);
     bench_make_dir(options.dir);

@@ -169,10 +169,10 @@ static const char *report_number(char *text, size_t text_size, double value)
         snprintf(text, text_size, "%.*f k", size >= 99.95e3 ? 0 : 1, value / 1e3);
     else
         snprintf(text, text_size, "%.*f",
-                 size >= 99.95   ? 0
-                 : size >= 9.995 ? 1
-                 : size >= 0.095 ? 2
-                                 : 4,
+                 size >= 99.95                  ? 0
+                 : size >= 9.995                ? 1
+                 : size >= 0.095 || size <= 0.0 ? 2
+                                                : 4,
                  value);
     return text;
 }
@@ -180,6 +180,12 @@ static const char *report_number(char *text, size_t text_size, double value)
 static bool report_met(enum report_better better, double value, double goal)
 {
     return better == REPORT_MORE ? value >= goal : value <= goal;
+}
+
+static const char *report_verdict(double value, bool met)
+{
+    if (isnan(value)) return "not measured";
+    return met ? "met" : "missed";
 }
 
 static void report_print_system(const struct figure *figure, const struct figure_system *system)
@@ -206,10 +212,10 @@ static void report_print_system(const struct figure *figure, const struct figure
     if (!isnan(system->goal))
         printf("  goal %s %s: %s", figure->better == REPORT_MORE ? ">=" : "<=",
                report_number(goal_text, sizeof goal_text, system->goal),
-               report_met(figure->better, median, system->goal) ? "met" : "missed");
+               report_verdict(median, report_met(figure->better, median, system->goal)));
     if (!isnan(system->ratio_goal) && system != &figure->systems[0])
         printf("  goal >= %.3gx: %s", system->ratio_goal,
-               ratio >= system->ratio_goal ? "met" : "missed");
+               report_verdict(ratio, ratio >= system->ratio_goal));
     putchar('\n');
 }
 

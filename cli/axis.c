@@ -13,8 +13,8 @@
 #define MS_HOUR         36e5
 #define MS_DAY          864e5
 #define MONTH_MEAN_MS   (30.436875 * MS_DAY)
-#define CALENDAR_MIN_MS -62167219200e3 /* the years of four digits, 0000 to 9999, */
-#define CALENDAR_MAX_MS 253402300799e3 /* are those that get labels */
+#define CALENDAR_MIN_MS (-62167219200e3) /* the years of four digits, 0000 to 9999, */
+#define CALENDAR_MAX_MS 253402300799e3   /* are those that get labels */
 
 /* ---- values ------------------------------------------------------------------------------- */
 

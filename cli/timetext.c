@@ -388,8 +388,8 @@ enum cli_time_result cli_time_parse_format(const char *text, const char *format,
     if (fields.tm_mday < 1 || (unsigned)fields.tm_mday > time_days_in_month(year, month))
         return CLI_TIME_BAD;
     int64_t days = cli_days_from_date(year, month, (unsigned)fields.tm_mday);
-    int64_t seconds =
-        (int64_t)fields.tm_hour * 3600 + fields.tm_min * 60 + fields.tm_sec - fields.tm_gmtoff;
+    int64_t seconds = (int64_t)fields.tm_hour * 3600 + (int64_t)fields.tm_min * 60 + fields.tm_sec -
+                      fields.tm_gmtoff;
     return time_join(days, seconds * MS_PER_SECOND, ms_out);
 }
 

@@ -203,7 +203,7 @@ static void view_print_footer(const struct cli_row_view *view, size_t column_cou
     cli_quantity_print(view->row_count, "row", rows);
     fprintf(stream, "%s%s", cli_style(stream, CLI_STYLE_DIM), rows);
     if (view_is_elided(view))
-        fprintf(stream, ", the first and last %zu shown; --all shows every one", VIEW_TAIL);
+        fprintf(stream, ", the first and last %d shown; --all shows every one", VIEW_TAIL);
     if (column_count < view->column_count) {
         fprintf(stream, "%s\n%s%zu of %zu columns fit; --columns picks others:",
                 cli_style(stream, CLI_STYLE_NONE), cli_style(stream, CLI_STYLE_DIM), column_count,

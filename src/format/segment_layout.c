@@ -18,8 +18,10 @@ enum header_field {
     HEADER_FOOTER_CHECKSUM = 32,
     HEADER_TABLE_ID = 40,
     HEADER_ROW_COUNT = 44,
-    HEADER_RESERVED = 48,
-    HEADER_CHECKSUM = 56
+    HEADER_SEQ_FIRST = 48,
+    HEADER_SEQ_LAST = 56,
+    HEADER_RESERVED = 64,
+    HEADER_CHECKSUM = 72
 };
 static_assert(HEADER_CHECKSUM + 8 == NTS_SEGMENT_HEADER_SIZE, "the checksum ends the header");
 
@@ -33,6 +35,8 @@ void nts_segment_header_encode(const struct nts_segment_header *header,
     nts_store_u64(bytes + HEADER_FOOTER_CHECKSUM, header->footer_checksum);
     nts_store_u32(bytes + HEADER_TABLE_ID, header->table_id);
     nts_store_u32(bytes + HEADER_ROW_COUNT, header->row_count);
+    nts_store_u64(bytes + HEADER_SEQ_FIRST, header->seq_first);
+    nts_store_u64(bytes + HEADER_SEQ_LAST, header->seq_last);
     nts_store_u64(bytes + HEADER_RESERVED, 0);
     nts_store_u64(bytes + HEADER_CHECKSUM, nts_checksum(bytes, HEADER_CHECKSUM));
 }
@@ -50,6 +54,8 @@ bool nts_segment_header_decode(const uint8_t bytes[NTS_SEGMENT_HEADER_SIZE],
     header->footer_checksum = nts_load_u64(bytes + HEADER_FOOTER_CHECKSUM);
     header->table_id = nts_load_u32(bytes + HEADER_TABLE_ID);
     header->row_count = nts_load_u32(bytes + HEADER_ROW_COUNT);
+    header->seq_first = nts_load_u64(bytes + HEADER_SEQ_FIRST);
+    header->seq_last = nts_load_u64(bytes + HEADER_SEQ_LAST);
     return header->footer_off >= NTS_SEGMENT_HEADER_SIZE && header->footer_off <= header->size &&
            header->size - header->footer_off >= NTS_FOOTER_HEAD_SIZE && header->size % 8 == 0 &&
            header->row_count != 0 && header->row_count <= NTS_SEGMENT_ROWS_MAX;
@@ -68,13 +74,11 @@ uint64_t nts_chunk_checksum(const uint8_t *chunk, size_t size, size_t chunk_inde
 nanots_status nts_footer_put_head(struct nts_buf *buf, const struct nts_footer *footer)
 {
     uint8_t head[NTS_FOOTER_HEAD_SIZE];
-    nts_store_u64(head, footer->seq_first);
-    nts_store_u64(head + 8, footer->seq_last);
-    nts_store_i64(head + 16, footer->ts_min);
-    nts_store_i64(head + 24, footer->ts_max);
-    nts_store_u64(head + 32, footer->file_seed);
-    nts_store_u32(head + 40, footer->definition_size);
-    nts_store_u32(head + 44, footer->column_count);
+    nts_store_i64(head, footer->ts_min);
+    nts_store_i64(head + 8, footer->ts_max);
+    nts_store_u64(head + 16, footer->file_seed);
+    nts_store_u32(head + 24, footer->definition_size);
+    nts_store_u32(head + 28, footer->column_count);
     NTS_TRY(nts_buf_append(buf, head, sizeof head));
     return nts_buf_append(buf, footer->definition, footer->definition_size);
 }
@@ -83,13 +87,11 @@ bool nts_footer_decode(const uint8_t *bytes, size_t size, struct nts_footer *foo
 {
     if (size < NTS_FOOTER_HEAD_SIZE)
         return false;
-    footer->seq_first = nts_load_u64(bytes);
-    footer->seq_last = nts_load_u64(bytes + 8);
-    footer->ts_min = nts_load_i64(bytes + 16);
-    footer->ts_max = nts_load_i64(bytes + 24);
-    footer->file_seed = nts_load_u64(bytes + 32);
-    footer->definition_size = nts_load_u32(bytes + 40);
-    footer->column_count = nts_load_u32(bytes + 44);
+    footer->ts_min = nts_load_i64(bytes);
+    footer->ts_max = nts_load_i64(bytes + 8);
+    footer->file_seed = nts_load_u64(bytes + 16);
+    footer->definition_size = nts_load_u32(bytes + 24);
+    footer->column_count = nts_load_u32(bytes + 28);
     if (footer->definition_size > size - NTS_FOOTER_HEAD_SIZE ||
         footer->column_count > NTS_COLUMNS_MAX)
         return false;

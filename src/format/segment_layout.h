@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* format/segment_layout.h - header, footer and column indexes of a segment (SPEC.md 6).
  *
- *   0          64                                   footer_off                             size
+ *   0          80                                   footer_off                             size
  *   +----------+-----------------------------------+---------------------------------------+
  *   | header   | group 0: ts, col 0, col 1 ... | . | footer head | definition | index ts | index 0 ..
  *   +----------+-----------------------------------+---------------------------------------+
@@ -23,8 +23,8 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 
-#define NTS_SEGMENT_HEADER_SIZE 64u
-#define NTS_FOOTER_HEAD_SIZE 48u
+#define NTS_SEGMENT_HEADER_SIZE 80u
+#define NTS_FOOTER_HEAD_SIZE 32u
 
 struct nts_segment_header {
     uint64_t segment_id;
@@ -33,6 +33,8 @@ struct nts_segment_header {
     uint64_t footer_checksum;
     uint32_t table_id;
     uint32_t row_count;
+    uint64_t seq_first;
+    uint64_t seq_last;
 };
 
 void nts_segment_header_encode(const struct nts_segment_header *header,
@@ -44,8 +46,6 @@ uint64_t nts_footer_checksum(const uint8_t *footer, size_t size, uint64_t segmen
 uint64_t nts_chunk_checksum(const uint8_t *chunk, size_t size, size_t chunk_index);
 
 struct nts_footer {
-    uint64_t seq_first;
-    uint64_t seq_last;
     int64_t ts_min;
     int64_t ts_max;
     uint64_t file_seed;

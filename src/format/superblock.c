@@ -104,6 +104,8 @@ static bool superblock_wal_is_possible(const struct nts_superblock *sb)
 {
     if (sb->wal_count == 0)
         return sb->wal_head_off == 0;
+    if (sb->wal_count < 2)
+        return false;
     for (uint32_t i = 0; i < sb->wal_count; i++) {
         const struct nts_extent *extent = &sb->wal_extents[i];
         if (extent->size < NTS_WAL_EXTENT_SIZE_MIN || extent->size > NTS_WAL_EXTENT_SIZE_MAX ||

@@ -61,3 +61,13 @@ nanots_status nts_file_view_map(struct nts_file_view *view, uint64_t off, uint64
     *bytes_out = bytes;
     return NANOTS_OK;
 }
+
+const uint8_t *nts_file_view_mapped(struct nts_file_view *view, uint64_t off, uint64_t size)
+{
+    const uint8_t *bytes = NULL;
+    nts_mutex_lock(&view->lock);
+    if (view->map_count != 0 && off + size <= view->maps[view->map_count - 1].size)
+        bytes = view->maps[view->map_count - 1].bytes + off;
+    nts_mutex_unlock(&view->lock);
+    return bytes;
+}

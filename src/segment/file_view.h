@@ -42,4 +42,7 @@ void nts_file_view_deinit(struct nts_file_view *view);
 NTS_CHECKED nanots_status nts_file_view_map(struct nts_file_view *view, uint64_t off, uint64_t size,
                                             const uint8_t **bytes_out, struct nanots_error *error);
 
+/* The same for bytes that were made present before, without a system call; NULL if not mapped. */
+const uint8_t *nts_file_view_mapped(struct nts_file_view *view, uint64_t off, uint64_t size);
+
 #endif

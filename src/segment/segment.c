@@ -81,6 +81,7 @@ static nanots_status segment_read_footer(const struct nts_segment *segment, uint
         return segment_damaged(segment, "wrong checksum of the header", error);
     if (header.segment_id != entry->segment_id || header.table_id != entry->table_id ||
         header.row_count != entry->row_count || header.size != entry->size ||
+        header.seq_first != entry->seq_first || header.seq_last != entry->seq_last ||
         header.footer_checksum != entry->footer_checksum)
         return segment_damaged(segment, "the header is of another segment", error);
     const size_t size = (size_t)(header.size - header.footer_off);
@@ -95,8 +96,7 @@ static nanots_status segment_read_footer(const struct nts_segment *segment, uint
         status = segment_damaged(segment, "wrong checksum of the footer", error);
     if (status == NANOTS_OK &&
         (parts->column_count != segment->def->column_count || parts->ts_min != entry->ts_min ||
-         parts->ts_max != entry->ts_max || parts->seq_first != entry->seq_first ||
-         parts->seq_last != entry->seq_last))
+         parts->ts_max != entry->ts_max))
         status = segment_damaged(segment, "the footer contradicts the manifest", error);
     if (status != NANOTS_OK) {
         nts_free(footer);
@@ -230,15 +230,10 @@ static nanots_status segment_chunk_bytes(const struct nts_segment *segment,
     struct nts_file_view *view = segment->view;
     const uint64_t place = segment->entry.off + off;
 
-    if (verified && view->map_count != 0) {
-        /* Present and whole when it was verified: no system call. */
-        nts_mutex_lock(&view->lock);
-        const struct nts_file_map map = view->maps[view->map_count - 1];
-        nts_mutex_unlock(&view->lock);
-        if (place + size <= map.size) {
-            *bytes_out = map.bytes + place;
+    if (verified) { /* present and whole when it was verified: no system call */
+        *bytes_out = nts_file_view_mapped(view, place, size);
+        if (*bytes_out != NULL)
             return NANOTS_OK;
-        }
     }
     NTS_TRY(nts_file_view_map(view, place, size, bytes_out, error));
     if (*bytes_out != NULL)

@@ -202,9 +202,7 @@ static nanots_status writer_build_footer(struct nts_segment_writer *writer)
     const size_t definition_size = nts_table_def_encoded_size(start->def);
     uint8_t *definition = nts_alloc(writer->alloc, definition_size);
     nanots_status status = NANOTS_NO_MEMORY;
-    const struct nts_footer footer = {.seq_first = start->seq_first,
-                                      .seq_last = start->seq_last,
-                                      .ts_min = writer->ts_min,
+    const struct nts_footer footer = {.ts_min = writer->ts_min,
                                       .ts_max = writer->ts_max,
                                       .file_seed = start->file_seed,
                                       .column_count = start->def->column_count,
@@ -229,7 +227,9 @@ nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
 {
     struct nts_segment_header header = {.segment_id = writer->start.segment_id,
                                         .table_id = writer->start.def->table_id,
-                                        .row_count = writer->start.row_count};
+                                        .row_count = writer->start.row_count,
+                                        .seq_first = writer->start.seq_first,
+                                        .seq_last = writer->start.seq_last};
     uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
 
     assert(writer->rows_added == writer->start.row_count);
@@ -258,4 +258,20 @@ nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
                                             .footer_checksum = header.footer_checksum};
     *entry_out = entry;
     return NANOTS_OK;
+}
+
+nanots_status nts_segment_renumber(struct nts_file *file, struct nts_segment_entry *entry,
+                                   uint64_t seq_first, struct nanots_error *error)
+{
+    uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
+    struct nts_segment_header header;
+
+    NTS_TRY(file->ops->read_at(file, bytes, sizeof bytes, entry->off, error));
+    if (!nts_segment_header_decode(bytes, &header) || header.segment_id != entry->segment_id)
+        return nts_fail(error, NANOTS_CORRUPT, "segment %llu at offset %llu: lost before its commit",
+                        (unsigned long long)entry->segment_id, (unsigned long long)entry->off);
+    header.seq_first = entry->seq_first = seq_first;
+    header.seq_last = entry->seq_last = seq_first + entry->row_count - 1;
+    nts_segment_header_encode(&header, bytes);
+    return file->ops->write_at(file, bytes, sizeof bytes, entry->off, false, error);
 }

@@ -27,7 +27,7 @@ uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_coun
 struct nts_segment_start {
     const struct nts_table_def *def;
     uint64_t segment_id;
-    uint64_t seq_first;
+    uint64_t seq_first; /* of a batch not logged yet: 0, see nts_segment_renumber */
     uint64_t seq_last;
     uint64_t file_seed;
     uint32_t row_count; /* exactly as many rows follow */
@@ -50,5 +50,11 @@ NTS_CHECKED nanots_status nts_segment_writer_add_group(struct nts_segment_writer
 NTS_CHECKED nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
                                                     struct nts_segment_entry *entry_out,
                                                     struct nanots_error *error);
+
+/* Gives a finished and written segment its place in the order of arrival: rewrites the header and sets
+ * the interval in *entry. For a bulk batch, whose seq is known only when its WAL record is appended. */
+NTS_CHECKED nanots_status nts_segment_renumber(struct nts_file *file,
+                                               struct nts_segment_entry *entry,
+                                               uint64_t seq_first, struct nanots_error *error);
 
 #endif

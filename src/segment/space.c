@@ -230,16 +230,19 @@ nanots_status nts_space_rebuild(struct nts_space *space, struct nts_extent *live
     return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof(struct nts_extent));
 }
 
+static uint64_t space_live_end_locked(const struct nts_space *space)
+{
+    const struct nts_extent_list *runs = &space->free_runs;
+    if (runs->count == 0)
+        return space->file_end;
+    const struct nts_extent last = runs->items[runs->count - 1];
+    return last.off + last.size == space->file_end ? last.off : space->file_end;
+}
+
 uint64_t nts_space_live_end(struct nts_space *space)
 {
     nts_mutex_lock(&space->lock);
-    uint64_t end = space->file_end;
-    const struct nts_extent_list *runs = &space->free_runs;
-    if (runs->count != 0) {
-        const struct nts_extent last = runs->items[runs->count - 1];
-        if (last.off + last.size == end)
-            end = last.off;
-    }
+    const uint64_t end = space_live_end_locked(space);
     nts_mutex_unlock(&space->lock);
     return end;
 }
@@ -254,17 +257,40 @@ uint64_t nts_space_free_bytes(struct nts_space *space)
     return total;
 }
 
-void nts_space_shrink(struct nts_space *space, uint64_t end)
+static void free_runs_cut_at(struct nts_extent_list *runs, uint64_t end)
 {
-    struct nts_extent_list *runs = &space->free_runs;
-    nts_mutex_lock(&space->lock);
     while (runs->count != 0 && runs->items[runs->count - 1].off >= end)
         runs->count--;
-    if (runs->count != 0) {
-        struct nts_extent *last = &runs->items[runs->count - 1];
-        if (last->off + last->size > end)
-            last->size = end - last->off;
+    if (runs->count == 0)
+        return;
+    struct nts_extent *last = &runs->items[runs->count - 1];
+    if (last->off + last->size > end)
+        last->size = end - last->off;
+}
+
+nanots_status nts_space_truncate(struct nts_space *space, struct nts_file *file, uint64_t end,
+                                 struct nanots_error *error)
+{
+    nanots_status status = NANOTS_OK;
+    nts_mutex_lock(&space->lock);
+    if (space_live_end_locked(space) <= nts_round_up(end, NTS_BLOCK_SIZE)) {
+        status = file->ops->truncate(file, end, error);
+        if (status == NANOTS_OK) {
+            space->file_end = nts_round_up(end, NTS_BLOCK_SIZE);
+            free_runs_cut_at(&space->free_runs, space->file_end);
+        }
     }
-    space->file_end = end;
+    nts_mutex_unlock(&space->lock);
+    return status;
+}
+
+void nts_space_punch(struct nts_space *space, struct nts_file *file, uint64_t size_min)
+{
+    nts_mutex_lock(&space->lock);
+    for (size_t i = 0; i < space->free_runs.count; i++) {
+        const struct nts_extent run = space->free_runs.items[i];
+        if (run.size >= size_min)
+            (void)file->ops->punch(file, run.off, run.size, NULL);
+    }
     nts_mutex_unlock(&space->lock);
 }

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "format/superblock.h"
 #include "os/thread.h"
+#include "os/vfs.h"
 #include "util/alloc.h"
 
 struct nts_extent_list {
@@ -59,8 +60,12 @@ NTS_CHECKED nanots_status nts_space_rebuild(struct nts_space *space, struct nts_
 uint64_t nts_space_live_end(struct nts_space *space);
 /* Free bytes below file_end. */
 uint64_t nts_space_free_bytes(struct nts_space *space);
-/* Cuts the file at `end` (at or above the live end). */
-void nts_space_shrink(struct nts_space *space, uint64_t end);
+/* Cuts the file at `end` if all behind it is still free; else does nothing. The lock
+ * is held over the system call, so that nobody takes what is being cut off. */
+NTS_CHECKED nanots_status nts_space_truncate(struct nts_space *space, struct nts_file *file,
+                                             uint64_t end, struct nanots_error *error);
+/* Gives the blocks of free runs of at least `size_min` bytes back to the file system. */
+void nts_space_punch(struct nts_space *space, struct nts_file *file, uint64_t size_min);
 
 /* Adds to a growing array; NO_MEMORY. */
 NTS_CHECKED nanots_status nts_extent_list_add(struct nts_extent_list *list,

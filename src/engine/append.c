@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/append.c - rows into the log, then into the memtable.
+ *
+ *   lock ─► room? ─► payload into the log's image ─► checksum ─► header: logged ─► memtable ─► unlock
+ *             │ no: seal and freeze; or, if the log is full, unlock, flush, lock again
+ *             ▼
+ *   after unlocking: sync (mode full), interval sync (mode normal), flush of what was frozen
+ *
+ * The append lock is write_lock. Nothing is waited for and nothing flushed under it.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "engine/bulk.h"
+#include "engine/engine.h"
+#include "engine/extents.h"
+#include "os/clock.h"
+
+/* ---- room in the log ---------------------------------------------------------------------- */
+
+/* The size of WAL extents in which a record of `size` bytes is a small part. */
+static uint64_t wal_size_for(const struct nanots_db *db, uint64_t size)
+{
+    uint64_t wanted = db->wal_size_wanted;
+    while (wanted < size * 4 && wanted < db->options.wal_bytes)
+        wanted *= 2;
+    return wanted;
+}
+
+static bool run_is_full(const struct nanots_db *db)
+{
+    return db->run->memtable_bytes >= db->options.memtable_bytes / 2 ||
+           db->run->bulk_bytes >= NTS_RUN_BULK_BYTES_MAX;
+}
+
+/* Ends the run with the extent, so that the flush frees the extent. */
+static nanots_status append_seal(struct nanots_db *db, struct nanots_error *error)
+{
+    const uint64_t filled = db->wal.extents[db->wal.live_count - 1].place.size;
+    NTS_TRY(nts_wal_seal(&db->wal, db->last_seq + 1, error));
+    if (db->wal_size_wanted <= filled && db->wal_size_wanted < db->options.wal_bytes)
+        db->wal_size_wanted *= 2;
+    return nts_run_freeze(db) == NANOTS_OK ? NANOTS_OK : nts_fail_memory(error, sizeof *db->run);
+}
+
+/* Drops write_lock for what needs I/O: the log's first extents, larger ones, or a flush. */
+static nanots_status append_wait_for_room(struct nanots_db *db, uint64_t size,
+                                          struct nanots_error *error)
+{
+    nanots_status status;
+    const bool create = db->wal.extent_count == 0;
+    nts_mutex_unlock(&db->write_lock);
+    nts_mutex_lock(&db->flush_lock);
+    status = create ? nts_extents_create_wal(db, error) : nts_flush_for_room(db, size, error);
+    nts_mutex_unlock(&db->flush_lock);
+    nts_mutex_lock(&db->write_lock);
+    return status == NANOTS_OK ? nts_db_check_writable_locked(db, error) : status;
+}
+
+/* Two runs wait for their flush: memory is bounded, so appenders wait too. */
+static bool append_must_wait(const struct nanots_db *db)
+{
+    return db->frozen_first != NULL && db->frozen_first->next != NULL;
+}
+
+static bool append_can_seal_for(const struct nanots_db *db, uint64_t size)
+{
+    const struct nts_wal *wal = &db->wal;
+    return nts_wal_can_seal(wal) &&
+           wal->extents[wal->live_count].place.size >=
+               size + NTS_WAL_EXTENT_HEADER_SIZE + NTS_WAL_SEAL_SIZE;
+}
+
+bool nts_append_has_room(const struct nanots_db *db, uint64_t size)
+{
+    return !append_must_wait(db) &&
+           (nts_wal_room(&db->wal) >= size || append_can_seal_for(db, size));
+}
+
+nanots_status nts_append_make_room(struct nanots_db *db, uint64_t size, struct nanots_error *error)
+{
+    while (db->wal.extent_count == 0 || nts_wal_room(&db->wal) < size || append_must_wait(db) ||
+           run_is_full(db)) {
+        if (nts_wal_room(&db->wal) < size)
+            db->wal_size_wanted = wal_size_for(db, size);
+        if (run_is_full(db)) {
+            if (nts_run_freeze(db) != NANOTS_OK)
+                return nts_fail_memory(error, sizeof *db->run);
+        } else if (!append_must_wait(db) && append_can_seal_for(db, size)) {
+            NTS_TRY(append_seal(db, error));
+        } else {
+            NTS_TRY(append_wait_for_room(db, size, error));
+        }
+    }
+    return NANOTS_OK;
+}
+
+/* ---- parts -------------------------------------------------------------------------------- */
+
+void nts_append_add_part(struct nanots_table *table, struct nts_part *part)
+{
+    assert(table->touched_run == table->db->run->number);
+    part->run_number = table->db->run->number;
+    if (table->parts_last == NULL)
+        table->parts_first = part;
+    else
+        table->parts_last->next = part;
+    table->parts_last = part;
+    table->active = part->memtable;
+}
+
+static nanots_status append_new_memtable(struct nanots_table *table)
+{
+    struct nanots_db *db = table->db;
+    struct nts_part *part = nts_alloc_zeroed(db->alloc, sizeof *part);
+    struct nts_memtable *memtable = nts_memtable_new(db->alloc, table->def->column_count);
+    if (part == NULL || memtable == NULL || nts_run_touch(table) != NANOTS_OK) {
+        nts_free(part);
+        nts_memtable_unref(memtable);
+        return NANOTS_NO_MEMORY;
+    }
+    part->memtable = memtable;
+    nts_append_add_part(table, part);
+    db->run->memtable_bytes += memtable->bytes;
+    return NANOTS_OK;
+}
+
+nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
+                                  struct nts_memtable **memtable_out)
+{
+    *memtable_out = NULL;
+    if (table->active == NULL)
+        NTS_TRY(append_new_memtable(table));
+    struct nts_memtable *memtable = table->active;
+    if (memtable->capacity - memtable->row_count < row_count) {
+        const size_t before = memtable->bytes;
+        NTS_TRY(nts_memtable_reserve(memtable, row_count));
+        table->db->run->memtable_bytes += memtable->bytes - before;
+    }
+    *memtable_out = memtable;
+    return NANOTS_OK;
+}
+
+/* ---- one append --------------------------------------------------------------------------- */
+
+static void values_store(uint8_t *dst, const double *src, size_t count)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(dst, src, count * sizeof *src);
+#else
+    for (size_t i = 0; i < count; i++)
+        nts_store_u64(dst + i * 8, nts_bits_of_double(src[i]));
+#endif
+}
+
+/* The rows as a ROWS payload. */
+static void rows_fill_payload(const struct nts_rows *rows, uint8_t *payload)
+{
+    const size_t count = rows->row_count;
+    for (size_t i = 0; i < count; i++)
+        nts_store_i64(payload + i * 8, rows->ts[i]);
+    for (size_t c = 0; c < rows->column_count; c++) {
+        uint8_t *column = payload + (c + 1) * count * 8;
+        if (rows->columns != NULL)
+            values_store(column, rows->columns[c], count);
+        else
+            for (size_t i = 0; i < count; i++)
+                values_store(column + i * 8, &rows->values[i * rows->column_count + c], 1);
+    }
+}
+
+/* Everything that needs write_lock. */
+static nanots_status append_locked(struct nanots_table *table, const struct nts_rows *rows,
+                                   struct nts_memtable **memtable_out, struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    const size_t payload_size = (size_t)rows->row_count * ((size_t)rows->column_count + 1) * 8;
+    struct nts_wal_record record = {.kind = NTS_WAL_ROWS,
+                                    .column_count = (uint16_t)rows->column_count,
+                                    .table_id = table->def->table_id,
+                                    .row_count = rows->row_count};
+
+    NTS_TRY(nts_db_check_writable_locked(db, error));
+    NTS_TRY(nts_append_make_room(db, NTS_WAL_RECORD_HEADER_SIZE + payload_size, error));
+    if (nts_append_memtable(table, rows->row_count, memtable_out) != NANOTS_OK)
+        return nts_fail_memory(error, payload_size);
+    uint8_t *payload = nts_wal_payload(&db->wal, payload_size);
+    rows_fill_payload(rows, payload);
+    record.first_seq = db->last_seq + 1;
+    NTS_TRY(nts_wal_append(&db->wal, &record, payload_size,
+                           nts_wal_payload_checksum(payload, payload_size, db->wal.salt), error));
+    nts_memtable_append(*memtable_out, payload, rows->row_count, record.first_seq);
+    if (db->options.sync_mode != NANOTS_SYNC_FULL)
+        (*memtable_out)->visible_rows = (*memtable_out)->row_count;
+    db->last_seq += rows->row_count;
+    db->run->row_count += rows->row_count;
+    return NANOTS_OK;
+}
+
+/* Whether an interval sync is due; the one who is told does it. Needs write_lock. */
+static bool interval_sync_is_due(struct nanots_db *db)
+{
+    if (db->options.sync_mode != NANOTS_SYNC_NORMAL)
+        return false;
+    const uint64_t now = nts_clock_coarse_ms();
+    if (now - db->last_sync_ms < db->options.sync_interval_ms)
+        return false;
+    db->last_sync_ms = now;
+    return true;
+}
+
+/* After the sync of mode full: the rows become visible. */
+static void memtable_show(struct nanots_db *db, struct nts_memtable *memtable,
+                          uint32_t visible_rows)
+{
+    nts_mutex_lock(&db->write_lock);
+    if (memtable->visible_rows < visible_rows)
+        memtable->visible_rows = visible_rows;
+    nts_mutex_unlock(&db->write_lock);
+    nts_memtable_unref(memtable);
+}
+
+nanots_status nts_append(struct nanots_table *table, const struct nts_rows *rows,
+                         uint64_t *seq_out, struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    const bool full = db->options.sync_mode == NANOTS_SYNC_FULL;
+    struct nts_memtable *memtable = NULL;
+
+    if (nts_rows_are_bulk(db, rows))
+        return nts_append_bulk(table, rows, seq_out, error);
+    nts_mutex_lock(&db->write_lock);
+    nanots_status status = append_locked(table, rows, &memtable, error);
+    if (NTS_UNLIKELY(status != NANOTS_OK)) {
+        nts_mutex_unlock(&db->write_lock);
+        return status;
+    }
+    if (full)
+        nts_memtable_ref(memtable);
+    const uint32_t visible_rows = memtable->row_count;
+    const uint64_t end_count = db->wal.end.count;
+    const uint64_t seq = db->last_seq;
+    const bool is_due = full || interval_sync_is_due(db) || db->flush_is_due;
+    nts_mutex_unlock(&db->write_lock);
+    if (NTS_UNLIKELY(is_due))
+        status = nts_append_settle(db, end_count, error);
+    if (full && status == NANOTS_OK)
+        memtable_show(db, memtable, visible_rows);
+    else if (full)
+        nts_memtable_unref(memtable);
+    if (seq_out != NULL && status == NANOTS_OK)
+        *seq_out = seq;
+    return status;
+}
+
+nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,
+                                struct nanots_error *error)
+{
+    if (db->options.sync_mode == NANOTS_SYNC_FULL)
+        NTS_TRY(nts_sync_to(db, end_count, error));
+    nts_mutex_lock(&db->write_lock);
+    const bool flush_is_due = db->flush_is_due;
+    const bool sync_is_due = db->options.sync_mode == NANOTS_SYNC_NORMAL &&
+                             db->wal.synced.count < db->wal.end.count && !flush_is_due;
+    db->flush_is_due = false;
+    nts_mutex_unlock(&db->write_lock);
+    /* The rows are logged: what fails from here on is said by the next call that needs it. */
+    if (sync_is_due)
+        (void)nts_sync_to(db, end_count, NULL);
+    if (flush_is_due)
+        (void)nts_flush(db, false, NULL);
+    return NANOTS_OK;
+}

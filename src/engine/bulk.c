@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/bulk.c - a large batch: segments first, then one record that names them.
+ *
+ *   rows ─► segment(s) in free space ─► lock ─► seq given, headers rewritten ─► SEGMENT record ─► parts
+ *
+ * The record is the moment at which the batch exists: before it the bytes are free space, after it
+ * replay checks them against their checksums. So the batch is compressed and written once, and all of
+ * it or nothing survives.
+ */
+#include "engine/bulk.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "engine/extents.h"
+#include "engine/row_group.h"
+#include "segment/segment_writer.h"
+#include "util/sort_rows.h"
+
+/* What one bulk append holds until it is logged. */
+struct bulk {
+    struct nanots_table *table;
+    const struct nts_rows *rows;
+    struct nts_segment_writer *writer;
+    struct nts_extent_writer out;
+    struct nts_row_group group;
+    struct nts_segment_entry *entries;
+    struct nts_part **parts; /* with their segments; the table's once logged */
+    size_t segment_count;    /* to be written in all */
+    size_t written;          /* of these: extents are held */
+};
+
+static uint64_t rows_size(const struct nts_rows *rows)
+{
+    return (uint64_t)rows->row_count * ((uint64_t)rows->column_count + 1) * 8;
+}
+
+bool nts_rows_are_bulk(const struct nanots_db *db, const struct nts_rows *rows)
+{
+    const uint64_t size = rows_size(rows);
+    return size >= NTS_BULK_BYTES || size > db->options.wal_bytes / 2;
+}
+
+static size_t bulk_segment_count(const struct nts_rows *rows)
+{
+    return ((size_t)rows->row_count + NTS_SEGMENT_ROWS_MAX - 1) / NTS_SEGMENT_ROWS_MAX;
+}
+
+nanots_status nts_rows_check_size(const struct nanots_table *table, const struct nts_rows *rows,
+                                  struct nanots_error *error)
+{
+    const struct nanots_db *db = table->db;
+    const uint64_t most = db->options.max_record_size;
+    const uint64_t row_size = ((uint64_t)rows->column_count + 1) * 8;
+    const bool is_bulk = nts_rows_are_bulk(db, rows);
+    const uint64_t unit_rows =
+        is_bulk && rows->row_count > NTS_GROUP_ROWS ? NTS_GROUP_ROWS : rows->row_count;
+    const uint64_t size = unit_rows * row_size + (is_bulk ? 0 : NTS_WAL_RECORD_HEADER_SIZE);
+    const uint64_t record_size = bulk_segment_count(rows) * NTS_SEGMENT_ENTRY_SIZE;
+
+    if (is_bulk && record_size > db->options.wal_bytes / 4)
+        return nts_fail(error, NANOTS_TOO_BIG,
+                        "table '%.80s': a batch of %u rows is too large for a log of %llu bytes",
+                        table->def->name, rows->row_count,
+                        (unsigned long long)db->options.wal_bytes);
+    if (size <= most)
+        return NANOTS_OK;
+    return nts_fail(error, NANOTS_TOO_BIG,
+                    "table '%.80s': a %s of %llu bytes (%llu rows of %llu bytes) is over the limit of "
+                    "%llu bytes (max_record_size, NANOTS_MAX_RECORD_SIZE)",
+                    table->def->name, is_bulk ? "row group" : "record", (unsigned long long)size,
+                    (unsigned long long)unit_rows, (unsigned long long)row_size,
+                    (unsigned long long)most);
+}
+
+static nanots_status bulk_init(struct bulk *bulk, struct nanots_table *table,
+                               const struct nts_rows *rows, struct nanots_error *error)
+{
+    const struct nts_alloc *alloc = table->db->alloc;
+    const uint32_t group_rows = rows->row_count < NTS_GROUP_ROWS ? rows->row_count : NTS_GROUP_ROWS;
+
+    memset(bulk, 0, sizeof *bulk);
+    bulk->table = table;
+    bulk->rows = rows;
+    bulk->segment_count = bulk_segment_count(rows);
+    bulk->writer = nts_segment_writer_new(alloc);
+    bulk->entries = nts_alloc_array(alloc, bulk->segment_count, sizeof *bulk->entries);
+    bulk->parts = nts_alloc_zeroed(alloc, bulk->segment_count * sizeof(struct nts_part *));
+    if (bulk->writer == NULL || bulk->entries == NULL || bulk->parts == NULL)
+        return nts_fail_memory(error, sizeof *bulk);
+    for (size_t i = 0; i < bulk->segment_count; i++) {
+        bulk->parts[i] = nts_alloc_zeroed(alloc, sizeof *bulk->parts[i]);
+        if (bulk->parts[i] == NULL)
+            return nts_fail_memory(error, sizeof *bulk->parts[i]);
+    }
+    NTS_TRY(nts_extent_writer_init(&bulk->out, alloc, table->db->file, false, error));
+    return nts_row_group_init(&bulk->group, alloc, rows->column_count, group_rows, error);
+}
+
+/* Frees working memory; if the batch was not logged, also its segments and their extents. */
+static void bulk_deinit(struct bulk *bulk, bool logged)
+{
+    for (size_t i = 0; i < bulk->written && !logged; i++)
+        nts_space_settle(&bulk->table->db->space, bulk->entries[i].off, 0);
+    for (size_t i = 0; i < bulk->segment_count && !logged && bulk->parts != NULL; i++) {
+        if (bulk->parts[i] != NULL)
+            nts_segment_unref(bulk->parts[i]->segment);
+        nts_free(bulk->parts[i]);
+    }
+    nts_row_group_deinit(&bulk->group);
+    nts_extent_writer_deinit(&bulk->out);
+    nts_segment_writer_free(bulk->writer);
+    nts_free(bulk->entries);
+    nts_free(bulk->parts);
+}
+
+/* Rows [base, base + count) of the batch as one segment in the begun extent. */
+static nanots_status bulk_write_rows(struct bulk *bulk, uint32_t base, uint32_t count,
+                                     const uint32_t *order, struct nts_segment_entry *entry,
+                                     struct nanots_error *error)
+{
+    struct nanots_db *db = bulk->table->db;
+    struct nts_segment_start start = {.def = bulk->table->def, .row_count = count};
+
+    start.file_seed = db->file_seed;
+    nts_mutex_lock(&db->write_lock);
+    start.segment_id = db->next_segment_id++;
+    nts_mutex_unlock(&db->write_lock);
+    NTS_TRY(nts_segment_writer_begin(bulk->writer, &bulk->out, &start, error));
+    for (uint32_t row = 0; row < count; row += NTS_GROUP_ROWS) {
+        const uint32_t left = count - row;
+        const uint32_t rows = left < NTS_GROUP_ROWS ? left : NTS_GROUP_ROWS;
+        nts_row_group_from_rows(&bulk->group, bulk->rows, base, order, row, rows);
+        NTS_TRY(nts_segment_writer_add_group(bulk->writer, bulk->group.ts, bulk->group.columns,
+                                             rows, error));
+    }
+    NTS_TRY(nts_segment_writer_finish(bulk->writer, entry, error));
+    return nts_extent_writer_flush(&bulk->out, error);
+}
+
+static nanots_status bulk_write_segment(struct bulk *bulk, size_t index,
+                                        struct nanots_error *error)
+{
+    struct nanots_db *db = bulk->table->db;
+    const uint32_t base = (uint32_t)(index * NTS_SEGMENT_ROWS_MAX);
+    const uint32_t left = bulk->rows->row_count - base;
+    const uint32_t count = left < NTS_SEGMENT_ROWS_MAX ? left : NTS_SEGMENT_ROWS_MAX;
+    const int64_t *ts = bulk->rows->ts + base;
+    uint32_t *order = NULL;
+    struct nts_extent extent;
+
+    if (!nts_rows_are_sorted(ts, count) &&
+        nts_sort_rows(db->alloc, ts, count, &order) != NANOTS_OK)
+        return nts_fail_memory(error, (size_t)count * 36);
+    nanots_status status =
+        nts_extents_obtain(db, nts_segment_size_max(bulk->table->def, count), NTS_BLOCK_SIZE,
+                           &extent, error);
+    if (status == NANOTS_OK) {
+        bulk->entries[index].off = extent.off;
+        bulk->written = index + 1;
+        nts_extent_writer_begin(&bulk->out, extent);
+        status = bulk_write_rows(bulk, base, count, order, &bulk->entries[index], error);
+        bulk->out.buffer_used = 0;
+        bulk->entries[index].off = extent.off;
+    }
+    nts_free(order);
+    return status;
+}
+
+/* Seqs, headers, record, parts: with write_lock. Nothing can fail once the record is in the log. */
+static nanots_status bulk_log_locked(struct bulk *bulk, uint64_t *seq_out,
+                                     struct nanots_error *error)
+{
+    struct nanots_table *table = bulk->table;
+    struct nanots_db *db = table->db;
+    const size_t payload_size = bulk->segment_count * NTS_SEGMENT_ENTRY_SIZE;
+    struct nts_wal_record record = {.kind = NTS_WAL_SEGMENT,
+                                    .column_count = table->def->column_count,
+                                    .table_id = table->def->table_id,
+                                    .row_count = bulk->rows->row_count};
+
+    NTS_TRY(nts_db_check_writable_locked(db, error));
+    NTS_TRY(nts_append_make_room(db, NTS_WAL_RECORD_HEADER_SIZE + payload_size, error));
+    if (nts_run_touch(table) != NANOTS_OK)
+        return nts_fail_memory(error, payload_size);
+    record.first_seq = db->last_seq + 1;
+    uint64_t seq = record.first_seq;
+    uint8_t *payload = nts_wal_payload(&db->wal, payload_size);
+    for (size_t i = 0; i < bulk->segment_count; i++) {
+        NTS_TRY(nts_segment_renumber(db->file, &bulk->entries[i], seq, error));
+        seq += bulk->entries[i].row_count;
+        nts_segment_entry_encode(&bulk->entries[i], payload + i * NTS_SEGMENT_ENTRY_SIZE);
+        bulk->parts[i]->segment->entry = bulk->entries[i];
+    }
+    NTS_TRY(nts_wal_append(&db->wal, &record, payload_size,
+                           nts_wal_payload_checksum(payload, payload_size, db->wal.salt), error));
+    for (size_t i = 0; i < bulk->segment_count; i++) {
+        bulk->parts[i]->is_visible = db->options.sync_mode != NANOTS_SYNC_FULL;
+        nts_append_add_part(table, bulk->parts[i]);
+        nts_space_settle(&db->space, bulk->entries[i].off, bulk->entries[i].size);
+        db->run->bulk_bytes += bulk->entries[i].size;
+    }
+    db->run->row_count += bulk->rows->row_count;
+    *seq_out = db->last_seq = seq - 1;
+    return NANOTS_OK;
+}
+
+/* After the sync of mode full. A part that was flushed meanwhile is gone, and visible as a segment. */
+static void bulk_show(struct nanots_table *table, uint64_t seq_last)
+{
+    nts_mutex_lock(&table->db->write_lock);
+    for (struct nts_part *part = table->parts_first; part != NULL; part = part->next)
+        if (part->segment != NULL && part->segment->entry.seq_last <= seq_last)
+            part->is_visible = true;
+    nts_mutex_unlock(&table->db->write_lock);
+}
+
+static nanots_status bulk_write(struct bulk *bulk, struct nanots_error *error)
+{
+    struct nanots_db *db = bulk->table->db;
+    for (size_t i = 0; i < bulk->segment_count; i++) {
+        NTS_TRY(bulk_write_segment(bulk, i, error));
+        bulk->parts[i]->segment =
+            nts_segment_new(&db->view, &bulk->entries[i], bulk->table->def);
+        if (bulk->parts[i]->segment == NULL)
+            return nts_fail_memory(error, sizeof(struct nts_segment));
+    }
+    return NANOTS_OK;
+}
+
+nanots_status nts_append_bulk(struct nanots_table *table, const struct nts_rows *rows,
+                              uint64_t *seq_out, struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    struct bulk bulk;
+    uint64_t seq = 0;
+    uint64_t end_count = 0;
+
+    NTS_TRY(nts_db_check_writable(db, error));
+    nanots_status status = bulk_init(&bulk, table, rows, error);
+    if (status == NANOTS_OK)
+        status = bulk_write(&bulk, error);
+    if (status == NANOTS_OK) {
+        nts_mutex_lock(&db->write_lock);
+        status = bulk_log_locked(&bulk, &seq, error);
+        end_count = db->wal.end.count;
+        nts_mutex_unlock(&db->write_lock);
+    }
+    bulk_deinit(&bulk, status == NANOTS_OK);
+    NTS_TRY(status);
+    NTS_TRY(nts_append_settle(db, end_count, error));
+    if (db->options.sync_mode == NANOTS_SYNC_FULL)
+        bulk_show(table, seq);
+    if (seq_out != NULL)
+        *seq_out = seq;
+    return NANOTS_OK;
+}

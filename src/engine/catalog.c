@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/catalog.c - tables by name and id, and the versions of their segments. */
+#include <stdlib.h>
+#include <string.h>
+
+/* uthash exits when out of memory unless told otherwise; its memory is the allocator's. */
+#define HASH_NONFATAL_OOM 1
+#define uthash_malloc(size) nts_alloc(nts_alloc_libc(), size)
+#define uthash_free(block, size) nts_free(block)
+#define uthash_nonfatal_oom(element) ((element)->db = NULL)
+#include "engine/db.h"
+
+#include "base/check.h"
+#include "util/text.h"
+
+#define NEAREST_DISTANCE_MAX 3u
+
+struct nanots_table *nts_catalog_find(struct nanots_db *db, const char *name)
+{
+    struct nanots_table *table = NULL;
+    HASH_FIND_STR(db->tables, name, table);
+    return table;
+}
+
+/* The table whose name is nearest to `name`, if any is near. Needs write_lock. */
+static const char *catalog_nearest(struct nanots_db *db, const char *name)
+{
+    unsigned best = NEAREST_DISTANCE_MAX + 1;
+    const char *nearest = NULL;
+    for (struct nanots_table *table = db->tables; table != NULL; table = table->hh.next) {
+        const unsigned distance = nts_edit_distance(table->def->name, name, best - 1);
+        if (distance < best) {
+            best = distance;
+            nearest = table->def->name;
+        }
+    }
+    return nearest;
+}
+
+nanots_status nts_catalog_get(struct nanots_db *db, const char *name,
+                              struct nanots_table **table_out, struct nanots_error *error)
+{
+    nanots_status status = NANOTS_OK;
+    *table_out = NULL;
+    if (name == NULL)
+        return nts_fail(error, NANOTS_INVALID, "the table name is NULL");
+    nts_mutex_lock(&db->write_lock);
+    *table_out = nts_catalog_find(db, name);
+    if (*table_out == NULL) {
+        const char *nearest = catalog_nearest(db, name);
+        status = nearest == NULL
+                     ? nts_fail(error, NANOTS_NOT_FOUND, "no table '%.80s'", name)
+                     : nts_fail(error, NANOTS_NOT_FOUND, "no table '%.80s'; did you mean '%.80s'?",
+                                name, nearest);
+    }
+    nts_mutex_unlock(&db->write_lock);
+    return status;
+}
+
+struct nanots_table *nts_catalog_by_id(struct nanots_db *db, uint32_t table_id)
+{
+    return table_id < db->by_id_count ? db->by_id[table_id] : NULL;
+}
+
+static nanots_status catalog_make_id_room(struct nanots_db *db, uint32_t table_id)
+{
+    if (table_id < db->by_id_capacity)
+        return NANOTS_OK;
+    size_t capacity = db->by_id_capacity == 0 ? 16 : db->by_id_capacity;
+    while (capacity <= table_id)
+        capacity *= 2;
+    struct nanots_table **by_id =
+        nts_realloc(db->alloc, db->by_id, capacity * sizeof(struct nanots_table *));
+    if (by_id == NULL)
+        return NANOTS_NO_MEMORY;
+    memset(by_id + db->by_id_capacity, 0,
+           (capacity - db->by_id_capacity) * sizeof(struct nanots_table *));
+    db->by_id = by_id;
+    db->by_id_capacity = capacity;
+    return NANOTS_OK;
+}
+
+nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table_def *def,
+                              struct nanots_table **table_out, struct nanots_error *error)
+{
+    *table_out = NULL;
+    if (def->table_id >= NTS_TABLES_MAX)
+        return nts_fail(error, NANOTS_TOO_BIG, "table '%s': a file holds at most %u tables",
+                        def->name, NTS_TABLES_MAX);
+    struct nanots_table *table = nts_alloc_zeroed(db->alloc, sizeof *table);
+    struct nts_version *version = nts_version_edit(db->alloc, NULL, NULL, 0, NULL, 0);
+    if (table == NULL || version == NULL || catalog_make_id_room(db, def->table_id) != NANOTS_OK)
+        goto no_memory;
+    table->db = db;
+    table->def = def;
+    table->version = version;
+    HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
+    if (table->db == NULL)
+        goto no_memory;
+    db->by_id[def->table_id] = table;
+    if (db->by_id_count <= def->table_id)
+        db->by_id_count = (size_t)def->table_id + 1;
+    *table_out = table;
+    return NANOTS_OK;
+no_memory:
+    nts_free(table);
+    nts_version_unref(version);
+    return nts_fail_memory(error, sizeof *table);
+}
+
+void nts_catalog_remove_new(struct nanots_db *db, struct nanots_table *table)
+{
+    struct nts_run *run = db->run;
+    if (run->table_count != 0 && run->tables[run->table_count - 1] == table)
+        run->table_count--;
+    HASH_DEL(db->tables, table);
+    db->by_id[table->def->table_id] = NULL;
+    nts_version_unref(table->version);
+    nts_free(table);
+}
+
+static void table_free(struct nanots_table *table)
+{
+    while (table->parts_first != NULL) {
+        struct nts_part *part = table->parts_first;
+        table->parts_first = part->next;
+        nts_memtable_unref(part->memtable);
+        nts_segment_unref(part->segment);
+        nts_free(part);
+    }
+    nts_version_unref(table->version);
+    nts_free(table->def);
+    nts_free(table);
+}
+
+void nts_catalog_free(struct nanots_db *db)
+{
+    HASH_CLEAR(hh, db->tables);
+    for (size_t i = 0; i < db->by_id_count; i++)
+        if (db->by_id[i] != NULL)
+            table_free(db->by_id[i]);
+    nts_free(db->by_id);
+    db->by_id = NULL;
+    db->by_id_count = 0;
+}
+
+nanots_status nts_catalog_column(const struct nanots_table *table, const char *name,
+                                 uint32_t *column_out, struct nanots_error *error)
+{
+    unsigned best = NEAREST_DISTANCE_MAX + 1;
+    const char *nearest = NULL;
+    *column_out = 0;
+    if (name == NULL)
+        return nts_fail(error, NANOTS_INVALID, "table '%s': a column name is NULL",
+                        table->def->name);
+    for (uint32_t c = 0; c < table->def->column_count; c++) {
+        const unsigned distance = nts_edit_distance(table->def->columns[c].name, name, best - 1);
+        if (strcmp(table->def->columns[c].name, name) == 0) {
+            *column_out = c;
+            return NANOTS_OK;
+        }
+        if (distance < best) {
+            best = distance;
+            nearest = table->def->columns[c].name;
+        }
+    }
+    if (nearest == NULL)
+        return nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' has no column '%.80s'",
+                        table->def->name, name);
+    return nts_fail(error, NANOTS_NOT_FOUND,
+                    "table '%.60s' has no column '%.60s'; did you mean '%.60s'?", table->def->name,
+                    name, nearest);
+}
+
+/* ---- versions ----------------------------------------------------------------------------- */
+
+static int segment_compare(const void *a, const void *b)
+{
+    const struct nts_segment_entry *x = &(*(struct nts_segment *const *)a)->entry;
+    const struct nts_segment_entry *y = &(*(struct nts_segment *const *)b)->entry;
+    if (x->seq_first != y->seq_first)
+        return x->seq_first < y->seq_first ? -1 : 1;
+    return x->segment_id < y->segment_id ? -1 : x->segment_id > y->segment_id;
+}
+
+static bool segment_is_among(const struct nts_segment *segment, struct nts_segment *const *list,
+                             size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == segment)
+            return true;
+    return false;
+}
+
+struct nts_version *nts_version_edit(const struct nts_alloc *alloc, const struct nts_version *old,
+                                     struct nts_segment *const *added, size_t added_count,
+                                     struct nts_segment *const *removed, size_t removed_count)
+{
+    const size_t old_count = old == NULL ? 0 : old->count;
+    const size_t most = old_count + added_count;
+    struct nts_version *version =
+        nts_alloc(alloc, sizeof *version + most * sizeof(struct nts_segment *));
+    if (version == NULL)
+        return NULL;
+    nts_refcount_init(&version->refs);
+    version->count = 0;
+    bool sorted = true;
+    for (size_t i = 0; i < old_count; i++)
+        if (!segment_is_among(old->segments[i], removed, removed_count))
+            version->segments[version->count++] = nts_segment_ref(old->segments[i]);
+    for (size_t i = 0; i < added_count; i++) {
+        struct nts_segment *segment = added[i];
+        if (version->count != 0 &&
+            segment_compare(&version->segments[version->count - 1], &segment) > 0)
+            sorted = false;
+        version->segments[version->count++] = segment;
+    }
+    if (!sorted)
+        qsort(version->segments, version->count, sizeof(struct nts_segment *), segment_compare);
+    return version;
+}
+
+struct nts_version *nts_version_ref(struct nts_version *version)
+{
+    nts_refcount_take(&version->refs);
+    return version;
+}
+
+void nts_version_unref(struct nts_version *version)
+{
+    if (version == NULL || !nts_refcount_drop(&version->refs))
+        return;
+    for (size_t i = 0; i < version->count; i++)
+        nts_segment_unref(version->segments[i]);
+    nts_free(version);
+}

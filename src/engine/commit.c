@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/commit.c - manifest edits, then the superblock. Contract: commit.h. */
+#include "engine/commit.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "engine/extents.h"
+
+#define MANIFEST_GROWTH 4u /* rewritten when so many times its live size */
+#define MANIFEST_SMALL (64u << 10)
+
+void nts_commit_begin(struct nanots_db *db, struct nts_commit *commit)
+{
+    memset(commit, 0, sizeof *commit);
+    commit->db = db;
+    commit->flushed_seq = db->sb.flushed_seq;
+    commit->salt = db->sb.wal_salt;
+    commit->reserve = db->sb.reserve;
+    nts_buf_init(&commit->edits, db->alloc, NTS_MANIFEST_SIZE_MAX);
+}
+
+/* After a commit that did not happen, the reserve that it planned is free again. */
+void nts_commit_end(struct nts_commit *commit)
+{
+    struct nanots_db *db = commit->db;
+    if (commit->reserve.size != 0 && commit->reserve.off != db->sb.reserve.off)
+        nts_space_settle(&db->space, commit->reserve.off, 0);
+    nts_buf_deinit(&commit->edits);
+}
+
+nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf)
+{
+    const uint64_t seed = db->file_seed;
+    for (size_t t = 0; t < db->by_id_count; t++) {
+        const struct nanots_table *table = db->by_id[t];
+        if (table == NULL || !table->in_manifest)
+            continue;
+        NTS_TRY(nts_manifest_put_table(buf, seed, table->def));
+        const struct nts_version *version = table->version;
+        for (size_t i = 0; i < version->count; i++)
+            NTS_TRY(nts_manifest_put_segments(buf, seed, &version->segments[i]->entry, 1));
+    }
+    return NANOTS_OK;
+}
+
+/* Bytes that a snapshot of the committed state would take, roughly. */
+static uint64_t manifest_live_size(const struct nanots_db *db)
+{
+    uint64_t size = 0;
+    for (size_t t = 0; t < db->by_id_count; t++) {
+        const struct nanots_table *table = db->by_id[t];
+        if (table != NULL && table->in_manifest)
+            size += NTS_EDIT_HEADER_SIZE + nts_table_def_encoded_size(table->def) +
+                    table->version->count * (NTS_EDIT_HEADER_SIZE + NTS_SEGMENT_ENTRY_SIZE);
+    }
+    return size;
+}
+
+static nanots_status commit_pad(const struct nts_commit *commit, struct nts_buf *buf)
+{
+    const size_t sector = commit->db->options.sector_size;
+    return nts_buf_append_zeros(buf, (size_t)nts_round_up(buf->size, sector) - buf->size);
+}
+
+/* Whether the edits fit behind the manifest. The spare block is for a disk that is full. */
+static bool manifest_has_room(const struct nts_commit *commit, uint64_t size, uint64_t spare)
+{
+    const struct nts_superblock *sb = &commit->db->sb;
+    const uint64_t used = sb->manifest_size;
+    if (sb->manifest_capacity < spare + size || used % commit->db->options.sector_size != 0)
+        return false;
+    return used <= sb->manifest_capacity - spare - size;
+}
+
+/* Writes the whole state and the edits to a new extent. */
+static nanots_status commit_rewrite_manifest(struct nts_commit *commit, struct nts_superblock *sb,
+                                             struct nanots_error *error)
+{
+    struct nanots_db *db = commit->db;
+    struct nts_extent extent = commit->manifest;
+    struct nts_buf whole;
+    nanots_status status = NANOTS_OK;
+
+    nts_buf_init(&whole, db->alloc, NTS_MANIFEST_SIZE_MAX);
+    NTS_TRY_OUT(nts_commit_snapshot(db, &whole));
+    NTS_TRY_OUT(nts_buf_append(&whole, commit->edits.bytes, commit->edits.size));
+    if (extent.size == 0) {
+        NTS_TRY_OUT(commit_pad(commit, &whole));
+        NTS_TRY_OUT(nts_extents_obtain(db, nts_round_up(whole.size * 2, NTS_BLOCK_SIZE) +
+                                               NTS_BLOCK_SIZE,
+                                       NTS_BLOCK_SIZE, &extent, error));
+    }
+    assert(whole.size <= extent.size);
+    if (whole.size != 0)
+        NTS_TRY_OUT(db->file->ops->write_at(db->file, whole.bytes, whole.size, extent.off, true,
+                                            error));
+    sb->manifest_off = extent.off;
+    sb->manifest_size = whole.size;
+    sb->manifest_capacity = extent.size;
+out:
+    if (status != NANOTS_OK && commit->manifest.size == 0 && extent.size != 0)
+        nts_space_settle(&db->space, extent.off, 0);
+    nts_buf_deinit(&whole);
+    return status;
+}
+
+static nanots_status commit_write_manifest(struct nts_commit *commit, struct nts_superblock *sb,
+                                           struct nanots_error *error)
+{
+    struct nanots_db *db = commit->db;
+    const uint64_t used = sb->manifest_size;
+    const bool is_long =
+        used > MANIFEST_SMALL && used > MANIFEST_GROWTH * manifest_live_size(db);
+
+    if (commit->edits.size == 0 && !commit->rewrite_manifest)
+        return NANOTS_OK;
+    if (!commit->rewrite_manifest && !is_long) {
+        const uint64_t size = nts_round_up(commit->edits.size, db->options.sector_size);
+        if (manifest_has_room(commit, size, NTS_BLOCK_SIZE)) {
+            NTS_TRY(commit_pad(commit, &commit->edits));
+            sb->manifest_size += commit->edits.size;
+            return db->file->ops->write_at(db->file, commit->edits.bytes, commit->edits.size,
+                                           sb->manifest_off + used, true, error);
+        }
+    }
+    const nanots_status status = commit_rewrite_manifest(commit, sb, error);
+    const uint64_t size = nts_round_up(commit->edits.size, db->options.sector_size);
+    if (status != NANOTS_NO_SPACE || commit->shrink || !manifest_has_room(commit, size, 0))
+        return status;
+    NTS_TRY(commit_pad(commit, &commit->edits));
+    sb->manifest_size = used + commit->edits.size;
+    return db->file->ops->write_at(db->file, commit->edits.bytes, commit->edits.size,
+                                   sb->manifest_off + used, true, error);
+}
+
+static void commit_list_extent(struct nts_superblock *sb, const struct nts_wal_extent *extent)
+{
+    assert(sb->wal_count < NTS_WAL_EXTENTS_MAX);
+    sb->wal_extents[sb->wal_count++] = extent->place;
+}
+
+/* The extents in the order of use from the head on, free ones next, and where replay begins. Needs
+ * write_lock. */
+static void commit_list_log(const struct nts_commit *commit, uint64_t head_serial,
+                            struct nts_superblock *sb)
+{
+    const struct nts_wal *wal = &commit->db->wal;
+    for (uint32_t i = 0; i < wal->live_count; i++)
+        if (wal->extents[i].serial >= head_serial)
+            commit_list_extent(sb, &wal->extents[i]);
+    for (uint32_t i = wal->live_count; i < wal->extent_count; i++)
+        commit_list_extent(sb, &wal->extents[i]);
+    for (uint32_t i = 0; i < wal->live_count; i++)
+        if (wal->extents[i].serial < head_serial)
+            commit_list_extent(sb, &wal->extents[i]);
+    for (uint32_t i = 0; i < commit->added_count; i++)
+        commit_list_extent(sb, &commit->added[i]);
+    if (sb->wal_count != 0) {
+        uint64_t used = NTS_WAL_EXTENT_HEADER_SIZE;
+        if (commit->wal == NTS_COMMIT_WAL_KEEP && wal->live_count != 0) {
+            used = commit->head == NULL ? wal->head_used : commit->head->used;
+            sb->wal_chain = commit->head == NULL ? wal->head_chain : commit->head->chain;
+        }
+        sb->wal_head_off = sb->wal_extents[0].off + used;
+    }
+}
+
+/* Fills in the WAL part of the superblock. */
+static void commit_list_wal(const struct nts_commit *commit, struct nts_superblock *sb)
+{
+    struct nanots_db *db = commit->db;
+    const uint64_t head_serial = commit->head == NULL ? 0 : commit->head->serial;
+
+    sb->wal_count = 0;
+    sb->wal_head_off = 0;
+    sb->wal_chain = 0;
+    sb->wal_salt = commit->salt;
+    nts_mutex_lock(&db->write_lock);
+    sb->next_table_id = db->next_table_id;
+    sb->next_segment_id = db->next_segment_id;
+    if (commit->wal != NTS_COMMIT_WAL_DROP)
+        commit_list_log(commit, head_serial, sb);
+    nts_mutex_unlock(&db->write_lock);
+}
+
+static uint64_t commit_file_end(const struct nts_commit *commit, const struct nts_superblock *sb)
+{
+    uint64_t end = sb->manifest_off + sb->manifest_capacity;
+    if (end < commit->end_min)
+        end = commit->end_min;
+    if (commit->shrink)
+        return end;
+    if (end < sb->file_end)
+        end = sb->file_end;
+    for (uint32_t i = 0; i < sb->wal_count; i++)
+        if (end < sb->wal_extents[i].off + sb->wal_extents[i].size)
+            end = sb->wal_extents[i].off + sb->wal_extents[i].size;
+    if (end < sb->reserve.off + sb->reserve.size)
+        end = sb->reserve.off + sb->reserve.size;
+    return end < NTS_SUPERBLOCK_AREA ? NTS_SUPERBLOCK_AREA : end;
+}
+
+static nanots_status commit_write_superblock(struct nanots_db *db, const struct nts_superblock *sb,
+                                             struct nanots_error *error)
+{
+    uint8_t image[NTS_SLOT_IMAGE_SIZE];
+    const size_t size = nts_superblock_encode_slot(sb, image);
+    const nanots_status status = db->file->ops->write_at(
+        db->file, image, size, nts_superblock_slot(sb->generation), true, error);
+    if (status != NANOTS_OK)
+        nts_db_poison(db, status);
+    return status;
+}
+
+/* Step 1 failed: a full disk or full memory left no doubt about what is durable, all else did. */
+static nanots_status commit_give_up(struct nanots_db *db, nanots_status status)
+{
+    if (status != NANOTS_NO_SPACE && status != NANOTS_NO_MEMORY && status != NANOTS_TOO_BIG)
+        nts_db_poison(db, status);
+    return status;
+}
+
+nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *error)
+{
+    struct nanots_db *db = commit->db;
+    struct nts_superblock sb = db->sb;
+    nanots_status status;
+
+    NTS_TRY(nts_db_check_writable(db, error));
+    status = commit_write_manifest(commit, &sb, error);
+    if (status != NANOTS_OK) {
+        if (status == NANOTS_NO_MEMORY)
+            (void)nts_fail_memory(error, commit->edits.size);
+        return commit_give_up(db, status);
+    }
+    if (commit->sync_all) {
+        status = db->file->ops->sync(db->file, error);
+        if (status != NANOTS_OK)
+            return commit_give_up(db, NANOTS_IO);
+    }
+    sb.generation++;
+    sb.writer_version = (NANOTS_VERSION_MAJOR << 16) + (NANOTS_VERSION_MINOR << 8) +
+                        NANOTS_VERSION_PATCH;
+    sb.flushed_seq = commit->flushed_seq;
+    sb.reserve = commit->reserve;
+    sb.tiny = commit->tiny;
+    commit_list_wal(commit, &sb);
+    sb.file_end = commit_file_end(commit, &sb);
+    NTS_TRY(commit_write_superblock(db, &sb, error));
+
+    if (sb.manifest_off != db->sb.manifest_off) {
+        const struct nts_extent old = {db->sb.manifest_off, db->sb.manifest_capacity};
+        nts_extents_free_later(db, old, NULL, sb.generation);
+        nts_space_settle(&db->space, sb.manifest_off, sb.manifest_capacity);
+    }
+    if (sb.reserve.off != db->sb.reserve.off) {
+        nts_extents_free_later(db, db->sb.reserve, NULL, sb.generation);
+        if (sb.reserve.size != 0)
+            nts_space_settle(&db->space, sb.reserve.off, sb.reserve.size);
+    }
+    db->sb = sb;
+    db->is_dirty = true;
+    return NANOTS_OK;
+}

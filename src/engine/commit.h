@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/commit.h - the one place that moves the superblock (SPEC.md 9).
+ *
+ *   begin ──► fill in ──► run:  (1) manifest edits, durable   (2) superblock of generation + 1, durable ──► end
+ *                                    any doubt poisons             any failure poisons
+ *
+ * Everything here needs flush_lock. Tests: unit/test_commit.c, crash/, fault/.
+ */
+#ifndef NTS_COMMIT_H
+#define NTS_COMMIT_H
+
+#include "engine/db.h"
+#include "format/manifest.h"
+#include "util/buf.h"
+
+enum nts_commit_wal {
+    NTS_COMMIT_WAL_KEEP = 0, /* list what the log has; the head moves if `head` is set */
+    NTS_COMMIT_WAL_RESTART,  /* list the same extents, empty, with `salt` */
+    NTS_COMMIT_WAL_DROP      /* list none */
+};
+
+struct nts_commit {
+    struct nanots_db *db;
+    struct nts_buf edits;
+    uint64_t flushed_seq;
+    enum nts_commit_wal wal;
+    const struct nts_wal_position *head; /* NULL: the head stays */
+    struct nts_wal_extent added[NTS_WAL_EXTENTS_MAX]; /* open, not in the log yet: listed last */
+    uint32_t added_count;
+    uint64_t salt;
+    struct nts_extent reserve;
+    uint64_t end_min;        /* end of what this commit names beyond the manifest */
+    bool sync_all;           /* adopts bytes written without sync, or carries a schema change */
+    bool rewrite_manifest;
+    bool shrink;             /* file_end becomes exactly end_min */
+    bool tiny;
+    struct nts_extent manifest; /* shrink: where the manifest goes, exactly; else chosen */
+};
+
+void nts_commit_begin(struct nanots_db *db, struct nts_commit *commit);
+NTS_CHECKED nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *error);
+void nts_commit_end(struct nts_commit *commit);
+
+/* The whole committed state of the catalog as a manifest, appended to `buf`. */
+NTS_CHECKED nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/db.c - opening and closing; the poison flag. */
+#include "engine/db.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "engine/engine.h"
+#include "engine/extents.h"
+#include "engine/options.h"
+#include "os/clock.h"
+#include "os/fork_guard.h"
+
+#define OPEN_RETRIES_MAX 100u
+
+/* ---- may this handle be used -------------------------------------------------------------- */
+
+nanots_status nts_db_check_process(const struct nanots_db *db, struct nanots_error *error)
+{
+    if (NTS_LIKELY(db->fork_guard == NULL || *db->fork_guard != 0))
+        return NANOTS_OK;
+    return nts_fail(error, NANOTS_MISUSE, "%.120s: the handle was opened before fork(); open the "
+                    "file again in the child", db->path);
+}
+
+nanots_status nts_db_check_writable_locked(const struct nanots_db *db, struct nanots_error *error)
+{
+    if (NTS_UNLIKELY(db->options.read_only))
+        return nts_fail(error, NANOTS_READ_ONLY, "%.120s is open read-only", db->path);
+    if (NTS_UNLIKELY(db->poisoned != NANOTS_OK))
+        return nts_fail(error, NANOTS_POISONED,
+                        "%.120s: an earlier write failed (%s); close the handle and open the file "
+                        "again",
+                        db->path, nanots_status_text(db->poisoned));
+    return NANOTS_OK;
+}
+
+nanots_status nts_db_check_writable(struct nanots_db *db, struct nanots_error *error)
+{
+    nts_mutex_lock(&db->write_lock);
+    const nanots_status status = nts_db_check_writable_locked(db, error);
+    nts_mutex_unlock(&db->write_lock);
+    return status;
+}
+
+void nts_db_poison(struct nanots_db *db, nanots_status cause)
+{
+    nts_mutex_lock(&db->write_lock);
+    if (db->poisoned == NANOTS_OK)
+        db->poisoned = cause;
+    nts_mutex_unlock(&db->write_lock);
+}
+
+/* ---- open --------------------------------------------------------------------------------- */
+
+static struct nanots_db *db_new(const struct nts_alloc *alloc, const char *path)
+{
+    struct nanots_db *db = nts_alloc_zeroed(alloc, sizeof *db);
+    if (db == NULL)
+        return NULL;
+    db->alloc = alloc;
+    db->path = nts_alloc_string(alloc, path);
+    db->run = nts_run_new(alloc, 1);
+    if (db->path == NULL || db->run == NULL) {
+        nts_run_free(db->run);
+        nts_free(db->path);
+        nts_free(db);
+        return NULL;
+    }
+    nts_mutex_init(&db->upkeep_lock);
+    nts_mutex_init(&db->flush_lock);
+    nts_mutex_init(&db->sync_lock);
+    nts_mutex_init(&db->write_lock);
+    nts_space_init(&db->space, alloc);
+    db->fork_guard = nts_fork_guard_new();
+    return db;
+}
+
+/* Frees everything; locks and pins go with the descriptor, after the mappings. */
+static void db_free(struct nanots_db *db)
+{
+    nts_catalog_free(db);
+    while (db->frozen_first != NULL) {
+        struct nts_run *run = db->frozen_first;
+        db->frozen_first = run->next;
+        nts_run_free(run);
+    }
+    nts_run_free(db->run);
+    for (size_t i = 0; i < db->limbo_count; i++)
+        nts_segment_unref(db->limbo[i].segment);
+    nts_free(db->limbo);
+    if (db->file != NULL) {
+        nts_wal_deinit(&db->wal);
+        nts_file_view_deinit(&db->view);
+        db->file->ops->close(db->file);
+    }
+    nts_space_deinit(&db->space);
+    nts_fork_guard_free(db->fork_guard);
+    nts_mutex_deinit(&db->write_lock);
+    nts_mutex_deinit(&db->sync_lock);
+    nts_mutex_deinit(&db->flush_lock);
+    nts_mutex_deinit(&db->upkeep_lock);
+    nts_free(db->path);
+    nts_free(db);
+}
+
+static nanots_status db_open_file(struct nanots_db *db, const struct nts_vfs *vfs, uint32_t flags,
+                                  struct nanots_error *error)
+{
+    unsigned vfs_flags = 0;
+    if (db->options.read_only)
+        vfs_flags = NTS_VFS_READ_ONLY;
+    else if ((flags & NANOTS_OPEN_NO_CREATE) == 0)
+        vfs_flags = NTS_VFS_CREATE;
+    if ((flags & NANOTS_OPEN_EXCLUSIVE) != 0)
+        vfs_flags |= NTS_VFS_EXCLUSIVE;
+    NTS_TRY(vfs->open(vfs, db->path, vfs_flags, &db->file, error));
+    nts_file_view_init(&db->view, db->alloc, db->file);
+    nts_wal_init(&db->wal, db->alloc, db->file);
+    return db->options.read_only ? NANOTS_OK : db->file->ops->lock_writer(db->file, error);
+}
+
+/* Chooses the superblock; a sentence that does not name the file gets its path in front. */
+static nanots_status db_read_superblock(struct nanots_db *db, struct nanots_error *error)
+{
+    struct nanots_error detail;
+    uint64_t size = 0;
+    nanots_status status = NANOTS_OK;
+
+    NTS_TRY(db->file->ops->size(db->file, &size, error));
+    const size_t known = size < NTS_SUPERBLOCK_AREA ? (size_t)size : NTS_SUPERBLOCK_AREA;
+    uint8_t *bytes = nts_alloc(db->alloc, NTS_SUPERBLOCK_AREA);
+    if (bytes == NULL)
+        return nts_fail_memory(error, NTS_SUPERBLOCK_AREA);
+    nts_error_clear(&detail);
+    if (known != 0)
+        status = db->file->ops->read_at(db->file, bytes, known, 0, &detail);
+    if (status == NANOTS_OK)
+        status = nts_superblock_choose(bytes, known, &db->sb, &detail);
+    nts_free(bytes);
+    if (status != NANOTS_OK)
+        return nts_fail(error, status, "%.100s: %s", db->path, detail.message);
+    if (db->sb.file_end > size)
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "%.100s is cut short: it has %llu bytes and should have %llu; use repair",
+                        db->path, (unsigned long long)size, (unsigned long long)db->sb.file_end);
+    if (db->sb.ro_compat_flags != 0 && !db->options.read_only)
+        return nts_fail(error, NANOTS_READ_ONLY,
+                        "%.100s has features (%llx) that this version can only read: open it "
+                        "read-only",
+                        db->path, (unsigned long long)db->sb.ro_compat_flags);
+    return NANOTS_OK;
+}
+
+/* Pins the current generation: lock it, look again, and start over if it moved. */
+static nanots_status db_pin(struct nanots_db *db, struct nanots_error *error)
+{
+    for (unsigned attempt = 0; attempt < OPEN_RETRIES_MAX; attempt++) {
+        NTS_TRY(db_read_superblock(db, error));
+        const uint64_t generation = db->sb.generation;
+        const nanots_status status = db->file->ops->pin(db->file, generation, error);
+        if (status == NANOTS_UNSUPPORTED)
+            return NANOTS_OK;
+        NTS_TRY(status);
+        NTS_TRY(db_read_superblock(db, error));
+        if (db->sb.generation == generation) {
+            db->pinned_generation = generation;
+            db->is_pinned = true;
+            return NANOTS_OK;
+        }
+        db->file->ops->unpin(db->file, generation);
+    }
+    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be opened", db->path);
+}
+
+static void db_forget_contents(struct nanots_db *db)
+{
+    nts_catalog_free(db);
+    nts_free(db->run->tables);
+    memset(db->run, 0, sizeof *db->run);
+    db->run->number = 1;
+    db->by_id_capacity = 0;
+    db->tables = NULL;
+}
+
+/* A reader of a live file: what the log says counts only if no commit came in between. */
+static nanots_status db_load_read_only(struct nanots_db *db, struct nanots_error *error)
+{
+    for (unsigned attempt = 0; attempt < OPEN_RETRIES_MAX; attempt++) {
+        struct nts_superblock now;
+        NTS_TRY(db_pin(db, error));
+        db->file_seed = nts_superblock_file_seed(&db->sb);
+        const struct nts_superblock read = db->sb;
+        const nanots_status status = nts_recover(db, error);
+        NTS_TRY(db_read_superblock(db, error));
+        now = db->sb;
+        db->sb = read;
+        if (now.generation == read.generation)
+            return status;
+        if (db->is_pinned)
+            db->file->ops->unpin(db->file, db->pinned_generation);
+        db->is_pinned = false;
+        db_forget_contents(db);
+    }
+    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be opened", db->path);
+}
+
+static nanots_status db_load(struct nanots_db *db, struct nanots_error *error)
+{
+    uint64_t size = 0;
+    uint64_t oldest = 0;
+
+    NTS_TRY(db_read_superblock(db, error));
+    if (db->sb.generation == 0) {
+        db->sb.format_version = NTS_FORMAT_VERSION;
+        nts_random_bytes(db->sb.file_id, sizeof db->sb.file_id);
+    }
+    db->file_seed = nts_superblock_file_seed(&db->sb);
+    NTS_TRY(nts_extents_oldest_pin(db, &oldest, error));
+    db->space.only_at_end = oldest < db->sb.generation;
+    NTS_TRY(db->file->ops->size(db->file, &size, error));
+    db->space.file_end = size > db->sb.file_end ? size : db->sb.file_end;
+    return nts_recover(db, error);
+}
+
+nanots_status nts_db_open(const struct nts_vfs *vfs, const struct nts_alloc *alloc,
+                          const char *path, const struct nanots_open_options *options,
+                          struct nanots_db **db_out, struct nanots_error *error)
+{
+    uint32_t flags = 0;
+    nanots_status status;
+
+    *db_out = NULL;
+    if (path == NULL || path[0] == '\0')
+        return nts_fail(error, NANOTS_INVALID, "the path is empty");
+    struct nanots_db *db = db_new(alloc, path);
+    if (db == NULL)
+        return nts_fail_memory(error, sizeof *db);
+    db->wal_size_wanted = NTS_WAL_EXTENT_SIZE_MIN;
+    db->last_sync_ms = nts_clock_coarse_ms();
+    NTS_TRY_OUT(nts_options_fill(options, &db->options, &flags, error));
+    NTS_TRY_OUT(db_open_file(db, vfs, flags, error));
+    NTS_TRY_OUT(db->options.read_only ? db_load_read_only(db, error) : db_load(db, error));
+    *db_out = db;
+    return NANOTS_OK;
+out:
+    db_free(db);
+    return status;
+}
+
+/* ---- close -------------------------------------------------------------------------------- */
+
+static nanots_status db_finish(struct nanots_db *db, struct nanots_error *error)
+{
+    nanots_status status;
+    nts_mutex_lock(&db->upkeep_lock);
+    status = nts_flush(db, true, error);
+    for (size_t i = 0; i < db->by_id_count && status == NANOTS_OK; i++)
+        if (db->by_id[i] != NULL)
+            status = nts_merge_small(db->by_id[i], error);
+    if (status == NANOTS_OK)
+        status = nts_tidy_file(db, error);
+    nts_mutex_unlock(&db->upkeep_lock);
+    return status;
+}
+
+nanots_status nts_db_close(struct nanots_db *db, struct nanots_error *error)
+{
+    nanots_status status = NANOTS_OK;
+    if (db == NULL)
+        return NANOTS_OK;
+    NTS_TRY(nts_db_check_process(db, error));
+    if (!db->options.read_only)
+        status = nts_db_check_writable(db, error);
+    if (!db->options.read_only && status == NANOTS_OK && (db->is_dirty || db->sb.wal_count != 0))
+        status = db_finish(db, error);
+    db_free(db);
+    return status;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/db.h - the open database: what is shared, and which lock guards it.
+ *
+ *              append                freeze              flush + commit
+ *   caller ───► WAL + active run ───► frozen runs ───────► segments of the table's version
+ *                     │                    │                      │
+ *                     └──── parts of each table, in seq order ────┴──► snapshot ──► query
+ *
+ * Locks, outermost first; whoever holds one takes only those below it.
+ *   upkeep_lock  one pack, retention cut or close at a time; held over I/O
+ *   flush_lock   one flush or commit at a time; held over I/O; guards sb, manifest, limbo
+ *   sync_lock    one WAL sync at a time; keeps WAL extents where they are; held over I/O
+ *   write_lock   never held over I/O but a pwrite of an unmapped WAL and a bulk segment's header: guards
+ *                the WAL, the runs, the catalog, every table's version and parts, and the counters
+ *   view.lock, space.lock  innermost, inside segment/
+ *
+ * States of a handle:   open ──► poisoned (a sync or a commit failed: reads go on, writes are refused)
+ *                         └────────┴──► closed
+ */
+#ifndef NTS_DB_H
+#define NTS_DB_H
+
+#include <uthash.h>
+
+#include "base/status.h"
+#include "format/superblock.h"
+#include "format/table_def.h"
+#include "memtable/memtable.h"
+#include "os/thread.h"
+#include "os/vfs.h"
+#include "segment/file_view.h"
+#include "segment/segment.h"
+#include "segment/space.h"
+#include "util/alloc.h"
+#include "util/refcount.h"
+#include "wal/wal.h"
+
+/* Rows of one table that are not committed yet: a memtable, or a bulk segment that a WAL record names. */
+struct nts_part {
+    struct nts_part *next;
+    uint64_t run_number;
+    struct nts_memtable *memtable; /* one of the two */
+    struct nts_segment *segment;
+    bool is_visible;               /* the segment: logged and, in full sync mode, synced */
+};
+
+/* The committed segments of a table, sorted by (seq_first, segment_id). Immutable. */
+struct nts_version {
+    struct nts_refcount refs;
+    size_t count;
+    struct nts_segment *segments[];
+};
+
+struct nanots_table {
+    struct nanots_db *db;
+    struct nts_table_def *def;        /* immutable */
+    struct nts_version *version;      /* written under flush_lock and write_lock, read under either */
+    struct nts_part *parts_first;     /* write_lock; in order of seq */
+    struct nts_part *parts_last;
+    struct nts_memtable *active;      /* write_lock; takes rows: of the last part, or NULL */
+    uint64_t touched_run;             /* write_lock; number of the last run that lists this table */
+    bool in_manifest;                 /* flush_lock */
+    UT_hash_handle hh;                /* write_lock */
+};
+
+/* What is flushed together. Guarded by write_lock; a frozen run is immutable. */
+struct nts_run {
+    struct nts_run *next;
+    uint64_t number;
+    struct nts_wal_position end;   /* set when it is frozen */
+    uint64_t seq_last;
+    uint64_t row_count;
+    size_t memtable_bytes;
+    uint64_t bulk_bytes;
+    bool is_synced;                /* nothing of it waits for a sync any more */
+    struct nanots_table **tables;  /* touched: rows were added, or it was created */
+    size_t table_count;
+    size_t table_capacity;
+};
+
+/* A byte range that a commit freed and somebody may still read. */
+struct nts_limbo {
+    uint64_t generation; /* of the commit that freed it */
+    struct nts_extent extent;
+    struct nts_segment *segment; /* whose bytes they are, or NULL */
+};
+
+/* Options after defaults. Immutable. */
+struct nts_options {
+    bool read_only;
+    nanots_sync_mode sync_mode;
+    uint32_t sync_interval_ms;
+    uint32_t sector_size;
+    uint64_t wal_bytes;
+    uint64_t memtable_bytes;
+    uint64_t max_record_size;
+    int64_t retention_ms;
+};
+
+struct nts_recovery {
+    uint64_t rows;
+    uint64_t torn_bytes;
+    bool damaged;
+};
+
+struct nanots_db {
+    const struct nts_alloc *alloc;
+    struct nts_file *file;
+    char *path;
+    struct nts_options options;
+    struct nts_recovery recovery; /* immutable after open */
+    uint64_t pinned_generation;   /* read-only handles; immutable after open */
+    bool is_pinned;
+    uint64_t file_seed;           /* seed of the manifest's checksums; immutable after open */
+    const volatile uint8_t *fork_guard;
+
+    struct nts_mutex upkeep_lock;
+    struct nts_mutex flush_lock;
+    struct nts_mutex sync_lock;
+    struct nts_mutex write_lock;
+
+    struct nts_superblock sb; /* flush_lock: what is committed */
+    struct nts_limbo *limbo;  /* flush_lock */
+    size_t limbo_count;
+    size_t limbo_capacity;
+    bool is_dirty;            /* flush_lock: this handle has committed something */
+
+    struct nts_wal wal;              /* write_lock */
+    uint64_t wal_size_wanted;        /* write_lock: size of the next extents to be made */
+    struct nts_run *run;             /* write_lock: takes rows */
+    struct nts_run *frozen_first;    /* write_lock: waiting for a flush, oldest first */
+    struct nts_run *frozen_last;
+    struct nanots_table *tables;     /* write_lock: by name */
+    struct nanots_table **by_id;     /* write_lock: index table_id, holes are NULL */
+    size_t by_id_count;
+    size_t by_id_capacity;
+    uint32_t next_table_id;          /* write_lock */
+    uint64_t next_segment_id;        /* write_lock */
+    uint64_t last_seq;               /* write_lock */
+    uint64_t last_sync_ms;           /* write_lock: when the last interval sync began */
+    nanots_status poisoned;          /* write_lock: OK, or why the handle refuses to write */
+    bool flush_is_due;               /* write_lock */
+
+    struct nts_space space;
+    struct nts_file_view view;
+};
+
+/* ---- db.c --------------------------------------------------------------------------------- */
+
+/* What nanots_open does, on any VFS and allocator (both outlive the handle). */
+NTS_CHECKED nanots_status nts_db_open(const struct nts_vfs *vfs, const struct nts_alloc *alloc,
+                                      const char *path, const struct nanots_open_options *options,
+                                      struct nanots_db **db_out, struct nanots_error *error);
+nanots_status nts_db_close(struct nanots_db *db, struct nanots_error *error);
+
+/* Refuses to write from now on; `cause` is what failed. write_lock must not be held. */
+void nts_db_poison(struct nanots_db *db, nanots_status cause);
+/* OK if the handle may write. Takes write_lock. */
+NTS_CHECKED nanots_status nts_db_check_writable(struct nanots_db *db, struct nanots_error *error);
+/* The same with write_lock held. */
+NTS_CHECKED nanots_status nts_db_check_writable_locked(const struct nanots_db *db,
+                                                       struct nanots_error *error);
+/* MISUSE in a child of fork(). */
+NTS_CHECKED nanots_status nts_db_check_process(const struct nanots_db *db,
+                                               struct nanots_error *error);
+
+/* ---- catalog.c ---------------------------------------------------------------------------- */
+
+/* Needs write_lock; NULL if there is none. */
+struct nanots_table *nts_catalog_find(struct nanots_db *db, const char *name);
+/* Takes write_lock; NOT_FOUND names the nearest table. */
+NTS_CHECKED nanots_status nts_catalog_get(struct nanots_db *db, const char *name,
+                                          struct nanots_table **table_out,
+                                          struct nanots_error *error);
+struct nanots_table *nts_catalog_by_id(struct nanots_db *db, uint32_t table_id);
+/* Takes `def` over on success. Needs write_lock. */
+NTS_CHECKED nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table_def *def,
+                                          struct nanots_table **table_out,
+                                          struct nanots_error *error);
+/* Takes back what nts_catalog_add just did; the definition is the caller's again. The active run may
+ * list the table. Needs write_lock. */
+void nts_catalog_remove_new(struct nanots_db *db, struct nanots_table *table);
+void nts_catalog_free(struct nanots_db *db);
+/* Column of a table by name; NOT_FOUND names the nearest. */
+NTS_CHECKED nanots_status nts_catalog_column(const struct nanots_table *table, const char *name,
+                                             uint32_t *column_out, struct nanots_error *error);
+
+/* A version with `added` (references taken over on success) and without those in `removed`. */
+NTS_CHECKED struct nts_version *nts_version_edit(const struct nts_alloc *alloc,
+                                                 const struct nts_version *old,
+                                                 struct nts_segment *const *added,
+                                                 size_t added_count,
+                                                 struct nts_segment *const *removed,
+                                                 size_t removed_count);
+struct nts_version *nts_version_ref(struct nts_version *version);
+void nts_version_unref(struct nts_version *version);
+
+#endif

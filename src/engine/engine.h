@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/engine.h - the steps of the write path and of upkeep, as api/ and each other see them. */
+#ifndef NTS_ENGINE_H
+#define NTS_ENGINE_H
+
+#include "engine/db.h"
+
+/* ---- append.c, bulk.c --------------------------------------------------------------------- */
+
+/* Rows of one call: columnar (columns) or row-major (values). */
+struct nts_rows {
+    const int64_t *ts;
+    const double *const *columns; /* columns[c][row], or NULL */
+    const double *values;         /* values[row * column_count + c], if columns is NULL */
+    uint32_t row_count;
+    uint32_t column_count;
+};
+
+/* Appends the rows as one unit: the log first, then the memtable. */
+NTS_CHECKED nanots_status nts_append(struct nanots_table *table, const struct nts_rows *rows,
+                                     uint64_t *seq_out, struct nanots_error *error);
+/* The same for a large batch: a segment is written and named by one SEGMENT record. */
+NTS_CHECKED nanots_status nts_append_bulk(struct nanots_table *table, const struct nts_rows *rows,
+                                          uint64_t *seq_out, struct nanots_error *error);
+/* Makes a table; EXISTS if there is one of the name. */
+NTS_CHECKED nanots_status nts_create_table(struct nanots_db *db, const char *name,
+                                           const struct nanots_column *columns,
+                                           size_t column_count, struct nanots_table **table_out,
+                                           struct nanots_error *error);
+
+/* With write_lock: makes sure that a record of `size` bytes fits, sealing and freezing if it must; may
+ * drop and retake the lock. */
+NTS_CHECKED nanots_status nts_append_make_room(struct nanots_db *db, uint64_t size,
+                                               struct nanots_error *error);
+/* With write_lock: whether a record of `size` bytes can be appended now, perhaps after a SEAL. */
+bool nts_append_has_room(const struct nanots_db *db, uint64_t size);
+/* With write_lock: adds a part to a table that the active run lists. Takes the part over. */
+void nts_append_add_part(struct nanots_table *table, struct nts_part *part);
+/* With write_lock: the memtable that takes `row_count` rows of `column_count` columns. */
+NTS_CHECKED nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
+                                              struct nts_memtable **memtable_out);
+/* Without locks, after an append that ended at `end_count`: what the sync mode asks for, then a flush
+ * if one is due. */
+NTS_CHECKED nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,
+                                            struct nanots_error *error);
+
+/* ---- sync.c ------------------------------------------------------------------------------- */
+
+/* Makes the log durable up to the position with this count. Takes sync_lock and write_lock. */
+NTS_CHECKED nanots_status nts_sync_to(struct nanots_db *db, uint64_t end_count,
+                                      struct nanots_error *error);
+
+/* ---- run.c -------------------------------------------------------------------------------- */
+
+NTS_CHECKED struct nts_run *nts_run_new(const struct nts_alloc *alloc, uint64_t number);
+void nts_run_free(struct nts_run *run);
+/* With write_lock: lists the table in the active run. */
+NTS_CHECKED nanots_status nts_run_touch(struct nanots_table *table);
+/* With write_lock: the active run takes no more rows and waits for its flush; a new one begins. */
+NTS_CHECKED nanots_status nts_run_freeze(struct nanots_db *db);
+
+/* ---- flush.c ------------------------------------------------------------------------------ */
+
+/* Flushes every run that is frozen; with `all`, the active one too. Takes flush_lock. */
+NTS_CHECKED nanots_status nts_flush(struct nanots_db *db, bool all, struct nanots_error *error);
+/* The same with flush_lock held. */
+NTS_CHECKED nanots_status nts_flush_locked(struct nanots_db *db, bool all,
+                                           struct nanots_error *error);
+/* With flush_lock: a log without room for a record of `size` gets it, by flushing what is frozen, else
+ * by larger extents. */
+NTS_CHECKED nanots_status nts_flush_for_room(struct nanots_db *db, uint64_t size,
+                                             struct nanots_error *error);
+
+/* The extents that the superblock lists, opened, and the salt of the log that starts in them. */
+struct nts_log_restart {
+    const struct nts_wal_extent *extents;
+    uint32_t count;
+    uint64_t salt;
+};
+/* Flushes what recovery replayed, with the commit that empties the log. */
+NTS_CHECKED nanots_status nts_flush_recovered(struct nanots_db *db,
+                                              const struct nts_log_restart *restart,
+                                              struct nanots_error *error);
+
+/* ---- recover.c ---------------------------------------------------------------------------- */
+
+/* Loads the manifest and replays the log into the catalog. A writer then makes the state durable and
+ * starts a log of a new salt. */
+NTS_CHECKED nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error);
+
+/* ---- rewrite.c, pack.c, retention.c, tidy.c ----------------------------------------------- */
+
+NTS_CHECKED nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
+                                         struct nanots_error *error);
+NTS_CHECKED nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff,
+                                            uint64_t *rows_removed, struct nanots_error *error);
+/* Merges runs of small segments that follow each other in order of arrival. Needs upkeep_lock. */
+NTS_CHECKED nanots_status nts_merge_small(struct nanots_table *table, struct nanots_error *error);
+/* Makes the file as small as a clean close leaves it. Needs upkeep_lock. */
+NTS_CHECKED nanots_status nts_tidy_file(struct nanots_db *db, struct nanots_error *error);
+
+/* ---- stats.c, verify.c -------------------------------------------------------------------- */
+
+NTS_CHECKED nanots_status nts_stats(struct nanots_table *table,
+                                    struct nanots_table_stats *stats,
+                                    struct nanots_error *error);
+NTS_CHECKED nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagnosis,
+                                       struct nanots_error *error);
+NTS_CHECKED nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback,
+                                     void *context, struct nanots_verify_report *report,
+                                     struct nanots_error *error);
+
+#endif

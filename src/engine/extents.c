@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/extents.c - room in the file. Contract: extents.h. */
+#include "engine/extents.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "engine/commit.h"
+#include "os/clock.h"
+
+#define EXTENTS_PUNCH_MIN (1u << 20)
+
+nanots_status nts_extents_obtain(struct nanots_db *db, uint64_t size, uint64_t alignment,
+                                 struct nts_extent *extent_out, struct nanots_error *error)
+{
+    NTS_TRY(nts_space_take(&db->space, size, alignment, extent_out, error));
+    const nanots_status status =
+        db->file->ops->allocate(db->file, extent_out->off, extent_out->size, error);
+    if (status != NANOTS_OK) {
+        nts_space_settle(&db->space, extent_out->off, 0);
+        extent_out->off = extent_out->size = 0;
+    }
+    return status;
+}
+
+nanots_status nts_extents_obtain_urgent(struct nanots_db *db, uint64_t size,
+                                        struct nts_commit *commit, struct nts_extent *extent_out,
+                                        struct nanots_error *error)
+{
+    const nanots_status status =
+        nts_extents_obtain(db, size, NTS_BLOCK_SIZE, extent_out, error);
+    const struct nts_extent reserve = db->sb.reserve;
+    if (status != NANOTS_NO_SPACE || reserve.size == 0 || size > reserve.size)
+        return status;
+    nts_error_clear(error);
+    NTS_TRY(nts_space_hold(&db->space, reserve, error));
+    *extent_out = reserve;
+    commit->reserve.off = commit->reserve.size = 0;
+    return NANOTS_OK;
+}
+
+void nts_extents_free_later(struct nanots_db *db, struct nts_extent extent,
+                            struct nts_segment *segment, uint64_t generation)
+{
+    if (extent.size == 0)
+        return;
+    if (db->limbo_count == db->limbo_capacity) {
+        const size_t capacity = db->limbo_capacity == 0 ? 16 : db->limbo_capacity * 2;
+        struct nts_limbo *limbo = nts_realloc(db->alloc, db->limbo, capacity * sizeof *limbo);
+        if (limbo == NULL)
+            return;
+        db->limbo = limbo;
+        db->limbo_capacity = capacity;
+    }
+    struct nts_limbo *item = &db->limbo[db->limbo_count++];
+    item->generation = generation;
+    item->extent = extent;
+    item->segment = segment == NULL ? NULL : nts_segment_ref(segment);
+}
+
+nanots_status nts_extents_oldest_pin(struct nanots_db *db, uint64_t *generation_out,
+                                     struct nanots_error *error)
+{
+    return db->file->ops->oldest_pin(db->file, 0, db->sb.generation + 1, generation_out, error);
+}
+
+nanots_status nts_extents_reap(struct nanots_db *db, struct nanots_error *error)
+{
+    uint64_t oldest = 0;
+    size_t kept = 0;
+
+    if (db->limbo_count == 0 && !db->space.only_at_end)
+        return NANOTS_OK;
+    NTS_TRY(nts_extents_oldest_pin(db, &oldest, error));
+    if (oldest >= db->sb.generation)
+        db->space.only_at_end = false;
+    for (size_t i = 0; i < db->limbo_count; i++) {
+        struct nts_limbo *item = &db->limbo[i];
+        const bool is_read = item->segment != NULL && !nts_refcount_is_last(&item->segment->refs);
+        if (item->generation > oldest || is_read)
+            db->limbo[kept++] = *item;
+        else
+            nts_segment_unref(item->segment);
+    }
+    if (kept == db->limbo_count)
+        return NANOTS_OK;
+    db->limbo_count = kept;
+    return nts_extents_rebuild(db, error);
+}
+
+static nanots_status live_add(struct nanots_db *db, struct nts_extent_list *live, uint64_t off,
+                              uint64_t size)
+{
+    const struct nts_extent extent = {off, size};
+    return size == 0 ? NANOTS_OK : nts_extent_list_add(live, db->alloc, extent);
+}
+
+static nanots_status live_add_table(struct nanots_db *db, const struct nanots_table *table,
+                                    struct nts_extent_list *live)
+{
+    for (size_t i = 0; i < table->version->count; i++) {
+        const struct nts_segment_entry *entry = &table->version->segments[i]->entry;
+        NTS_TRY(live_add(db, live, entry->off, entry->size));
+    }
+    for (const struct nts_part *part = table->parts_first; part != NULL; part = part->next)
+        if (part->segment != NULL)
+            NTS_TRY(live_add(db, live, part->segment->entry.off, part->segment->entry.size));
+    return NANOTS_OK;
+}
+
+static nanots_status live_collect(struct nanots_db *db, struct nts_extent_list *live)
+{
+    const struct nts_superblock *sb = &db->sb;
+    NTS_TRY(live_add(db, live, sb->manifest_off, sb->manifest_capacity));
+    NTS_TRY(live_add(db, live, sb->reserve.off, sb->reserve.size));
+    for (uint32_t i = 0; i < sb->wal_count; i++)
+        NTS_TRY(live_add(db, live, sb->wal_extents[i].off, sb->wal_extents[i].size));
+    for (size_t i = 0; i < db->limbo_count; i++)
+        NTS_TRY(live_add(db, live, db->limbo[i].extent.off, db->limbo[i].extent.size));
+    for (size_t t = 0; t < db->by_id_count; t++)
+        if (db->by_id[t] != NULL)
+            NTS_TRY(live_add_table(db, db->by_id[t], live));
+    return NANOTS_OK;
+}
+
+nanots_status nts_extents_rebuild(struct nanots_db *db, struct nanots_error *error)
+{
+    struct nts_extent_list live = {NULL, 0, 0};
+    /* A bulk batch moves from held to a part under write_lock: so that it is seen in one of the two. */
+    nts_mutex_lock(&db->write_lock);
+    nanots_status status = live_collect(db, &live);
+    if (status == NANOTS_OK)
+        status = nts_space_rebuild(&db->space, live.items, live.count, db->space.file_end, error);
+    nts_mutex_unlock(&db->write_lock);
+    nts_free(live.items);
+    return status == NANOTS_NO_MEMORY ? nts_fail_memory(error, live.count * sizeof *live.items)
+                                      : status;
+}
+
+/* ---- the log's extents -------------------------------------------------------------------- */
+
+static nanots_status wal_extent_make(struct nanots_db *db, uint64_t size,
+                                     struct nts_wal_extent *extent_out, struct nanots_error *error)
+{
+    struct nts_extent place;
+    NTS_TRY(nts_extents_obtain(db, size, NTS_WAL_EXTENT_SIZE_MIN, &place, error));
+    const nanots_status status = nts_wal_extent_open(&db->wal, place, extent_out, error);
+    if (status != NANOTS_OK)
+        nts_space_settle(&db->space, place.off, 0);
+    return status;
+}
+
+/* Closes the images and gives back what is still held. */
+static void wal_extents_drop(struct nanots_db *db, struct nts_wal_extent *extents, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        nts_space_settle(&db->space, extents[i].place.off, 0);
+        nts_wal_extent_close(&db->wal, &extents[i]);
+    }
+}
+
+/* The reserve, if it is missing or too small and the disk has room for it. */
+static void reserve_plan(struct nanots_db *db, struct nts_commit *commit, uint64_t size)
+{
+    struct nts_extent extent;
+    if (commit->reserve.size < size &&
+        nts_extents_obtain(db, size, NTS_BLOCK_SIZE, &extent, NULL) == NANOTS_OK)
+        commit->reserve = extent;
+}
+
+static nanots_status wal_create_commit(struct nanots_db *db, struct nts_commit *commit,
+                                       struct nanots_error *error)
+{
+    uint64_t size;
+    nts_mutex_lock(&db->write_lock);
+    size = db->wal_size_wanted;
+    nts_mutex_unlock(&db->write_lock);
+    nts_random_bytes(&commit->salt, sizeof commit->salt);
+    commit->wal = NTS_COMMIT_WAL_RESTART;
+    while (commit->added_count < 2) {
+        NTS_TRY(wal_extent_make(db, size, &commit->added[commit->added_count], error));
+        commit->added_count++;
+    }
+    reserve_plan(db, commit, size);
+    return nts_commit_run(commit, error);
+}
+
+nanots_status nts_extents_create_wal(struct nanots_db *db, struct nanots_error *error)
+{
+    struct nts_commit commit;
+    if (db->sb.wal_count != 0)
+        return NANOTS_OK;
+    nts_commit_begin(db, &commit);
+    const nanots_status status = wal_create_commit(db, &commit, error);
+    if (status == NANOTS_OK) {
+        nts_mutex_lock(&db->write_lock);
+        nts_wal_start(&db->wal, commit.added, commit.added_count, commit.salt);
+        nts_mutex_unlock(&db->write_lock);
+        for (uint32_t i = 0; i < commit.added_count; i++)
+            nts_space_settle(&db->space, commit.added[i].place.off, commit.added[i].place.size);
+    } else {
+        wal_extents_drop(db, commit.added, commit.added_count);
+    }
+    nts_commit_end(&commit);
+    return status;
+}
+
+void nts_extents_plan_growth(struct nanots_db *db, struct nts_commit *commit,
+                             struct nts_wal_extent *retired, uint32_t *retired_count_out)
+{
+    nts_mutex_lock(&db->sync_lock);
+    nts_mutex_lock(&db->write_lock);
+    const uint64_t size = db->wal_size_wanted;
+    const uint32_t count = nts_wal_take_free(&db->wal, size, retired);
+    nts_mutex_unlock(&db->write_lock);
+    nts_mutex_unlock(&db->sync_lock);
+    while (commit->added_count < count &&
+           wal_extent_make(db, size, &commit->added[commit->added_count], NULL) == NANOTS_OK)
+        commit->added_count++;
+    *retired_count_out = count;
+    if (commit->added_count < count) { /* no room to grow: as before */
+        wal_extents_drop(db, commit->added, commit->added_count);
+        commit->added_count = 0;
+        nts_mutex_lock(&db->write_lock);
+        nts_wal_give_free(&db->wal, retired, count);
+        nts_mutex_unlock(&db->write_lock);
+        *retired_count_out = 0;
+    }
+    reserve_plan(db, commit, size);
+}
+
+void nts_extents_finish_growth(struct nanots_db *db, struct nts_commit *commit,
+                               const struct nts_wal_extent *retired, uint32_t retired_count,
+                               bool committed)
+{
+    struct nts_wal_extent out[NTS_WAL_EXTENTS_MAX];
+    memcpy(out, retired, retired_count * sizeof *retired);
+    if (!committed) {
+        wal_extents_drop(db, commit->added, commit->added_count);
+        nts_mutex_lock(&db->write_lock);
+        nts_wal_give_free(&db->wal, out, retired_count);
+        nts_mutex_unlock(&db->write_lock);
+        return;
+    }
+    nts_mutex_lock(&db->sync_lock);
+    nts_mutex_lock(&db->write_lock);
+    nts_wal_give_free(&db->wal, commit->added, commit->added_count);
+    nts_mutex_unlock(&db->write_lock);
+    for (uint32_t i = 0; i < commit->added_count; i++)
+        nts_space_settle(&db->space, commit->added[i].place.off, commit->added[i].place.size);
+    for (uint32_t i = 0; i < retired_count; i++) {
+        nts_extents_free_later(db, out[i].place, NULL, db->sb.generation);
+        nts_wal_extent_close(&db->wal, &out[i]);
+    }
+    nts_mutex_unlock(&db->sync_lock);
+}
+
+/* ---- the file's end ----------------------------------------------------------------------- */
+
+nanots_status nts_extents_trim(struct nanots_db *db, struct nanots_error *error)
+{
+    struct nts_commit commit;
+    uint64_t oldest = 0;
+
+    NTS_TRY(nts_extents_reap(db, error));
+    const uint64_t end = nts_space_live_end(&db->space);
+    if (end + EXTENTS_PUNCH_MIN <= db->sb.file_end) {
+        nts_commit_begin(db, &commit);
+        commit.shrink = true;
+        commit.end_min = end;
+        const nanots_status status = nts_commit_run(&commit, error);
+        nts_commit_end(&commit);
+        NTS_TRY(status);
+        NTS_TRY(nts_extents_oldest_pin(db, &oldest, error));
+        if (oldest >= db->sb.generation)
+            NTS_TRY(nts_space_truncate(&db->space, db->file, end, error));
+    }
+    if (db->limbo_count == 0 && !db->space.only_at_end)
+        nts_space_punch(&db->space, db->file, EXTENTS_PUNCH_MIN);
+    return NANOTS_OK;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/extents.h - room in the file: taking it, giving it back when nobody reads it any more, the
+ * WAL's extents, the reserve for a full disk, and the file's end.
+ *
+ *   free ──obtain──► held ──commit names it──► live ──commit drops it──► limbo ──no pin, no reader──► free
+ *
+ * Everything here needs flush_lock, except nts_extents_obtain, which needs no lock.
+ * Tests: unit/test_extents.c, fault/.
+ */
+#ifndef NTS_EXTENTS_H
+#define NTS_EXTENTS_H
+
+#include "engine/db.h"
+
+struct nts_commit;
+
+/* Free space with blocks allocated to it; held. When the disk is full: NO_SPACE. */
+NTS_CHECKED nanots_status nts_extents_obtain(struct nanots_db *db, uint64_t size,
+                                             uint64_t alignment, struct nts_extent *extent_out,
+                                             struct nanots_error *error);
+
+/* The same, but takes it from the reserve when the disk is full: for flush and retention. The caller's
+ * commit must give up the reserve then: *commit is told. */
+NTS_CHECKED nanots_status nts_extents_obtain_urgent(struct nanots_db *db, uint64_t size,
+                                                    struct nts_commit *commit,
+                                                    struct nts_extent *extent_out,
+                                                    struct nanots_error *error);
+
+/* Generation `generation` freed the range; `segment` (a reference is taken; may be NULL) is what
+ * readers of this process hold. Never fails: without memory the space is lost until the next open. */
+void nts_extents_free_later(struct nanots_db *db, struct nts_extent extent,
+                            struct nts_segment *segment, uint64_t generation);
+
+/* Frees what nobody can read any more, and computes the free space anew if that was anything. */
+NTS_CHECKED nanots_status nts_extents_reap(struct nanots_db *db, struct nanots_error *error);
+
+/* Computes free space from all that is live. */
+NTS_CHECKED nanots_status nts_extents_rebuild(struct nanots_db *db, struct nanots_error *error);
+
+/* Makes the log: two extents and the reserve. Takes write_lock. No-op if there is one. */
+NTS_CHECKED nanots_status nts_extents_create_wal(struct nanots_db *db, struct nanots_error *error);
+
+/* Before a commit: takes the log's free extents that are smaller than wanted out of the ring and plans
+ * larger ones in their place. If the disk is too full the old ones stay. */
+void nts_extents_plan_growth(struct nanots_db *db, struct nts_commit *commit,
+                             struct nts_wal_extent *retired, uint32_t *retired_count_out);
+/* After it: the new ones join the ring, the retired ones are closed and freed. `committed` false: as
+ * it was before. */
+void nts_extents_finish_growth(struct nanots_db *db, struct nts_commit *commit,
+                               const struct nts_wal_extent *retired, uint32_t retired_count,
+                               bool committed);
+
+/* Gives the file's free tail back to the file system and punches its large holes, if no pin forbids. */
+NTS_CHECKED nanots_status nts_extents_trim(struct nanots_db *db, struct nanots_error *error);
+
+/* Oldest generation that readers elsewhere have pinned; generation + 1 if none. */
+NTS_CHECKED nanots_status nts_extents_oldest_pin(struct nanots_db *db, uint64_t *generation_out,
+                                                 struct nanots_error *error);
+
+#endif

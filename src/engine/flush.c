@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/flush.c - a frozen run becomes segments.
+ *
+ *   run ─► one data extent: a segment for each memtable ─┐
+ *          bulk segments, already written ───────────────┴─► edits ─► commit ─► new versions, head moves
+ *
+ * A flush takes the whole run: every row of every table up to its last seq. Until the commit nothing
+ * that readers or replay see has changed; a flush that fails leaves the run to be flushed again.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "engine/commit.h"
+#include "engine/engine.h"
+#include "engine/extents.h"
+#include "engine/row_group.h"
+#include "segment/segment_writer.h"
+#include "util/sort_rows.h"
+
+/* One part of the run and the segment that it becomes. */
+struct flush_item {
+    struct nanots_table *table;
+    struct nts_part *part;
+    struct nts_segment *segment;
+};
+
+struct flush {
+    struct nanots_db *db;
+    struct nts_run *run;
+    struct nts_commit commit;
+    struct nts_segment_writer *writer;
+    struct nts_extent_writer out;
+    struct nts_extent extent;
+    uint64_t used; /* bytes of the extent */
+    struct flush_item *items;
+    size_t item_count;
+    struct nts_version **versions; /* [run->table_count], the new ones */
+    const struct nts_log_restart *restart; /* NULL but in recovery */
+};
+
+/* Lists the run's parts that have rows. */
+static nanots_status flush_collect(struct flush *flush)
+{
+    struct nanots_db *db = flush->db;
+    const struct nts_run *run = flush->run;
+    size_t count = 0;
+
+    nts_mutex_lock(&db->write_lock);
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass == 1) {
+            flush->items = nts_alloc_zeroed(db->alloc, (count + 1) * sizeof *flush->items);
+            if (flush->items == NULL)
+                break;
+        }
+        for (size_t t = 0; t < run->table_count; t++) {
+            struct nts_part *part = run->tables[t]->parts_first;
+            for (; part != NULL && part->run_number == run->number; part = part->next) {
+                if (part->memtable != NULL && part->memtable->row_count == 0)
+                    continue;
+                if (pass == 0) {
+                    count++;
+                    continue;
+                }
+                flush->items[flush->item_count].table = run->tables[t];
+                flush->items[flush->item_count++].part = part;
+            }
+        }
+    }
+    nts_mutex_unlock(&db->write_lock);
+    return flush->items == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
+}
+
+/* The order of the memtable's rows by time, or NULL if they are in it. */
+static nanots_status memtable_order(const struct nts_alloc *alloc,
+                                    const struct nts_memtable *memtable, uint32_t **order_out)
+{
+    *order_out = NULL;
+    if (memtable->sorted)
+        return NANOTS_OK;
+    int64_t *ts = nts_alloc_array(alloc, memtable->row_count, sizeof *ts);
+    if (ts == NULL)
+        return NANOTS_NO_MEMORY;
+    for (uint32_t row = 0; row < memtable->row_count;) {
+        const struct nts_memtable_slice slice =
+            nts_memtable_slice(memtable, row, memtable->row_count);
+        memcpy(ts + row, slice.ts, slice.row_count * sizeof *ts);
+        row += slice.row_count;
+    }
+    const nanots_status status = nts_sort_rows(alloc, ts, memtable->row_count, order_out);
+    nts_free(ts);
+    return status;
+}
+
+static nanots_status flush_write_rows(struct flush *flush, const struct nts_memtable *memtable,
+                                      const uint32_t *order, struct nanots_error *error)
+{
+    const uint32_t most =
+        memtable->row_count < NTS_GROUP_ROWS ? memtable->row_count : NTS_GROUP_ROWS;
+    struct nts_row_group group;
+    nanots_status status =
+        nts_row_group_init(&group, flush->db->alloc, memtable->column_count, most, error);
+    for (uint32_t row = 0; row < memtable->row_count && status == NANOTS_OK; row += most) {
+        const uint32_t left = memtable->row_count - row;
+        const uint32_t rows = left < most ? left : most;
+        nts_row_group_from_memtable(&group, memtable, order, row, rows);
+        status =
+            nts_segment_writer_add_group(flush->writer, group.ts, group.columns, rows, error);
+    }
+    nts_row_group_deinit(&group);
+    return status;
+}
+
+static nanots_status flush_write_item(struct flush *flush, struct flush_item *item,
+                                      struct nanots_error *error)
+{
+    struct nanots_db *db = flush->db;
+    const struct nts_memtable *memtable = item->part->memtable;
+    struct nts_segment_entry entry;
+    uint32_t *order = NULL;
+    struct nts_segment_start start = {.def = item->table->def,
+                                      .seq_first = memtable->seq_first,
+                                      .seq_last = memtable->seq_last,
+                                      .file_seed = db->file_seed,
+                                      .row_count = memtable->row_count};
+    nts_mutex_lock(&db->write_lock);
+    start.segment_id = db->next_segment_id++;
+    nts_mutex_unlock(&db->write_lock);
+    if (memtable_order(db->alloc, memtable, &order) != NANOTS_OK)
+        return nts_fail_memory(error, memtable->row_count);
+    nanots_status status = nts_segment_writer_begin(flush->writer, &flush->out, &start, error);
+    if (status == NANOTS_OK)
+        status = flush_write_rows(flush, memtable, order, error);
+    if (status == NANOTS_OK)
+        status = nts_segment_writer_finish(flush->writer, &entry, error);
+    nts_free(order);
+    NTS_TRY(status);
+    item->segment = nts_segment_new(&db->view, &entry, item->table->def);
+    return item->segment == NULL ? nts_fail_memory(error, sizeof *item->segment) : NANOTS_OK;
+}
+
+/* Upper bound of what the memtables become. */
+static uint64_t flush_size_max(const struct flush *flush)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < flush->item_count; i++) {
+        const struct flush_item *item = &flush->items[i];
+        if (item->part->memtable != NULL)
+            size += nts_segment_size_max(item->table->def, item->part->memtable->row_count);
+    }
+    return size;
+}
+
+/* Memtables to segments, durably; bulk segments are adopted as they are. */
+static nanots_status flush_write(struct flush *flush, struct nanots_error *error)
+{
+    struct nanots_db *db = flush->db;
+    const uint64_t size_max = flush_size_max(flush);
+
+    if (size_max != 0) {
+        flush->writer = nts_segment_writer_new(db->alloc);
+        if (flush->writer == NULL)
+            return nts_fail_memory(error, 0);
+        NTS_TRY(nts_extent_writer_init(&flush->out, db->alloc, db->file, true, error));
+        NTS_TRY(nts_extents_obtain_urgent(db, size_max, &flush->commit, &flush->extent, error));
+        nts_extent_writer_begin(&flush->out, flush->extent);
+    }
+    for (size_t i = 0; i < flush->item_count; i++) {
+        struct flush_item *item = &flush->items[i];
+        if (item->part->segment != NULL)
+            item->segment = nts_segment_ref(item->part->segment);
+        else
+            NTS_TRY(flush_write_item(flush, item, error));
+    }
+    if (size_max == 0)
+        return NANOTS_OK;
+    const nanots_status status = nts_extent_writer_flush(&flush->out, error);
+    if (status != NANOTS_OK && status != NANOTS_NO_SPACE)
+        nts_db_poison(db, status);
+    flush->used = nts_extent_writer_place(&flush->out) - flush->extent.off;
+    return status;
+}
+
+static nanots_status flush_put_edits(struct flush *flush)
+{
+    struct nts_commit *commit = &flush->commit;
+    const uint64_t seed = flush->db->file_seed;
+    for (size_t t = 0; t < flush->run->table_count; t++) {
+        const struct nanots_table *table = flush->run->tables[t];
+        if (table->in_manifest)
+            continue;
+        NTS_TRY(nts_manifest_put_table(&commit->edits, seed, table->def));
+        commit->sync_all = true;
+    }
+    for (size_t i = 0; i < flush->item_count; i++) {
+        const struct nts_segment_entry *entry = &flush->items[i].segment->entry;
+        NTS_TRY(nts_manifest_put_segments(&commit->edits, seed, entry, 1));
+        if (commit->end_min < entry->off + entry->size)
+            commit->end_min = entry->off + entry->size;
+    }
+    commit->sync_all |= flush->run->bulk_bytes != 0;
+    return NANOTS_OK;
+}
+
+/* New versions of the run's tables; references of the items' segments pass to them. */
+static nanots_status flush_make_versions(struct flush *flush)
+{
+    const struct nts_alloc *alloc = flush->db->alloc;
+    const size_t table_count = flush->run->table_count;
+    struct nts_segment **added =
+        nts_alloc_array(alloc, flush->item_count + 1, sizeof(struct nts_segment *));
+    nanots_status status = NANOTS_NO_MEMORY;
+    size_t item = 0;
+
+    flush->versions = nts_alloc_zeroed(alloc, (table_count + 1) * sizeof(struct nts_version *));
+    if (added == NULL || flush->versions == NULL)
+        goto out;
+    for (size_t t = 0; t < table_count; t++) {
+        const struct nanots_table *table = flush->run->tables[t];
+        size_t count = 0;
+        while (item + count < flush->item_count && flush->items[item + count].table == table) {
+            added[count] = nts_segment_ref(flush->items[item + count].segment);
+            count++;
+        }
+        flush->versions[t] =
+            nts_version_edit(alloc, table->version, added, count, NULL, 0);
+        if (flush->versions[t] == NULL) {
+            for (size_t i = 0; i < count; i++)
+                nts_segment_unref(added[i]);
+            goto out;
+        }
+        item += count;
+    }
+    status = NANOTS_OK;
+out:
+    nts_free(added);
+    return status;
+}
+
+/* The table's first parts up to the run's are in segments now. Needs write_lock. */
+static void table_drop_parts(struct nanots_table *table, uint64_t run_number)
+{
+    while (table->parts_first != NULL && table->parts_first->run_number <= run_number) {
+        struct nts_part *part = table->parts_first;
+        table->parts_first = part->next;
+        if (table->parts_first == NULL)
+            table->parts_last = NULL;
+        nts_memtable_unref(part->memtable);
+        nts_segment_unref(part->segment);
+        nts_free(part);
+    }
+}
+
+/* The commit is done: readers and the log move on. */
+static void flush_publish(struct flush *flush)
+{
+    struct nanots_db *db = flush->db;
+    struct nts_run *run = flush->run;
+
+    nts_mutex_lock(&db->write_lock);
+    for (size_t t = 0; t < run->table_count; t++) {
+        struct nanots_table *table = run->tables[t];
+        struct nts_version *old = table->version;
+        table->version = flush->versions[t];
+        flush->versions[t] = old;
+        table->in_manifest = true;
+        table_drop_parts(table, run->number);
+    }
+    if (flush->restart == NULL)
+        nts_wal_advance_head(&db->wal, &run->end, run->seq_last);
+    assert(db->frozen_first == run);
+    db->frozen_first = run->next;
+    if (db->frozen_first == NULL)
+        db->frozen_last = NULL;
+    nts_mutex_unlock(&db->write_lock);
+    if (flush->extent.size != 0)
+        nts_space_settle(&db->space, flush->extent.off, flush->used);
+}
+
+static void flush_deinit(struct flush *flush, bool committed)
+{
+    if (!committed && flush->extent.size != 0)
+        nts_space_settle(&flush->db->space, flush->extent.off, 0);
+    for (size_t i = 0; i < flush->item_count; i++)
+        nts_segment_unref(flush->items[i].segment);
+    for (size_t t = 0; flush->versions != NULL && t < flush->run->table_count; t++)
+        nts_version_unref(flush->versions[t]);
+    nts_free(flush->versions);
+    nts_free(flush->items);
+    nts_extent_writer_deinit(&flush->out);
+    nts_segment_writer_free(flush->writer);
+    nts_commit_end(&flush->commit);
+    if (committed)
+        nts_run_free(flush->run);
+}
+
+/* Recovery: the commit that flushes what was replayed lists the same log extents, empty. */
+static nanots_status flush_commit_restart(struct flush *flush, struct nanots_error *error)
+{
+    struct nts_commit *commit = &flush->commit;
+    commit->wal = NTS_COMMIT_WAL_RESTART;
+    commit->salt = flush->restart->salt;
+    commit->added_count = flush->restart->count;
+    memcpy(commit->added, flush->restart->extents,
+           flush->restart->count * sizeof commit->added[0]);
+    NTS_TRY(nts_commit_run(commit, error));
+    flush_publish(flush);
+    return NANOTS_OK;
+}
+
+static nanots_status flush_commit(struct flush *flush, struct nanots_error *error)
+{
+    struct nts_wal_extent retired[NTS_WAL_EXTENTS_MAX];
+    uint32_t retired_count = 0;
+    struct nts_commit *commit = &flush->commit;
+
+    commit->flushed_seq = flush->run->seq_last;
+    if (flush_put_edits(flush) != NANOTS_OK || flush_make_versions(flush) != NANOTS_OK)
+        return nts_fail_memory(error, commit->edits.size);
+    if (flush->restart != NULL)
+        return flush_commit_restart(flush, error);
+    commit->head = &flush->run->end;
+    nts_extents_plan_growth(flush->db, commit, retired, &retired_count);
+    const nanots_status status = nts_commit_run(commit, error);
+    if (status == NANOTS_OK)
+        flush_publish(flush);
+    nts_extents_finish_growth(flush->db, commit, retired, retired_count, status == NANOTS_OK);
+    return status;
+}
+
+static nanots_status flush_run(struct nanots_db *db, struct nts_run *run,
+                               const struct nts_log_restart *restart, struct nanots_error *error)
+{
+    struct flush flush;
+    nanots_status status;
+
+    memset(&flush, 0, sizeof flush);
+    flush.db = db;
+    flush.run = run;
+    flush.restart = restart;
+    nts_commit_begin(db, &flush.commit);
+    status = flush_collect(&flush);
+    if (status != NANOTS_OK)
+        (void)nts_fail_memory(error, 0);
+    if (status == NANOTS_OK)
+        status = flush_write(&flush, error);
+    if (status == NANOTS_OK)
+        status = flush_commit(&flush, error);
+    flush_deinit(&flush, status == NANOTS_OK);
+    return status == NANOTS_OK ? nts_extents_reap(db, error) : status;
+}
+
+nanots_status nts_flush_locked(struct nanots_db *db, bool all, struct nanots_error *error)
+{
+    nts_mutex_lock(&db->write_lock);
+    nanots_status status = nts_db_check_writable_locked(db, error);
+    if (status == NANOTS_OK && all && nts_run_freeze(db) != NANOTS_OK)
+        status = nts_fail_memory(error, sizeof *db->run);
+    struct nts_run *const last = db->frozen_last;
+    struct nts_run *run = db->frozen_first;
+    db->flush_is_due = false;
+    nts_mutex_unlock(&db->write_lock);
+    while (status == NANOTS_OK && run != NULL) {
+        struct nts_run *const next = run == last ? NULL : run->next;
+        status = flush_run(db, run, NULL, error);
+        run = next;
+    }
+    return status;
+}
+
+nanots_status nts_flush(struct nanots_db *db, bool all, struct nanots_error *error)
+{
+    nts_mutex_lock(&db->flush_lock);
+    const nanots_status status = nts_flush_locked(db, all, error);
+    nts_mutex_unlock(&db->flush_lock);
+    return status;
+}
+
+/* A commit for nothing but larger WAL extents. */
+static nanots_status flush_grow_log(struct nanots_db *db, struct nanots_error *error)
+{
+    struct nts_wal_extent retired[NTS_WAL_EXTENTS_MAX];
+    uint32_t retired_count = 0;
+    struct nts_commit commit;
+    nanots_status status;
+
+    nts_commit_begin(db, &commit);
+    nts_extents_plan_growth(db, &commit, retired, &retired_count);
+    if (retired_count == 0)
+        status = nts_fail(error, NANOTS_NO_SPACE, "no space left for a larger log");
+    else
+        status = nts_commit_run(&commit, error);
+    nts_extents_finish_growth(db, &commit, retired, retired_count, status == NANOTS_OK);
+    nts_commit_end(&commit);
+    return status;
+}
+
+nanots_status nts_flush_for_room(struct nanots_db *db, uint64_t size, struct nanots_error *error)
+{
+    nts_mutex_lock(&db->write_lock);
+    const bool has_room = nts_append_has_room(db, size);
+    const bool is_frozen = db->frozen_first != NULL;
+    nts_mutex_unlock(&db->write_lock);
+    if (has_room)
+        return NANOTS_OK; /* another thread was here first */
+    return is_frozen ? nts_flush_locked(db, false, error) : flush_grow_log(db, error);
+}
+
+nanots_status nts_flush_recovered(struct nanots_db *db, const struct nts_log_restart *restart,
+                                  struct nanots_error *error)
+{
+    nts_mutex_lock(&db->write_lock);
+    struct nts_run *run = db->run;
+    const bool is_empty = run->table_count == 0;
+    const nanots_status frozen = nts_run_freeze(db);
+    db->flush_is_due = false;
+    nts_mutex_unlock(&db->write_lock);
+    if (frozen != NANOTS_OK)
+        return nts_fail_memory(error, sizeof *run);
+    if (!is_empty)
+        return flush_run(db, run, restart, error);
+    struct nts_commit commit;
+    nts_commit_begin(db, &commit);
+    commit.wal = NTS_COMMIT_WAL_RESTART;
+    commit.salt = restart->salt;
+    commit.added_count = restart->count;
+    memcpy(commit.added, restart->extents, restart->count * sizeof commit.added[0]);
+    const nanots_status status = nts_commit_run(&commit, error);
+    nts_commit_end(&commit);
+    return status;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/options.c - defaults and limits of the open options. */
+#include "engine/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SYNC_INTERVAL_MS_DEFAULT 1000u
+
+static nanots_status option_in_range(const char *name, uint64_t value, uint64_t least,
+                                     uint64_t most, struct nanots_error *error)
+{
+    if (value >= least && value <= most)
+        return NANOTS_OK;
+    return nts_fail(error, NANOTS_INVALID, "option %s is %llu; expected %llu to %llu", name,
+                    (unsigned long long)value, (unsigned long long)least,
+                    (unsigned long long)most);
+}
+
+/* The environment's NANOTS_MAX_RECORD_SIZE, a number of bytes, or the default. */
+static nanots_status record_size_default(uint64_t *size_out, struct nanots_error *error)
+{
+    const char *text = getenv("NANOTS_MAX_RECORD_SIZE");
+    char *end = NULL;
+    *size_out = NTS_RECORD_SIZE_DEFAULT;
+    if (text == NULL || text[0] == '\0')
+        return NANOTS_OK;
+    errno = 0;
+    *size_out = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || text[0] == '-')
+        return nts_fail(error, NANOTS_INVALID,
+                        "NANOTS_MAX_RECORD_SIZE is '%.40s'; expected a number of bytes", text);
+    return NANOTS_OK;
+}
+
+static nanots_status options_check(const struct nts_options *options, struct nanots_error *error)
+{
+    if (options->sync_mode > NANOTS_SYNC_OFF)
+        return nts_fail(error, NANOTS_INVALID, "option sync_mode is %d; expected 0, 1 or 2",
+                        (int)options->sync_mode);
+    if (options->sector_size != NTS_SECTOR_SIZE && options->sector_size != NTS_BLOCK_SIZE)
+        return nts_fail(error, NANOTS_INVALID, "option sector_size is %u; expected 512 or 4096",
+                        options->sector_size);
+    if ((options->wal_bytes & (options->wal_bytes - 1)) != 0)
+        return nts_fail(error, NANOTS_INVALID, "option wal_bytes is %llu; expected a power of two",
+                        (unsigned long long)options->wal_bytes);
+    NTS_TRY(option_in_range("wal_bytes", options->wal_bytes, NTS_WAL_EXTENT_SIZE_MIN,
+                            NTS_WAL_EXTENT_SIZE_MAX, error));
+    NTS_TRY(option_in_range("memtable_bytes", options->memtable_bytes, NTS_MEMTABLE_BYTES_MIN,
+                            UINT64_MAX, error));
+    NTS_TRY(option_in_range("max_record_size", options->max_record_size, NTS_RECORD_SIZE_MIN,
+                            NTS_RECORD_SIZE_MAX, error));
+    if (options->retention_ms < 0)
+        return nts_fail(error, NANOTS_INVALID, "option retention_ms is negative");
+    return NANOTS_OK;
+}
+
+nanots_status nts_options_fill(const struct nanots_open_options *given, struct nts_options *options,
+                               uint32_t *flags_out, struct nanots_error *error)
+{
+    struct nanots_open_options o;
+    memset(&o, 0, sizeof o);
+    if (given != NULL && given->struct_size < sizeof given->struct_size + sizeof given->flags)
+        return nts_fail(error, NANOTS_INVALID, "struct_size of the open options is not set");
+    if (given != NULL)
+        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
+    if ((o.flags & ~(NANOTS_OPEN_READ_ONLY | NANOTS_OPEN_NO_CREATE | NANOTS_OPEN_EXCLUSIVE)) != 0)
+        return nts_fail(error, NANOTS_INVALID, "unknown open flags 0x%x", o.flags);
+    NTS_TRY(record_size_default(&options->max_record_size, error));
+    options->read_only = (o.flags & NANOTS_OPEN_READ_ONLY) != 0;
+    options->sync_mode = o.sync_mode;
+    options->sync_interval_ms =
+        o.sync_interval_ms != 0 ? o.sync_interval_ms : SYNC_INTERVAL_MS_DEFAULT;
+    options->sector_size = o.sector_size != 0 ? o.sector_size : NTS_SECTOR_SIZE;
+    options->wal_bytes = o.wal_bytes != 0 ? o.wal_bytes : NTS_WAL_EXTENT_SIZE_DEFAULT;
+    options->memtable_bytes =
+        o.memtable_bytes != 0 ? o.memtable_bytes : NTS_MEMTABLE_BYTES_DEFAULT;
+    if (o.max_record_size != 0)
+        options->max_record_size = o.max_record_size;
+    options->retention_ms = o.retention_ms;
+    *flags_out = o.flags;
+    return options_check(options, error);
+}

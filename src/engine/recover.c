@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/recover.c - from the file's bytes to an open database (SPEC.md 5, 9).
+ *
+ *   superblock ─► manifest ─► copy of the log ─► its end ─► replay into memtables
+ *                                                              │ writer, if there is a log
+ *                                                              ▼
+ *      superblock again in its place, durable ─► flush ─► commit with a new salt ─► appends
+ *
+ * A torn tail is cut and counted, never an error. Nothing is appended or recycled before the commit
+ * with the new salt, so that no record of the old log can continue the new one.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "engine/engine.h"
+#include "engine/extents.h"
+#include "engine/manifest_load.h"
+#include "os/clock.h"
+#include "segment/segment_check.h"
+#include "wal/wal_replay.h"
+
+struct recover {
+    struct nanots_db *db;
+    struct nts_wal_image images[NTS_WAL_EXTENTS_MAX];
+    uint8_t *copies[NTS_WAL_EXTENTS_MAX];
+    struct nts_wal_log log;
+    struct nts_wal_end end;
+};
+
+/* Copies of the extents: the log of a live file may change while it is read. */
+static nanots_status recover_copy_log(struct recover *recover, struct nanots_error *error)
+{
+    struct nanots_db *db = recover->db;
+    const struct nts_superblock *sb = &db->sb;
+    for (uint32_t i = 0; i < sb->wal_count; i++) {
+        const struct nts_extent place = sb->wal_extents[i];
+        recover->copies[i] = nts_alloc(db->alloc, (size_t)place.size);
+        if (recover->copies[i] == NULL)
+            return nts_fail_memory(error, (size_t)place.size);
+        NTS_TRY(db->file->ops->read_at(db->file, recover->copies[i], (size_t)place.size, place.off,
+                                       error));
+        recover->images[i].place = place;
+        recover->images[i].bytes = recover->copies[i];
+    }
+    recover->log.images = recover->images;
+    recover->log.image_count = sb->wal_count;
+    recover->log.salt = sb->wal_salt;
+    recover->log.head_off = sb->wal_head_off;
+    recover->log.chain = sb->wal_chain;
+    return NANOTS_OK;
+}
+
+/* The definition that the entries of a SEGMENT record have, from the catalog or a CREATE before it. */
+static bool record_segments_decode(const struct nts_wal_record *record, size_t index,
+                                   struct nts_segment_entry *entry)
+{
+    const size_t size = record->size - NTS_WAL_RECORD_HEADER_SIZE;
+    if (size % NTS_SEGMENT_ENTRY_SIZE != 0 || index >= size / NTS_SEGMENT_ENTRY_SIZE)
+        return false;
+    return nts_segment_entry_decode(record->payload + index * NTS_SEGMENT_ENTRY_SIZE, entry) &&
+           entry->table_id == record->table_id;
+}
+
+/* Checks header, footer and every chunk of one segment without knowing its table. */
+static bool segment_is_whole(struct nanots_db *db, const struct nts_segment_entry *entry)
+{
+    uint8_t *bytes = nts_alloc(db->alloc, (size_t)entry->size);
+    struct nts_table_def *def = NULL;
+    struct nts_segment_header header;
+    struct nts_footer footer;
+    bool is_whole = false;
+
+    if (bytes == NULL ||
+        db->file->ops->read_at(db->file, bytes, (size_t)entry->size, entry->off, NULL) != NANOTS_OK)
+        goto out;
+    if (!nts_segment_header_decode(bytes, &header) || header.size != entry->size ||
+        header.segment_id != entry->segment_id || header.row_count != entry->row_count ||
+        header.seq_first != entry->seq_first || header.seq_last != entry->seq_last ||
+        header.footer_checksum != entry->footer_checksum)
+        goto out;
+    const uint8_t *footer_bytes = bytes + header.footer_off;
+    const size_t footer_size = (size_t)(header.size - header.footer_off);
+    if (nts_footer_checksum(footer_bytes, footer_size, header.segment_id) !=
+            header.footer_checksum ||
+        !nts_footer_decode(footer_bytes, footer_size, &footer) ||
+        nts_table_def_decode(db->alloc, footer.definition, footer.definition_size, &def, NULL,
+                             NULL) != NANOTS_OK)
+        goto out;
+    is_whole = nts_segment_chunks_are_whole(db->alloc, bytes, &header, &footer);
+out:
+    nts_free(def);
+    nts_free(bytes);
+    return is_whole;
+}
+
+static bool recover_check_segment(void *context, const struct nts_wal_record *record)
+{
+    struct recover *recover = context;
+    struct nts_segment_entry entry;
+    uint64_t rows = 0;
+
+    for (size_t i = 0; i * NTS_SEGMENT_ENTRY_SIZE < record->size - NTS_WAL_RECORD_HEADER_SIZE; i++) {
+        if (!record_segments_decode(record, i, &entry))
+            return false;
+        if (entry.seq_last > recover->db->sb.flushed_seq &&
+            !segment_is_whole(recover->db, &entry))
+            return false;
+        rows += entry.row_count;
+    }
+    return rows == record->row_count && rows != 0;
+}
+
+static nanots_status recover_create(struct nanots_db *db, const struct nts_wal_record *record,
+                                    struct nanots_error *error)
+{
+    struct nts_table_def *def = NULL;
+    struct nanots_table *table = NULL;
+
+    NTS_TRY(nts_table_def_decode(db->alloc, record->payload,
+                                 record->size - NTS_WAL_RECORD_HEADER_SIZE, &def, NULL, error));
+    nanots_status status = NANOTS_OK;
+    if (def->table_id < db->sb.next_table_id) {
+        nts_free(def); /* in the manifest, or dropped */
+        return NANOTS_OK;
+    }
+    if (nts_catalog_by_id(db, def->table_id) != NULL || nts_catalog_find(db, def->name) != NULL)
+        status = nts_fail(error, NANOTS_CORRUPT, "log: table '%.80s' is created twice", def->name);
+    if (status == NANOTS_OK)
+        status = nts_catalog_add(db, def, &table, error);
+    if (status != NANOTS_OK) {
+        nts_free(def);
+        return status;
+    }
+    if (db->next_table_id <= def->table_id)
+        db->next_table_id = def->table_id + 1;
+    return nts_run_touch(table) == NANOTS_OK ? NANOTS_OK : nts_fail_memory(error, sizeof *table);
+}
+
+static nanots_status recover_rows(struct nanots_table *table, const struct nts_wal_record *record,
+                                  struct nanots_error *error)
+{
+    struct nts_memtable *memtable = NULL;
+    if (record->column_count != table->def->column_count)
+        return nts_fail(error, NANOTS_CORRUPT, "log: rows of %u columns for table '%.80s', which has %u",
+                        record->column_count, table->def->name, table->def->column_count);
+    if (nts_append_memtable(table, record->row_count, &memtable) != NANOTS_OK)
+        return nts_fail_memory(error, record->size);
+    nts_memtable_append(memtable, record->payload, record->row_count, record->first_seq);
+    memtable->visible_rows = memtable->row_count;
+    return NANOTS_OK;
+}
+
+static nanots_status recover_segments(struct nanots_table *table,
+                                      const struct nts_wal_record *record,
+                                      struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    struct nts_segment_entry entry;
+    for (size_t i = 0; record_segments_decode(record, i, &entry); i++) {
+        struct nts_part *part = nts_alloc_zeroed(db->alloc, sizeof *part);
+        if (part != NULL)
+            part->segment = nts_segment_new(&db->view, &entry, table->def);
+        if (part == NULL || part->segment == NULL || nts_run_touch(table) != NANOTS_OK) {
+            if (part != NULL)
+                nts_segment_unref(part->segment);
+            nts_free(part);
+            return nts_fail_memory(error, sizeof *part);
+        }
+        part->is_visible = true;
+        nts_append_add_part(table, part);
+        db->run->bulk_bytes += entry.size;
+        if (db->next_segment_id <= entry.segment_id)
+            db->next_segment_id = entry.segment_id + 1;
+    }
+    return NANOTS_OK;
+}
+
+static nanots_status recover_apply(void *context, const struct nts_wal_record *record,
+                                   struct nanots_error *error)
+{
+    struct nanots_db *db = ((struct recover *)context)->db;
+    if (record->kind == NTS_WAL_CREATE)
+        return recover_create(db, record, error);
+    const uint64_t seq_last = record->first_seq + record->row_count - 1;
+    if (seq_last <= db->sb.flushed_seq)
+        return NANOTS_OK;
+    if (record->first_seq != db->last_seq + 1)
+        return nts_fail(error, NANOTS_CORRUPT, "log: row %llu follows row %llu",
+                        (unsigned long long)record->first_seq, (unsigned long long)db->last_seq);
+    db->last_seq = seq_last;
+    struct nanots_table *table = nts_catalog_by_id(db, record->table_id);
+    if (table == NULL && record->table_id < db->sb.next_table_id)
+        return NANOTS_OK; /* dropped */
+    if (table == NULL)
+        return nts_fail(error, NANOTS_CORRUPT, "log: rows of table %u, which was never created",
+                        record->table_id);
+    db->run->row_count += record->row_count;
+    return record->kind == NTS_WAL_ROWS ? recover_rows(table, record, error)
+                                        : recover_segments(table, record, error);
+}
+
+/* Replays the log into the catalog. */
+static nanots_status recover_replay(struct recover *recover, struct nanots_error *error)
+{
+    struct nanots_db *db = recover->db;
+    NTS_TRY(recover_copy_log(recover, error));
+    nts_wal_measure(&recover->log, db->sb.flushed_seq, recover_check_segment, recover,
+                    &recover->end);
+    NTS_TRY(nts_wal_replay(&recover->log, recover->end.record_count, recover_apply, recover,
+                           error));
+    db->recovery.rows = db->last_seq - db->sb.flushed_seq;
+    db->recovery.torn_bytes = recover->end.torn_bytes;
+    db->recovery.damaged = recover->end.damaged;
+    return NANOTS_OK;
+}
+
+/* The winner may be in the page cache only: what is built on it must be able to count on it. */
+static nanots_status recover_settle_superblock(struct nanots_db *db, struct nanots_error *error)
+{
+    uint8_t image[NTS_SLOT_IMAGE_SIZE];
+    const size_t size = nts_superblock_encode_slot(&db->sb, image);
+    NTS_TRY(db->file->ops->write_at(db->file, image, size, nts_superblock_slot(db->sb.generation),
+                                    true, error));
+    return db->file->ops->sync(db->file, error);
+}
+
+static nanots_status recover_restart_log(struct nanots_db *db, struct nanots_error *error)
+{
+    struct nts_wal_extent extents[NTS_WAL_EXTENTS_MAX];
+    struct nts_log_restart restart = {.extents = extents};
+    nanots_status status = NANOTS_OK;
+
+    NTS_TRY(recover_settle_superblock(db, error));
+    nts_random_bytes(&restart.salt, sizeof restart.salt);
+    for (uint32_t i = 0; i < db->sb.wal_count && status == NANOTS_OK; i++) {
+        status = nts_wal_extent_open(&db->wal, db->sb.wal_extents[i], &extents[i], error);
+        if (status == NANOTS_OK)
+            restart.count = i + 1;
+        if (status == NANOTS_OK && db->wal_size_wanted < extents[i].place.size)
+            db->wal_size_wanted = extents[i].place.size;
+    }
+    if (status == NANOTS_OK)
+        status = nts_flush_recovered(db, &restart, error);
+    if (status == NANOTS_OK && restart.count >= 2) {
+        nts_mutex_lock(&db->write_lock);
+        nts_wal_start(&db->wal, extents, restart.count, restart.salt);
+        db->wal.synced_seq = db->last_seq;
+        nts_mutex_unlock(&db->write_lock);
+        return NANOTS_OK;
+    }
+    for (uint32_t i = 0; i < restart.count; i++)
+        nts_wal_extent_close(&db->wal, &extents[i]);
+    return status;
+}
+
+nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error)
+{
+    struct recover recover;
+    nanots_status status = NANOTS_OK;
+
+    memset(&recover, 0, sizeof recover);
+    recover.db = db;
+    db->last_seq = db->sb.flushed_seq;
+    db->next_table_id = db->sb.next_table_id;
+    db->next_segment_id = db->sb.next_segment_id;
+    NTS_TRY(nts_manifest_load(db, error));
+    if (db->sb.wal_count != 0)
+        status = recover_replay(&recover, error);
+    for (uint32_t i = 0; i < NTS_WAL_EXTENTS_MAX; i++)
+        nts_free(recover.copies[i]);
+    NTS_TRY(status);
+    if (db->options.read_only)
+        return NANOTS_OK;
+    NTS_TRY(nts_extents_rebuild(db, error));
+    return db->sb.wal_count != 0 ? recover_restart_log(db, error) : NANOTS_OK;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* query/scan.h - the rows of a snapshot in a time range, as batches in order of (ts, arrival).
+ *
+ *   sources by time:   a |------------|
+ *                      b       |----------|            a and b overlap: merged row by row
+ *                      c                      |-----|  c alone: whole vectors decoded into the batch
+ *
+ * A source takes part from the moment its first ts is reached, so that a scan holds open only what
+ * overlaps. Of the source with the least (ts, rank) as many rows are taken at once as come before the
+ * next other source: a run, copied column by column. Backwards everything is mirrored.
+ *
+ * Belongs to one thread. Tests: unit/test_scan.c, model/.
+ */
+#ifndef NTS_SCAN_H
+#define NTS_SCAN_H
+
+#include "query/source.h"
+
+struct nts_scan;
+
+struct nts_scan_spec {
+    struct nts_source_spec *sources; /* in order of arrival; their references pass to the scan */
+    size_t source_count;
+    int64_t from; /* inclusive */
+    int64_t to;   /* inclusive */
+    bool reverse;
+    uint64_t limit;          /* 0: none */
+    const uint32_t *columns; /* value columns wanted (0-based); copied */
+    uint32_t column_count;
+};
+
+/* On failure the references are dropped too. */
+NTS_CHECKED nanots_status nts_scan_new(const struct nts_alloc *alloc,
+                                       const struct nts_scan_spec *spec,
+                                       struct nts_scan **scan_out, struct nanots_error *error);
+void nts_scan_free(struct nts_scan *scan);
+
+/* Rows that are left, at most. */
+uint64_t nts_scan_rows_max(const struct nts_scan *scan);
+
+/* The next batch, valid until the next call; NULL after the last. */
+NTS_CHECKED nanots_status nts_scan_next(struct nts_scan *scan,
+                                        const struct nanots_batch **batch_out,
+                                        struct nanots_error *error);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* query/source.c - segments and memtables as blocks of sorted rows. Contract: source.h. */
+#include "query/source.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "util/sort_rows.h"
+
+/* ---- segments ----------------------------------------------------------------------------- */
+
+/* First vector whose last ts is >= from. */
+static uint32_t segment_first_vector(const struct nts_column_index *time, int64_t from)
+{
+    uint32_t low = 0;
+    uint32_t high = time->vector_count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if ((int64_t)time->max[middle] < from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* One past the last vector whose first ts is <= to. */
+static uint32_t segment_end_vector(const struct nts_column_index *time, int64_t to)
+{
+    uint32_t low = 0;
+    uint32_t high = time->vector_count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if ((int64_t)time->min[middle] <= to)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static nanots_status source_init_segment(struct nts_source *source, int64_t from, int64_t to,
+                                         struct nanots_error *error)
+{
+    struct nts_segment *segment = source->spec.segment;
+    NTS_TRY(nts_segment_index(segment, source->reader, 0, &source->time, error));
+    source->row_total = segment->entry.row_count;
+    source->block_first = segment_first_vector(source->time, from);
+    source->block_end = segment_end_vector(source->time, to);
+    return NANOTS_OK;
+}
+
+/* ---- memtables ---------------------------------------------------------------------------- */
+
+/* Row of the memtable that is `position`-th by time. */
+static uint32_t memtable_row(const struct nts_source *source, uint32_t position)
+{
+    return source->order == NULL ? position : source->order[position];
+}
+
+static int64_t memtable_ts(const struct nts_source *source, uint32_t position)
+{
+    const uint32_t row = memtable_row(source, position);
+    return nts_memtable_slice(source->spec.memtable, row, row + 1).ts[0];
+}
+
+/* First position with ts >= limit. */
+static uint32_t memtable_lower_bound(const struct nts_source *source, int64_t limit)
+{
+    uint32_t low = 0;
+    uint32_t high = source->row_total;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (memtable_ts(source, middle) < limit)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static nanots_status memtable_sort(struct nts_source *source, struct nanots_error *error)
+{
+    const struct nts_memtable *memtable = source->spec.memtable;
+    const uint32_t count = source->row_total;
+    int64_t *ts = nts_alloc_array(source->alloc, (size_t)count + 1, sizeof *ts);
+    if (ts == NULL)
+        return nts_fail_memory(error, count);
+    for (uint32_t row = 0; row < count;) {
+        const struct nts_memtable_slice slice = nts_memtable_slice(memtable, row, count);
+        memcpy(ts + row, slice.ts, slice.row_count * sizeof *ts);
+        row += slice.row_count;
+    }
+    const nanots_status status = nts_sort_rows(source->alloc, ts, count, &source->order);
+    nts_free(ts);
+    return status == NANOTS_OK ? status : nts_fail_memory(error, count);
+}
+
+static nanots_status source_init_memtable(struct nts_source *source, int64_t from, int64_t to,
+                                          struct nanots_error *error)
+{
+    source->row_total = source->spec.visible_rows;
+    if (!source->spec.sorted)
+        NTS_TRY(memtable_sort(source, error));
+    const uint32_t first = memtable_lower_bound(source, from);
+    const uint32_t end =
+        to == INT64_MAX ? source->row_total : memtable_lower_bound(source, to + 1);
+    source->block_first = first / NTS_VECTOR_ROWS;
+    source->block_end = first < end ? (end - 1) / NTS_VECTOR_ROWS + 1 : source->block_first;
+    return NANOTS_OK;
+}
+
+/* Copies rows of the block from the memtable: ts if k is UINT32_MAX, else the k-th wanted column. */
+static void memtable_gather(const struct nts_source *source, uint32_t k, void *dst)
+{
+    const struct nts_memtable *memtable = source->spec.memtable;
+    const uint32_t first = source->block * NTS_VECTOR_ROWS;
+    for (uint32_t done = 0; done < source->row_count;) {
+        const uint32_t row = memtable_row(source, first + done);
+        const uint32_t end = source->order == NULL ? first + source->row_count : row + 1;
+        const struct nts_memtable_slice slice = nts_memtable_slice(memtable, row, end);
+        const int64_t *from =
+            k == UINT32_MAX ? slice.ts : slice.columns + source->columns[k] * slice.stride;
+        memcpy((uint8_t *)dst + (size_t)done * 8, from, (size_t)slice.row_count * 8);
+        done += slice.row_count;
+    }
+}
+
+/* ---- both --------------------------------------------------------------------------------- */
+
+nanots_status nts_source_init(struct nts_source *source, const struct nts_source_spec *spec,
+                              int64_t from, int64_t to, struct nanots_error *error)
+{
+    source->spec = *spec;
+    return spec->segment != NULL ? source_init_segment(source, from, to, error)
+                                 : source_init_memtable(source, from, to, error);
+}
+
+void nts_source_deinit(struct nts_source *source)
+{
+    nts_segment_unref(source->spec.segment);
+    nts_memtable_unref(source->spec.memtable);
+    nts_free(source->order);
+    nts_free(source->ts);
+    nts_free(source->values);
+    nts_free(source->decoded);
+    memset(source, 0, sizeof *source);
+}
+
+uint64_t nts_source_rows_max(const struct nts_source *source)
+{
+    if (source->block_first >= source->block_end)
+        return 0;
+    const uint64_t end = (uint64_t)source->block_end * NTS_VECTOR_ROWS;
+    const uint64_t last = end < source->row_total ? end : source->row_total;
+    return last - (uint64_t)source->block_first * NTS_VECTOR_ROWS;
+}
+
+static nanots_status source_make_scratch(struct nts_source *source, struct nanots_error *error)
+{
+    const size_t columns = source->column_count;
+    if (source->ts != NULL)
+        return NANOTS_OK;
+    source->ts = nts_alloc_array(source->alloc, NTS_VECTOR_ROWS, sizeof(int64_t));
+    source->values =
+        nts_alloc_array(source->alloc, columns * NTS_VECTOR_ROWS + 1, sizeof(double));
+    source->decoded = nts_alloc_zeroed(source->alloc, columns + 1);
+    if (source->ts != NULL && source->values != NULL && source->decoded != NULL)
+        return NANOTS_OK;
+    return nts_fail_memory(error, columns * NTS_VECTOR_ROWS * sizeof(double));
+}
+
+/* First row of the block with ts >= limit. */
+static uint32_t block_lower_bound(const struct nts_source *source, int64_t limit)
+{
+    uint32_t low = 0;
+    uint32_t high = source->row_count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (source->ts[middle] < limit)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+nanots_status nts_source_enter(struct nts_source *source, uint32_t block, int64_t from, int64_t to,
+                               struct nanots_error *error)
+{
+    NTS_TRY(source_make_scratch(source, error));
+    memset(source->decoded, 0, source->column_count + 1u);
+    source->is_open = true;
+    source->block = block;
+    source->row_count = nts_vector_rows(source->row_total, block);
+    if (source->spec.segment != NULL)
+        NTS_TRY(nts_segment_read_ts(source->spec.segment, source->reader, block, source->ts,
+                                    error));
+    else
+        memtable_gather(source, UINT32_MAX, source->ts);
+    source->low = source->ts[0] >= from ? 0 : block_lower_bound(source, from);
+    source->high = source->ts[source->row_count - 1] <= to ? source->row_count
+                                                           : block_lower_bound(source, to + 1);
+    return NANOTS_OK;
+}
+
+nanots_status nts_source_column_to(struct nts_source *source, uint32_t k, double *dst,
+                                   struct nanots_error *error)
+{
+    if (source->spec.segment != NULL)
+        return nts_segment_read_f64(source->spec.segment, source->reader, source->columns[k] + 1,
+                                    source->block, dst, error);
+    memtable_gather(source, k, dst);
+    return NANOTS_OK;
+}
+
+nanots_status nts_source_column(struct nts_source *source, uint32_t k, const double **values_out,
+                                struct nanots_error *error)
+{
+    double *values = source->values + (size_t)k * NTS_VECTOR_ROWS;
+    *values_out = values;
+    if (source->decoded[k])
+        return NANOTS_OK;
+    NTS_TRY(nts_source_column_to(source, k, values, error));
+    source->decoded[k] = true;
+    return NANOTS_OK;
+}

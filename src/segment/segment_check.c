@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* segment/segment_check.c - checksums of a whole segment. Contract: segment_check.h. */
+#include "segment/segment_check.h"
+
+static bool column_is_whole(struct nts_index_work *work, struct nts_column_index *index,
+                            const uint8_t *bytes, const struct nts_segment_header *header,
+                            const struct nts_footer *footer, uint32_t column)
+{
+    const uint8_t *index_bytes = NULL;
+    size_t index_size = 0;
+    if (!nts_footer_find_index(footer, column, &index_bytes, &index_size) ||
+        nts_column_index_decode(work, index, index_bytes, index_size, header->footer_off) !=
+            NANOTS_OK)
+        return false;
+    for (uint32_t g = 0; g < index->group_count; g++) {
+        const size_t chunk_index = (size_t)g * (footer->column_count + 1) + column;
+        if (index->chunk_size[g] != 0 &&
+            nts_chunk_checksum(bytes + index->chunk_off[g], (size_t)index->chunk_size[g],
+                               chunk_index) != index->chunk_checksum[g])
+            return false;
+    }
+    return true;
+}
+
+bool nts_segment_chunks_are_whole(const struct nts_alloc *alloc, const uint8_t *bytes,
+                                  const struct nts_segment_header *header,
+                                  const struct nts_footer *footer)
+{
+    struct nts_index_work *work = nts_alloc(alloc, sizeof *work);
+    bool is_whole = work != NULL;
+    for (uint32_t c = 0; c <= footer->column_count && is_whole; c++) {
+        struct nts_column_index *index = nts_column_index_new(alloc, header->row_count, c == 0);
+        is_whole = index != NULL && column_is_whole(work, index, bytes, header, footer, c);
+        nts_free(index);
+    }
+    nts_free(work);
+    return is_whole;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* wal/wal_replay.c - walking a log. Contract: wal_replay.h. */
+#include "wal/wal_replay.h"
+
+#include "base/check.h"
+
+/* Where the walk stands. */
+struct wal_walk {
+    const struct nts_wal_log *log;
+    uint32_t image;
+    uint64_t at; /* offset in the image */
+    uint64_t chain;
+    uint32_t visited; /* bit per image */
+};
+
+static void walk_begin(struct wal_walk *walk, const struct nts_wal_log *log)
+{
+    walk->log = log;
+    walk->image = 0;
+    walk->at = log->image_count == 0 ? 0 : log->head_off - log->images[0].place.off;
+    walk->chain = log->chain;
+    walk->visited = 1;
+}
+
+/* Follows a SEAL; false if it names no extent, or one that the walk has seen. */
+static bool walk_follow_seal(struct wal_walk *walk, const struct nts_wal_record *record)
+{
+    if (record->size != NTS_WAL_SEAL_SIZE)
+        return false;
+    const uint64_t off = nts_load_u64(record->payload);
+    for (uint32_t i = 0; i < walk->log->image_count; i++) {
+        if (walk->log->images[i].place.off != off || (walk->visited >> i & 1) != 0)
+            continue;
+        walk->image = i;
+        walk->at = NTS_WAL_EXTENT_HEADER_SIZE;
+        walk->visited |= 1u << i;
+        return true;
+    }
+    return false;
+}
+
+/* Whether the sizes inside a record agree with each other. */
+static bool record_is_consistent(const struct nts_wal_record *record)
+{
+    const uint64_t payload_size = record->size - NTS_WAL_RECORD_HEADER_SIZE;
+    switch ((enum nts_wal_kind)record->kind) {
+    case NTS_WAL_ROWS:
+        return record->row_count != 0 && record->column_count != 0 &&
+               payload_size == (uint64_t)record->row_count * ((uint64_t)record->column_count + 1) * 8;
+    case NTS_WAL_GROUP_BEGIN:
+        return payload_size == 0;
+    case NTS_WAL_GROUP_COMMIT:
+        return payload_size == 8;
+    default:
+        return true; /* checked where the payload is read */
+    }
+}
+
+/* The next record of the chain; false at the log's end, with the walk left where the log ends. */
+static bool walk_next(struct wal_walk *walk, struct nts_wal_record *record)
+{
+    if (walk->image >= walk->log->image_count)
+        return false;
+    const struct nts_wal_image *image = &walk->log->images[walk->image];
+    if (walk->at > image->place.size ||
+        !nts_wal_record_decode(image->bytes + walk->at, (size_t)(image->place.size - walk->at),
+                               walk->log->salt, record) ||
+        record->prev_checksum != walk->chain || !record_is_consistent(record))
+        return false;
+    if (record->kind == NTS_WAL_SEAL) {
+        if (!walk_follow_seal(walk, record))
+            return false;
+    } else {
+        walk->at += record->size;
+    }
+    walk->chain = record->checksum;
+    return true;
+}
+
+/* Looks behind the break for a record of this log that was written after rows past the break had been
+ * synced. Hashing is bounded by twice the bytes there are, whatever the sizes claim. */
+static bool log_has_synced_record_behind(const struct nts_wal_log *log, const struct wal_walk *from,
+                                         uint64_t last_seq)
+{
+    for (uint32_t i = 0; i < log->image_count; i++) {
+        const struct nts_wal_image *image = &log->images[i];
+        uint64_t budget = 2 * image->place.size;
+        uint64_t at = i == from->image ? from->at : NTS_WAL_EXTENT_HEADER_SIZE;
+        if (i != from->image && (from->visited >> i & 1) != 0)
+            continue;
+        for (; at + NTS_WAL_RECORD_HEADER_SIZE <= image->place.size; at += 8) {
+            struct nts_wal_record record;
+            const uint8_t *bytes = image->bytes + at;
+            const uint64_t size = nts_load_u32(bytes + 8);
+            const uint64_t first_seq = nts_load_u64(bytes + 24);
+            const uint64_t synced_seq = nts_load_u64(bytes + 32);
+            if (synced_seq <= last_seq || first_seq <= synced_seq || size > budget)
+                continue;
+            budget -= size;
+            if (nts_wal_record_decode(bytes, (size_t)(image->place.size - at), log->salt, &record))
+                return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t log_torn_bytes(const struct nts_wal_log *log, const struct wal_walk *walk)
+{
+    if (walk->image >= log->image_count)
+        return 0;
+    const struct nts_wal_image *image = &log->images[walk->image];
+    uint64_t end = image->place.size;
+    while (end > walk->at && image->bytes[end - 1] == 0)
+        end--;
+    return end - walk->at;
+}
+
+void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
+                     nts_wal_segment_check check, void *context, struct nts_wal_end *end)
+{
+    struct nts_wal_end group_start = {0, 0, 0, false};
+    struct wal_walk walk;
+    struct nts_wal_record record;
+    bool in_group = false;
+
+    *end = group_start;
+    walk_begin(&walk, log);
+    for (;;) {
+        const struct wal_walk before = walk;
+        if (!walk_next(&walk, &record) ||
+            (record.kind == NTS_WAL_SEGMENT && !check(context, &record))) {
+            walk = before;
+            break;
+        }
+        if (record.kind == NTS_WAL_GROUP_BEGIN) {
+            group_start = *end;
+            in_group = true;
+        }
+        if (record.kind == NTS_WAL_GROUP_COMMIT)
+            in_group = false;
+        end->record_count++;
+        if (record.row_count != 0)
+            end->last_seq = record.first_seq + record.row_count - 1;
+    }
+    if (in_group)
+        *end = group_start;
+    end->torn_bytes = log_torn_bytes(log, &walk);
+    const uint64_t known = end->last_seq > flushed_seq ? end->last_seq : flushed_seq;
+    end->damaged = log_has_synced_record_behind(log, &walk, known);
+}
+
+nanots_status nts_wal_replay(const struct nts_wal_log *log, uint64_t record_count,
+                             nts_wal_apply apply, void *context, struct nanots_error *error)
+{
+    struct wal_walk walk;
+    struct nts_wal_record record;
+
+    walk_begin(&walk, log);
+    for (uint64_t i = 0; i < record_count; i++) {
+        if (!walk_next(&walk, &record))
+            return nts_fail(error, NANOTS_CORRUPT, "the log changed while it was read");
+        if (record.kind == NTS_WAL_ROWS || record.kind == NTS_WAL_SEGMENT ||
+            record.kind == NTS_WAL_CREATE)
+            NTS_TRY(apply(context, &record, error));
+    }
+    return NANOTS_OK;
+}

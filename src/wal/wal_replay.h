@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* wal/wal_replay.h - what a log says after a crash (SPEC.md 5).
+ *
+ *   measure: head ─► record ─► record ─► SEAL ═► record ─► BEGIN ─► record ─► x       the log ends before
+ *                                                          ^ end                      an open group
+ *   apply:   the same records again, up to `end`, handed to the engine in order
+ *
+ * Works on copies or mappings of the extents; the published end is ignored, the chain decides. Bytes may
+ * lie: no read leaves an image, and the work is bounded by a small multiple of its size.
+ * Pure; any thread. Tests: unit/test_wal_replay.c, fuzz/fuzz_wal_record.c.
+ */
+#ifndef NTS_WAL_REPLAY_H
+#define NTS_WAL_REPLAY_H
+
+#include "base/status.h"
+#include "format/superblock.h"
+#include "format/wal_record.h"
+
+struct nts_wal_image {
+    struct nts_extent place;
+    const uint8_t *bytes; /* place.size of them */
+};
+
+struct nts_wal_log {
+    const struct nts_wal_image *images;
+    uint32_t image_count;
+    uint64_t salt;
+    uint64_t head_off; /* in the file; lies in images[0] */
+    uint64_t chain;
+};
+
+/* Whether the segments that a SEGMENT record names are whole. */
+typedef bool (*nts_wal_segment_check)(void *context, const struct nts_wal_record *record);
+
+struct nts_wal_end {
+    uint64_t record_count;
+    uint64_t last_seq;   /* of the last row in the log; 0 if none */
+    uint64_t torn_bytes; /* bytes behind the end that are not zero, up to the extent's end */
+    bool damaged;        /* a later record proves that synced rows were lost */
+};
+
+/* Finds the end of the log. `flushed_seq` is what the superblock says: rows up to it are safe. */
+void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
+                     nts_wal_segment_check check, void *context, struct nts_wal_end *end);
+
+typedef nanots_status (*nts_wal_apply)(void *context, const struct nts_wal_record *record,
+                                       struct nanots_error *error);
+
+/* Hands the first `record_count` records to `apply` (all but GROUP and SEAL records), in order. */
+NTS_CHECKED nanots_status nts_wal_replay(const struct nts_wal_log *log, uint64_t record_count,
+                                         nts_wal_apply apply, void *context,
+                                         struct nanots_error *error);
+
+#endif

@@ -54,18 +54,21 @@ void report_heading(const char *name, const char *text)
 {
     struct report_heading *heading;
 
-    if (report.heading_count == HEADINGS_MAX) die("too many headings");
+    if (report.heading_count == HEADINGS_MAX)
+        die("too many headings");
     heading = &report.headings[report.heading_count++];
     snprintf(heading->name, sizeof heading->name, "%s", name);
     snprintf(heading->text, sizeof heading->text, "%s", text);
-    if (!report.json) printf("%-10s %s\n", name, text);
+    if (!report.json)
+        printf("%-10s %s\n", name, text);
 }
 
 struct figure *report_figure(const char *title, const char *unit, enum report_better better)
 {
     struct figure *figure;
 
-    if (report.figure_count == FIGURES_MAX) die("too many figures");
+    if (report.figure_count == FIGURES_MAX)
+        die("too many figures");
     figure = &report.figures[report.figure_count++];
     snprintf(figure->title, sizeof figure->title, "%s", title);
     figure->unit = unit;
@@ -78,7 +81,8 @@ static struct figure_system *report_system(struct figure *figure, const char *na
     struct figure_system *system;
 
     for (size_t i = 0; i < figure->system_count; i++) {
-        if (strcmp(figure->systems[i].name, name) == 0) return &figure->systems[i];
+        if (strcmp(figure->systems[i].name, name) == 0)
+            return &figure->systems[i];
     }
     if (figure->system_count == SYSTEMS_MAX)
         die("too many systems in the figure '%s'", figure->title);
@@ -93,7 +97,8 @@ void report_value(struct figure *figure, const char *system_name, double value)
 {
     struct figure_system *system = report_system(figure, system_name);
 
-    if (system->value_count == RUNS_MAX) die("too many runs of '%s'", figure->title);
+    if (system->value_count == RUNS_MAX)
+        die("too many runs of '%s'", figure->title);
     system->values[system->value_count++] = value;
 }
 
@@ -120,10 +125,12 @@ static void report_spread(const double *values, size_t count, double *median_out
     size_t sorted_count = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (!isnan(values[i])) sorted[sorted_count++] = values[i];
+        if (!isnan(values[i]))
+            sorted[sorted_count++] = values[i];
     }
     *median_out = *min_out = *max_out = (double)NAN;
-    if (sorted_count == 0) return;
+    if (sorted_count == 0)
+        return;
     *median_out = measure_percentile(sorted, sorted_count, 0.5);
     *min_out = sorted[0];
     *max_out = sorted[sorted_count - 1];
@@ -150,30 +157,29 @@ static double report_ratio(const struct figure *figure, const struct figure_syst
     return median;
 }
 
-/* "3.41 M", "45.1 k", "0.352", "n/a": at most eight characters. */
+/* "3.41 M", "45.1 k", "0.35", "n/a": three digits, at most eight characters. */
 static const char *report_number(char *text, size_t text_size, double value)
 {
     double size = fabs(value);
+    const char *suffix = size >= 999.5e3 ? " M" : size >= 9995.0 ? " k" : "";
+    int decimals = 2;
 
-    if (isnan(value))
+    if (isnan(value)) {
         snprintf(text, text_size, "n/a");
-    else if (size >= 1e9)
-        snprintf(text, text_size, "%.3g G", value / 1e9);
-    else if (size >= 999.5e3)
-        snprintf(text, text_size, "%.*f M",
-                 size >= 99.95e6   ? 0
-                 : size >= 9.995e6 ? 1
-                                   : 2,
-                 value / 1e6);
+        return text;
+    }
+    if (size >= 999.5e3)
+        value /= 1e6;
     else if (size >= 9995.0)
-        snprintf(text, text_size, "%.*f k", size >= 99.95e3 ? 0 : 1, value / 1e3);
-    else
-        snprintf(text, text_size, "%.*f",
-                 size >= 99.95                  ? 0
-                 : size >= 9.995                ? 1
-                 : size >= 0.095 || size <= 0.0 ? 2
-                                                : 4,
-                 value);
+        value /= 1e3;
+    size = fabs(value);
+    if (size >= 99.95)
+        decimals = 0;
+    else if (size >= 9.995)
+        decimals = 1;
+    else if (size > 0.0 && size < 0.095)
+        decimals = 4;
+    snprintf(text, text_size, "%.*f%s", decimals, value, suffix);
     return text;
 }
 
@@ -184,7 +190,8 @@ static bool report_met(enum report_better better, double value, double goal)
 
 static const char *report_verdict(double value, bool met)
 {
-    if (isnan(value)) return "not measured";
+    if (isnan(value))
+        return "not measured";
     return met ? "met" : "missed";
 }
 
@@ -223,7 +230,8 @@ void report_print(struct figure *figure)
 {
     static bool head_printed;
 
-    if (report.json) return;
+    if (report.json)
+        return;
     if (!head_printed)
         printf("\n%-32s %9s  %20s  %9s\n", "", "median", "least .. greatest", "we are");
     head_printed = true;
@@ -231,7 +239,8 @@ void report_print(struct figure *figure)
            figure->better == REPORT_MORE ? "more" : "less");
     for (size_t i = 0; i < figure->system_count; i++)
         report_print_system(figure, &figure->systems[i]);
-    if (figure->note != NULL) printf("  (%s)\n", figure->note);
+    if (figure->note != NULL)
+        printf("  (%s)\n", figure->note);
     fflush(stdout);
 }
 
@@ -239,7 +248,8 @@ static void report_json_string(const char *text)
 {
     putchar('"');
     for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') putchar('\\');
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
         putchar(*text);
     }
     putchar('"');
@@ -280,7 +290,8 @@ void report_finish(void)
 {
     const char *separator = "\n";
 
-    if (!report.json) return;
+    if (!report.json)
+        return;
     puts("{");
     for (size_t i = 0; i < report.heading_count; i++) {
         printf("  ");

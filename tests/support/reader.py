@@ -85,7 +85,7 @@ def check_superblock(sb, file_size):
     check(sb.format_version == 1, "format version %d", sb.format_version)
     check(sb.incompat_flags == 0, "unknown incompat_flags 0x%x", sb.incompat_flags)
     check(sb.layout & ~LAYOUT_TINY == 0, "unknown layout 0x%x", sb.layout)
-    check(sb.wal_count <= WAL_EXTENTS_MAX, "%d WAL extents", sb.wal_count)
+    check(sb.wal_count != 1 and sb.wal_count <= WAL_EXTENTS_MAX, "%d WAL extents", sb.wal_count)
     check(sb.file_end <= file_size, "the file is cut off: %d of %d bytes", file_size, sb.file_end)
     check(sb.manifest_size <= sb.manifest_capacity, "manifest exceeds its capacity")
     check(sb.manifest_off % GRANULE_SIZE == 0, "manifest off a granule")

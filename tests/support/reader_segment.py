@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """tests/support/reader_segment.py - segments and what describes them, by SPEC.md 4.1, 4.2 and 6.
 
-    0        64                                              footer_off               size
+    0        80                                              footer_off               size
     | header | row group 0: ts, column 0, ... | row group 1 ... | footer: column indexes |
 
 Shares no code with the library; see reader.py.
@@ -61,7 +61,7 @@ def read_entries(cursor):
 # --- Section 6: segments -------------------------------------------------------------------------
 
 SEGMENT_MAGIC = b"NTSSEG1\n"
-SEGMENT_HEADER = struct.Struct("<8sQQQQIIQQ")
+SEGMENT_HEADER = struct.Struct("<8sQQQQIIQQQQ")
 
 Index = namedtuple("Index", "chunk_off vector_size min max nan_count sum first last checksum")
 
@@ -117,13 +117,14 @@ class Segment:
     def read_header(self):
         entry = self.entry
         self.check(entry.size >= SEGMENT_HEADER.size, "too small")
-        magic, segment_id, size, footer_off, footer_checksum, table_id, row_count, reserved, \
-            checksum = SEGMENT_HEADER.unpack_from(self.data)
+        magic, segment_id, size, footer_off, footer_checksum, table_id, row_count, \
+            seq_first, seq_last, reserved, checksum = SEGMENT_HEADER.unpack_from(self.data)
         self.check(magic == SEGMENT_MAGIC and reserved == 0, "no header")
-        self.check(checksum == xxh3(self.data[:56]), "header checksum")
-        self.check((table_id, row_count, segment_id, size, footer_checksum) ==
+        self.check(checksum == xxh3(self.data[:72]), "header checksum")
+        self.check((table_id, row_count, segment_id, size, seq_first, seq_last, footer_checksum) ==
                    (entry.table_id, entry.row_count, entry.segment_id, entry.size,
-                    entry.footer_checksum), "header and entry differ")
+                    entry.seq_first, entry.seq_last, entry.footer_checksum),
+                   "header and entry differ")
         self.check(SEGMENT_HEADER.size <= footer_off <= size, "footer at %d", footer_off)
         self.check(footer_checksum == xxh3(self.data[footer_off:], segment_id), "footer checksum")
         return footer_off
@@ -131,8 +132,7 @@ class Segment:
     def read_footer(self, file_id):
         entry = self.entry
         cursor = Cursor(self.data, self.footer_off, len(self.data), self.what)
-        bounds = cursor.take("QQqq")
-        self.check(bounds == entry[5:9], "footer and entry differ")
+        self.check(cursor.take("qq") == (entry.ts_min, entry.ts_max), "footer and entry differ")
         self.check(cursor.bytes(8) == file_id[:8], "belongs to another file")
         definition_size, self.column_count = cursor.take("II")
         definition = Cursor(self.data, cursor.at, cursor.at + definition_size, self.what)

@@ -109,12 +109,13 @@ def segment(table, ts, columns, segment_id=1, seq_first=1, off=12288):
                 data = b"" if derived else b"\0" + struct.pack("<%d%s" % (len(part), layout), *part)
                 sizes[i].append(len(data))
                 chunk += data
-            offs[i].append(64 + len(body))
+            offs[i].append(80 + len(body))
             if chunk:
                 checks[i].append(xxh3(chunk, group // 16 * len(series) + i))
             body += chunk
     body += bytes(-len(body) % 8)
-    bounds = struct.pack("<QQqq", seq_first, seq_first + len(ts) - 1, ts[0], ts[-1])
+    seqs = struct.pack("<QQ", seq_first, seq_first + len(ts) - 1)
+    bounds = struct.pack("<qq", ts[0], ts[-1])
     footer = bounds + FILE_ID[:8] + struct.pack("<II", len(table), len(columns)) + table
     for i, (layout, parts) in enumerate(vectors):
         numbers = [[v for v in part if not math.isnan(v)] or [part[0]] for part in parts]
@@ -137,12 +138,12 @@ def segment(table, ts, columns, segment_id=1, seq_first=1, off=12288):
     footer += bytes(-len(footer) % 8)
     table_id, = struct.unpack_from("<I", table)
     footer_checksum = xxh3(footer, segment_id)
-    size = 64 + len(body) + len(footer)
-    header = struct.pack("<8sQQQQIIQ", b"NTSSEG1\n", segment_id, size, 64 + len(body),
-                         footer_checksum, table_id, len(ts), 0)
+    size = 80 + len(body) + len(footer)
+    header = struct.pack("<8sQQQQII", b"NTSSEG1\n", segment_id, size, 80 + len(body),
+                         footer_checksum, table_id, len(ts)) + seqs + bytes(8)
     header += struct.pack("<Q", xxh3(header))
-    entry = struct.pack("<IIQQQ", table_id, len(ts), segment_id, off, size) + bounds + \
-        struct.pack("<QQ", footer_checksum, 0)
+    entry = struct.pack("<IIQQQ", table_id, len(ts), segment_id, off, size) + seqs + \
+        bounds + struct.pack("<QQ", footer_checksum, 0)
     return header + body + footer, entry
 
 
@@ -151,12 +152,11 @@ class Wal:
 
     def __init__(self, off=65536, size=65536, next_seq=1):
         self.size, self.next_seq, self.chain = size, next_seq, CHAIN
-        self.parts = {}
+        self.parts = {off: bytearray(size), off + size: bytearray(size)}
         self.go_to(off)
 
     def go_to(self, off):
         self.off, self.at = off, 64
-        self.parts[off] = bytearray(self.size)
 
     def record(self, kind, payload=b"", table_id=0, row_count=0, column_count=0, synced_seq=0):
         payload += bytes(-len(payload) % 8)
@@ -376,8 +376,8 @@ class WalTest(ReaderCase):
     def test_wal_goes_on_in_the_extent_that_a_seal_names(self):
         wal = Wal()
         wal.rows([1], [1.0])
-        wal.record(SEAL, struct.pack("<Q", 196608))
-        wal.go_to(196608)
+        wal.record(SEAL, struct.pack("<Q", 131072))
+        wal.go_to(131072)
         wal.rows([2], [2.0])
         self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0), (2, 2.0)])
         wal.record(SEAL, struct.pack("<Q", 65536))
@@ -410,7 +410,7 @@ class WalTest(ReaderCase):
         image = bytearray(wal_image(wal))
         image[12288:12288 + len(data)] = data
         self.assertEqual(self.rows(bytes(image)), [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0)])
-        image[12288 + 64] ^= 1
+        image[12288 + 80] ^= 1
         self.assertEqual(self.rows(bytes(image)), [(1, 1.0)])
 
 
@@ -471,9 +471,12 @@ class SegmentTest(ReaderCase):
         second, second_entry = segment(definition(), [3, 4], [[3.0, 4.0]], 2, 2, 16384)
         manifest = edit(1, definition()) + edit(3, first_entry + second_entry)
         self.fails(image_of(manifest, {12288: first, 16384: second}), "seq intervals overlap")
-        manifest = edit(1, definition()) + edit(3, first_entry)
-        self.fails(image_of(manifest, {12288: first}, wal_head=65600,
-                            wal_extents=[(65536, 4096)])[:12288], "cut off")
+        second, second_entry = segment(definition(), [3, 4], [[3.0, 4.0]], 2, 3, 12288)
+        manifest = edit(1, definition()) + edit(3, first_entry + second_entry)
+        self.fails(image_of(manifest, {12288: second}), "segment 1")
+        extents = [(65536, 4096), (65536, 4096)]
+        self.fails(image_of(edit(1, definition()), {65536: bytes(8192)}, wal_head=65600,
+                            wal_extents=extents), "WAL and WAL overlap")
 
 
 if __name__ == "__main__":

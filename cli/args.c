@@ -23,7 +23,8 @@ static void args_build(const struct cli_command *command, struct args_tables *ta
     assert(command->option_count <= CLI_OPTIONS_MAX);
     memset(tables, 0, sizeof(*tables));
     tables->letters[length++] = command->operands_literal ? '+' : ':';
-    if (command->operands_literal) tables->letters[length++] = ':';
+    if (command->operands_literal)
+        tables->letters[length++] = ':';
     tables->letters[length++] = 'h';
     for (size_t i = 0; i < command->option_count; i++) {
         const struct cli_option *option = &command->options[i];
@@ -32,7 +33,8 @@ static void args_build(const struct cli_command *command, struct args_tables *ta
         tables->longs[i].val = ARGS_LONG_BASE + (int)i;
         if (option->letter != 0) {
             tables->letters[length++] = option->letter;
-            if (option->value != NULL) tables->letters[length++] = ':';
+            if (option->value != NULL)
+                tables->letters[length++] = ':';
         }
     }
     tables->longs[command->option_count].name = "help";
@@ -50,7 +52,8 @@ static size_t args_index_of_letter(const struct cli_command *command, int letter
 static int args_complain(const struct cli_command *command, char **argv, int found)
 {
     const char *word = argv[optind - 1];
-    if (found == ':') return cli_usage("the option %s needs a value", word);
+    if (found == ':')
+        return cli_usage("the option %s needs a value", word);
     if (strncmp(word, "--", 2) != 0)
         return cli_usage("%s has no option -%c", command->name, optopt);
 
@@ -91,7 +94,8 @@ int cli_args_run(const struct cli_command *command, int argc, char **argv)
             cli_command_help(command, stdout);
             return CLI_OK;
         }
-        if (found == '?' || found == ':') return args_complain(command, argv, found);
+        if (found == '?' || found == ':')
+            return args_complain(command, argv, found);
         size_t index = found >= ARGS_LONG_BASE ? (size_t)(found - ARGS_LONG_BASE)
                                                : args_index_of_letter(command, found);
         args.values[index] = optarg != NULL ? optarg : "";
@@ -106,7 +110,8 @@ const char *cli_option(const struct cli_args *args, const char *name)
 {
     const struct cli_command *command = args->command;
     for (size_t i = 0; i < command->option_count; i++)
-        if (strcmp(command->options[i].name, name) == 0) return args->values[i];
+        if (strcmp(command->options[i].name, name) == 0)
+            return args->values[i];
     assert(false);
     return NULL;
 }
@@ -115,7 +120,8 @@ int cli_option_count(const struct cli_args *args, const char *name, uint64_t *va
 {
     const char *text = cli_option(args, name);
     char *end = NULL;
-    if (text == NULL) return CLI_OK;
+    if (text == NULL)
+        return CLI_OK;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
@@ -141,7 +147,8 @@ static void args_print_option(FILE *stream, const struct cli_option *option)
         int length = (int)strcspn(line, "\n");
         fprintf(stream, "%.*s\n", length, line);
         line = line[length] == '\n' ? line + length + 1 : NULL;
-        if (line != NULL) fprintf(stream, "%*s", HELP_COLUMN, "");
+        if (line != NULL)
+            fprintf(stream, "%*s", HELP_COLUMN, "");
     }
 }
 
@@ -155,5 +162,6 @@ void cli_command_help(const struct cli_command *command, FILE *stream)
     for (size_t i = 0; i < command->option_count; i++)
         args_print_option(stream, &command->options[i]);
     args_print_option(stream, &help);
-    if (command->notes != NULL) fprintf(stream, "\n%s", command->notes);
+    if (command->notes != NULL)
+        fprintf(stream, "\n%s", command->notes);
 }

@@ -23,8 +23,10 @@ static double axis_round_step(double least)
 {
     double power = pow(10, floor(log10(least)));
     double factor = least / power;
-    if (factor <= 1) return power;
-    if (factor <= 2) return 2 * power;
+    if (factor <= 1)
+        return power;
+    if (factor <= 2)
+        return 2 * power;
     return factor <= 5 ? 5 * power : 10 * power;
 }
 
@@ -66,7 +68,8 @@ void cli_axis_of_values(struct cli_axis *axis, double min, double max, size_t co
     axis->tick_count = 0;
     for (double at = 0; axis->tick_count < CLI_TICKS_MAX; at++) {
         double value = axis->min + at * step;
-        if (value > axis->max + step / 2) break;
+        if (value > axis->max + step / 2)
+            break;
         /* A sum of steps misses zero by a little. */
         axis->ticks[axis->tick_count++].at = fabs(value) < step / 1e6 ? 0 : value;
     }
@@ -100,7 +103,8 @@ static void axis_label_time(struct cli_tick *tick, double step)
 
 static void axis_add_time(struct cli_axis *axis, double at, double step)
 {
-    if (at < axis->min || at > axis->max || axis->tick_count == CLI_TICKS_MAX) return;
+    if (at < axis->min || at > axis->max || axis->tick_count == CLI_TICKS_MAX)
+        return;
     axis->ticks[axis->tick_count].at = at;
     axis_label_time(&axis->ticks[axis->tick_count++], step);
 }
@@ -117,7 +121,8 @@ static void axis_add_months(struct cli_axis *axis, int64_t months)
         int64_t of_year = ((index % 12) + 12) % 12;
         at = (double)cli_days_from_date((index - of_year) / 12, (unsigned)of_year + 1, 1) * MS_DAY;
         axis_add_time(axis, at, (double)months * MONTH_MEAN_MS);
-        if (axis->tick_count == CLI_TICKS_MAX) return;
+        if (axis->tick_count == CLI_TICKS_MAX)
+            return;
     }
 }
 
@@ -165,7 +170,8 @@ void cli_axis_of_times(struct cli_axis *axis, int64_t first, int64_t last, size_
     axis->max = (double)last;
     axis->tick_count = 0;
     double least = (axis->max - axis->min) / (double)count;
-    if (axis->min < CALENDAR_MIN_MS || axis->max > CALENDAR_MAX_MS) return;
+    if (axis->min < CALENDAR_MIN_MS || axis->max > CALENDAR_MAX_MS)
+        return;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         if (steps[i] >= least) {
             axis_add_multiples(axis, steps[i]);

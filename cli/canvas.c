@@ -70,7 +70,8 @@ void cli_canvas_line(struct cli_canvas *canvas, size_t x0, size_t y0, size_t x1,
     long error = across + down;
     for (;;) {
         canvas_set(canvas, (size_t)x, (size_t)y);
-        if (x == (long)x1 && y == (long)y1) return;
+        if (x == (long)x1 && y == (long)y1)
+            return;
         long twice = 2 * error;
         if (twice >= down) {
             error += down;

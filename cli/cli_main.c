@@ -42,7 +42,8 @@ static void main_help(FILE *stream)
 static const struct cli_command *main_find(const char *name)
 {
     for (size_t i = 0; i < MAIN_COMMAND_COUNT; i++)
-        if (strcmp(main_commands[i].command->name, name) == 0) return main_commands[i].command;
+        if (strcmp(main_commands[i].command->name, name) == 0)
+            return main_commands[i].command;
     return NULL;
 }
 
@@ -65,7 +66,8 @@ static int main_run_help(int argc, char **argv)
         return CLI_OK;
     }
     const struct cli_command *command = main_find(argv[1]);
-    if (command == NULL) return main_unknown(argv[1]);
+    if (command == NULL)
+        return main_unknown(argv[1]);
     cli_command_help(command, stdout);
     return CLI_OK;
 }
@@ -83,7 +85,8 @@ static int main_run(int argc, char **argv)
         printf("nanots %s\n", nanots_version());
         return CLI_OK;
     }
-    if (name[0] == '-') return cli_usage("the command comes first, then options such as %s", name);
+    if (name[0] == '-')
+        return cli_usage("the command comes first, then options such as %s", name);
     const struct cli_command *command = main_find(name);
     return command != NULL ? cli_args_run(command, argc - 1, argv + 1) : main_unknown(name);
 }

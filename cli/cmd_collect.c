@@ -59,7 +59,8 @@ static void collect_advance(struct timespec *deadline, int64_t ms)
 static int collect_table_name(const char *prefix, const char *group, char name[COLLECT_NAME_SIZE])
 {
     int length = snprintf(name, COLLECT_NAME_SIZE, "%s%s", prefix, group);
-    if (length >= COLLECT_NAME_SIZE) return cli_usage("--table-prefix is too long");
+    if (length >= COLLECT_NAME_SIZE)
+        return cli_usage("--table-prefix is too long");
     return CLI_OK;
 }
 
@@ -70,7 +71,8 @@ static int collect_check_table(const struct cli_proc_schema *group, const char *
     bool same = schema->column_count == group->figure_count;
     for (size_t i = 0; same && i < group->figure_count; i++)
         same = strcmp(schema->columns[i].name, group->figures[i]) == 0;
-    if (same) return CLI_OK;
+    if (same)
+        return CLI_OK;
     return cli_fail("table \"%s\" is there already and has other columns; --table-prefix makes "
                     "other tables",
                     name);
@@ -103,7 +105,8 @@ static int collect_prepare(struct nanots_db *db, const char *prefix)
     int exit_code = CLI_OK;
     for (size_t i = 0; i < CLI_PROC_GROUP_COUNT && exit_code == CLI_OK; i++) {
         exit_code = collect_table_name(prefix, cli_proc_schemas[i].name, name);
-        if (exit_code == CLI_OK) exit_code = collect_prepare_table(db, &cli_proc_schemas[i], name);
+        if (exit_code == CLI_OK)
+            exit_code = collect_prepare_table(db, &cli_proc_schemas[i], name);
     }
     return exit_code;
 }
@@ -116,7 +119,8 @@ static int collect_append(struct nanots_db *db, const char *prefix,
     int64_t now = cli_now_ms();
     for (size_t i = 0; i < CLI_PROC_GROUP_COUNT; i++) {
         int exit_code = collect_table_name(prefix, cli_proc_schemas[i].name, name);
-        if (exit_code != CLI_OK) return exit_code;
+        if (exit_code != CLI_OK)
+            return exit_code;
         if (nanots_append_row(db, name, now, rates[i], cli_proc_schemas[i].figure_count, NULL,
                               &error) != NANOTS_OK)
             return cli_fail_status(&error);
@@ -130,8 +134,10 @@ static void collect_show(double rates[CLI_PROC_GROUP_COUNT][CLI_PROC_FIGURES_MAX
     const double *memory = rates[CLI_PROC_MEMORY];
     char written[CLI_NUMBER_TEXT_SIZE] = "-";
     char received[CLI_NUMBER_TEXT_SIZE] = "-";
-    if (!cli_is_terminal(stderr)) return;
-    if (rates[CLI_PROC_DISK][3] >= 0) cli_bytes_print((uint64_t)rates[CLI_PROC_DISK][3], written);
+    if (!cli_is_terminal(stderr))
+        return;
+    if (rates[CLI_PROC_DISK][3] >= 0)
+        cli_bytes_print((uint64_t)rates[CLI_PROC_DISK][3], written);
     if (rates[CLI_PROC_NETWORK][0] >= 0)
         cli_bytes_print((uint64_t)rates[CLI_PROC_NETWORK][0], received);
     fprintf(stderr,
@@ -155,16 +161,19 @@ static int collect_loop(struct nanots_db *db, const struct collect_run_options *
            elapsed_ms <= options->seconds_ms) {
         collect_advance(&deadline, options->interval_ms);
         collect_sleep_until(&deadline);
-        if (collect_stopped != 0) break;
+        if (collect_stopped != 0)
+            break;
         cli_proc_read(&samples[1]);
         cli_proc_rates(&samples[0], &samples[1], rates);
         samples[0] = samples[1];
         exit_code = collect_append(db, options->prefix, rates);
         count += exit_code == CLI_OK;
         collect_show(rates, count);
-        if (__builtin_add_overflow(elapsed_ms, options->interval_ms, &elapsed_ms)) break;
+        if (__builtin_add_overflow(elapsed_ms, options->interval_ms, &elapsed_ms))
+            break;
     }
-    if (cli_is_terminal(stderr)) fputs("\r\033[K", stderr);
+    if (cli_is_terminal(stderr))
+        fputs("\r\033[K", stderr);
     printf("%" PRIu64 " %s of %d tables\n", count, count == 1 ? "sample" : "samples",
            CLI_PROC_GROUP_COUNT);
     return exit_code;
@@ -175,16 +184,20 @@ static int collect_run(const struct cli_args *args)
     struct collect_run_options options = {.interval_ms = 1000, .seconds_ms = INT64_MAX};
     uint64_t seconds = 0;
     int exit_code = cli_duration_option(args, "interval", &options.interval_ms);
-    if (exit_code == CLI_OK) exit_code = cli_option_count(args, "count", &options.count);
-    if (exit_code == CLI_OK) exit_code = cli_option_count(args, "seconds", &seconds);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code == CLI_OK)
+        exit_code = cli_option_count(args, "count", &options.count);
+    if (exit_code == CLI_OK)
+        exit_code = cli_option_count(args, "seconds", &seconds);
+    if (exit_code != CLI_OK)
+        return exit_code;
     if (cli_option(args, "seconds") != NULL && seconds < INT64_MAX / 1000)
         options.seconds_ms = (int64_t)seconds * 1000;
     options.prefix =
         cli_option(args, "table-prefix") != NULL ? cli_option(args, "table-prefix") : "";
 
     struct nanots_db *db = cli_open_write(args->operands[0], true);
-    if (db == NULL) return CLI_FAILURE;
+    if (db == NULL)
+        return CLI_FAILURE;
     exit_code = collect_prepare(db, options.prefix);
     if (exit_code == CLI_OK) {
         collect_catch_signals();

@@ -64,7 +64,8 @@ static int append_run(const struct cli_args *args)
     int exit_code = cli_unit_option(args, &unit);
     if (exit_code == CLI_OK)
         exit_code = cli_time_argument("TIME", args->operands[2], unit, false, &ts);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     struct nanots_db *db = cli_open_write(args->operands[0], false);
     return db != NULL ? cli_close(db, append_row(args, db, ts)) : CLI_FAILURE;
 }

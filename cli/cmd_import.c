@@ -11,14 +11,18 @@ static int import_time_options(const struct cli_args *args, struct cli_import_op
     const char *start = cli_option(args, "start");
     const char *step = cli_option(args, "step");
     int exit_code = cli_unit_option(args, &options->unit);
-    if (exit_code != CLI_OK) return exit_code;
-    if ((start == NULL) != (step == NULL)) return cli_usage("--start and --step go together");
-    if (start == NULL) return CLI_OK;
+    if (exit_code != CLI_OK)
+        return exit_code;
+    if ((start == NULL) != (step == NULL))
+        return cli_usage("--start and --step go together");
+    if (start == NULL)
+        return CLI_OK;
     if (options->time != NULL || options->time_format != NULL)
         return cli_usage("--start counts the times, so --time and --time-format have no place");
     options->has_start = true;
     exit_code = cli_time_argument("--start", start, options->unit, false, &options->start_ms);
-    if (exit_code == CLI_OK) exit_code = cli_duration_option(args, "step", &options->step_ms);
+    if (exit_code == CLI_OK)
+        exit_code = cli_duration_option(args, "step", &options->step_ms);
     return exit_code;
 }
 
@@ -44,8 +48,10 @@ static int import_delimiter(const struct cli_args *args, char *delimiter_out)
 {
     const char *text = cli_option(args, "delimiter");
     *delimiter_out = 0;
-    if (text == NULL) return CLI_OK;
-    if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0) text = "\t";
+    if (text == NULL)
+        return CLI_OK;
+    if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0)
+        text = "\t";
     if (strlen(text) != 1 || strchr("\"\r\n", text[0]) != NULL)
         return cli_usage("--delimiter is one character, or the word tab");
     *delimiter_out = text[0];
@@ -57,10 +63,13 @@ static int import_run(const struct cli_args *args)
     struct cli_import_options options = {0};
     char delimiter;
     int exit_code = import_options(args, &options);
-    if (exit_code == CLI_OK) exit_code = import_delimiter(args, &delimiter);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code == CLI_OK)
+        exit_code = import_delimiter(args, &delimiter);
+    if (exit_code != CLI_OK)
+        return exit_code;
     struct cli_csv *csv = cli_csv_open(args->operands[2]);
-    if (csv == NULL) return CLI_FAILURE;
+    if (csv == NULL)
+        return CLI_FAILURE;
     cli_csv_set_delimiter(csv, delimiter);
     exit_code = cli_import_run(args->operands[0], args->operands[1], csv,
                                cli_option(args, "no-header") != NULL, &options);

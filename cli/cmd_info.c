@@ -11,15 +11,6 @@
 
 /* ---- tables ------------------------------------------------------------------------------- */
 
-static void tables_cell_count(struct cli_grid *grid, uint64_t count)
-{
-    char shown[CLI_NUMBER_TEXT_SIZE];
-    char exact[CLI_NUMBER_TEXT_SIZE];
-    cli_count_print(count, shown);
-    snprintf(exact, sizeof(exact), "%" PRIu64, count);
-    cli_grid_cell(grid, shown, exact);
-}
-
 static void tables_cell_time(struct cli_grid *grid, bool has_rows, int64_t ms)
 {
     char shown[CLI_TIME_TEXT_SIZE] = "-";
@@ -78,8 +69,6 @@ static int tables_add_row(struct cli_grid *grid, struct nanots_db *db, const cha
     struct nanots_table_stats stats = {.struct_size = sizeof(stats)};
     struct nanots_schema schema;
     struct nanots_error error;
-    char bytes[CLI_NUMBER_TEXT_SIZE];
-    char exact[CLI_NUMBER_TEXT_SIZE];
     int has_rows = 0;
     int64_t first = 0;
     int64_t last = 0;
@@ -88,12 +77,10 @@ static int tables_add_row(struct cli_grid *grid, struct nanots_db *db, const cha
         nanots_table_schema(db, table, &schema, &error) != NANOTS_OK)
         return cli_fail_status(&error);
     cli_grid_cell(grid, table, table);
-    tables_cell_count(grid, stats.rows);
+    cli_grid_cell_count(grid, stats.rows);
     tables_cell_time(grid, has_rows != 0, first);
     tables_cell_time(grid, has_rows != 0, last);
-    cli_bytes_print(stats.disk_bytes, bytes);
-    snprintf(exact, sizeof(exact), "%" PRIu64, stats.disk_bytes);
-    cli_grid_cell(grid, bytes, exact);
+    cli_grid_cell_bytes(grid, stats.disk_bytes);
     char *columns = tables_join_columns(&schema);
     tables_cell_columns(grid, columns, schema.column_count);
     cli_free(columns);
@@ -106,13 +93,16 @@ static int tables_print(struct nanots_db *db, enum cli_format format)
     struct nanots_table_list list;
     struct nanots_error error;
     int exit_code = CLI_OK;
-    if (nanots_list_tables(db, &list, &error) != NANOTS_OK) return cli_fail_status(&error);
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
     struct cli_grid *grid = cli_grid_new();
     tables_begin_grid(grid);
     for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++)
         exit_code = tables_add_row(grid, db, list.names[i]);
-    if (exit_code == CLI_OK) cli_grid_print(grid, format, stdout);
-    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE) printf("no tables\n");
+    if (exit_code == CLI_OK)
+        cli_grid_print(grid, format, stdout);
+    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE)
+        printf("no tables\n");
     cli_grid_free(grid);
     nanots_free(list.block);
     return exit_code;
@@ -122,7 +112,8 @@ static int tables_run(const struct cli_args *args)
 {
     enum cli_format format;
     int exit_code = cli_format_option(args, CLI_FORMAT_TABLE, &format);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     struct nanots_db *db = cli_open_read(args->operands[0]);
     return db != NULL ? cli_close(db, tables_print(db, format)) : CLI_FAILURE;
 }
@@ -190,7 +181,8 @@ static void info_print_size(const char *path, const struct nanots_diagnosis *dia
     else
         info_line("size", "%s (%s)", human, exact);
     cli_bytes_print(diagnosis->free_bytes, human);
-    if (diagnosis->free_bytes > 0) info_line("free inside", "%s", human);
+    if (diagnosis->free_bytes > 0)
+        info_line("free inside", "%s", human);
 }
 
 static int info_print(const char *path, struct nanots_db *db)
@@ -200,7 +192,8 @@ static int info_print(const char *path, struct nanots_db *db)
     char rows[CLI_QUANTITY_TEXT_SIZE];
     char segments[CLI_QUANTITY_TEXT_SIZE];
     char tables[CLI_QUANTITY_TEXT_SIZE];
-    if (nanots_diagnose(db, &diagnosis, &error) != NANOTS_OK) return cli_fail_status(&error);
+    if (nanots_diagnose(db, &diagnosis, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
     cli_quantity_print(diagnosis.last_seq, "row", rows);
     cli_quantity_print(diagnosis.segments, "segment", segments);
     cli_quantity_print(diagnosis.tables, "table", tables);

@@ -33,7 +33,8 @@ static int pack_all(struct nanots_db *db, uint64_t target_rows)
     struct nanots_table_list list;
     struct nanots_error error;
     int exit_code = CLI_OK;
-    if (nanots_list_tables(db, &list, &error) != NANOTS_OK) return cli_fail_status(&error);
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
     for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++)
         exit_code = pack_table(db, list.names[i], target_rows);
     nanots_free(list.block);
@@ -47,17 +48,20 @@ static int pack_run(const struct cli_args *args)
     char is[CLI_NUMBER_TEXT_SIZE];
     const char *path = args->operands[0];
     int exit_code = cli_option_count(args, "target-rows", &target_rows);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     cli_bytes_print(cli_file_size(path), was);
     struct nanots_db *db = cli_open_write(path, false);
-    if (db == NULL) return CLI_FAILURE;
+    if (db == NULL)
+        return CLI_FAILURE;
     if (args->operand_count == 2)
         exit_code = pack_table(db, args->operands[1], target_rows);
     else
         exit_code = pack_all(db, target_rows);
     exit_code = cli_close(db, exit_code);
     cli_bytes_print(cli_file_size(path), is);
-    if (exit_code == CLI_OK) printf("%s: %s -> %s\n", path, was, is);
+    if (exit_code == CLI_OK)
+        printf("%s: %s -> %s\n", path, was, is);
     return exit_code;
 }
 
@@ -85,10 +89,12 @@ static int retain_cutoff(const struct cli_args *args, int64_t *cutoff_out)
     enum cli_time_unit unit;
     int64_t age_ms = 0;
     int exit_code = cli_unit_option(args, &unit);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     if ((before == NULL) == (keep == NULL))
         return cli_usage("say what goes: either --before TIME or --keep AGE");
-    if (before != NULL) return cli_time_argument("--before", before, unit, false, cutoff_out);
+    if (before != NULL)
+        return cli_time_argument("--before", before, unit, false, cutoff_out);
     exit_code = cli_duration_option(args, "keep", &age_ms);
     *cutoff_out = cli_now_ms() - age_ms;
     return exit_code;
@@ -115,7 +121,8 @@ static int retain_run(const struct cli_args *args)
 {
     int64_t cutoff = 0;
     int exit_code = retain_cutoff(args, &cutoff);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     struct nanots_db *db = cli_open_write(args->operands[0], false);
     const char *table = args->operand_count == 2 ? args->operands[1] : NULL;
     return db != NULL ? cli_close(db, retain_rows(db, table, cutoff)) : CLI_FAILURE;

@@ -90,7 +90,8 @@ static size_t plot_span_of(const struct plot *plot, int64_t ts)
 {
     double length = (double)plot->last_ts - (double)plot->first_ts;
     double at = (double)ts - (double)plot->first_ts;
-    if (length <= 0) return plot->span_count / 2;
+    if (length <= 0)
+        return plot->span_count / 2;
     return (size_t)(at / length * (double)(plot->span_count - 1));
 }
 
@@ -102,7 +103,8 @@ static void plot_add(struct plot *plot, int64_t ts, double value)
         return;
     }
     struct plot_span *span = &plot->spans[plot_span_of(plot, ts)];
-    if (!span->filled) *span = (struct plot_span){true, plot->gap, value, value, value, value};
+    if (!span->filled)
+        *span = (struct plot_span){true, plot->gap, value, value, value, value};
     span->last = value;
     span->min = fmin(span->min, value);
     span->max = fmax(span->max, value);
@@ -149,7 +151,8 @@ static void plot_draw(struct plot *plot)
     size_t before_x = 0;
     for (size_t x = 0; x < plot->span_count; x++) {
         const struct plot_span *span = &plot->spans[x];
-        if (!span->filled) continue;
+        if (!span->filled)
+            continue;
         cli_canvas_line(plot->canvas, x, plot_dot_of(plot, span->min), x,
                         plot_dot_of(plot, span->max));
         if (before != NULL && !span->gap_before)
@@ -164,7 +167,8 @@ static size_t plot_label_width(const struct cli_axis *axis)
 {
     size_t width = 0;
     for (size_t i = 0; i < axis->tick_count; i++)
-        if (strlen(axis->ticks[i].text) > width) width = strlen(axis->ticks[i].text);
+        if (strlen(axis->ticks[i].text) > width)
+            width = strlen(axis->ticks[i].text);
     return width;
 }
 
@@ -173,7 +177,8 @@ static const char *plot_row_label(const struct plot *plot, size_t row)
 {
     for (size_t i = 0; i < plot->values.tick_count; i++) {
         size_t dot = plot_dot_of(plot, plot->values.ticks[i].at);
-        if (cli_canvas_row_of_dot(plot->canvas, dot) == row) return plot->values.ticks[i].text;
+        if (cli_canvas_row_of_dot(plot->canvas, dot) == row)
+            return plot->values.ticks[i].text;
     }
     return NULL;
 }
@@ -211,7 +216,8 @@ static void plot_print_rows(const struct plot *plot, size_t label_width)
 static size_t plot_column_of(const struct plot *plot, double at)
 {
     double length = plot->times.max - plot->times.min;
-    if (length <= 0) return plot->width / 2;
+    if (length <= 0)
+        return plot->width / 2;
     return (size_t)((at - plot->times.min) / length * (double)(plot->width - 1));
 }
 
@@ -242,7 +248,8 @@ static void plot_print_time_labels(const struct plot *plot, size_t label_width)
         size_t length = strlen(text);
         size_t centre = indent + plot_column_of(plot, plot->times.ticks[i].at);
         size_t begin = centre > length / 2 ? centre - length / 2 : 0;
-        if ((used > 0 && begin < used + 2) || begin + length > indent + plot->width) continue;
+        if ((used > 0 && begin < used + 2) || begin + length > indent + plot->width)
+            continue;
         printf("%*s%s", (int)(begin - used), "", text);
         used = begin + length;
     }
@@ -254,7 +261,8 @@ static void plot_print_range(const struct plot *plot)
     char first[CLI_TIME_TEXT_SIZE];
     char last[CLI_TIME_TEXT_SIZE];
     enum cli_time_style style = cli_time_style_for(plot->first_ts);
-    if (cli_time_style_for(plot->last_ts) > style) style = cli_time_style_for(plot->last_ts);
+    if (cli_time_style_for(plot->last_ts) > style)
+        style = cli_time_style_for(plot->last_ts);
     cli_time_print(plot->first_ts, style, first);
     cli_time_print(plot->last_ts, style, last);
     printf("%s%s to %s%s\n", cli_style(stdout, CLI_STYLE_DIM), first, last,
@@ -304,7 +312,8 @@ static int plot_column(const struct plot *settings, struct nanots_db *db,
     plot->span_count = cli_canvas_dot_columns(plot->canvas);
     plot->spans = cli_alloc(plot->span_count, sizeof(*plot->spans));
     int exit_code = plot_range(plot, db, query);
-    if (exit_code == CLI_OK) exit_code = plot_read(plot, db, query);
+    if (exit_code == CLI_OK)
+        exit_code = plot_read(plot, db, query);
     if (exit_code == CLI_OK) {
         cli_axis_of_values(&plot->values, plot->min, plot->max, plot->height / 4 + 1);
         cli_axis_of_times(&plot->times, plot->first_ts, plot->last_ts, plot->width / 12 + 1);
@@ -324,9 +333,11 @@ static int plot_columns(const struct cli_args *args, struct nanots_db *db,
     char **names = text != NULL ? cli_split(text, &count)
                                 : cli_query_names(db, settings->table, query, &count);
     int exit_code = names != NULL ? CLI_OK : CLI_FAILURE;
-    if (text == NULL && count > 1) count = 1;
+    if (text == NULL && count > 1)
+        count = 1;
     for (size_t i = 0; i < count && exit_code == CLI_OK; i++) {
-        if (i > 0) printf("\n");
+        if (i > 0)
+            printf("\n");
         exit_code = plot_column(settings, db, query, names[i]);
     }
     cli_free(names);
@@ -340,11 +351,15 @@ static int plot_size(const struct cli_args *args, struct plot *settings)
     cli_terminal_size(&columns, &lines);
     uint64_t width = columns > PLOT_LABEL_ROOM ? columns - PLOT_LABEL_ROOM : 0;
     uint64_t height = PLOT_HEIGHT_PREFERRED;
-    if (lines < PLOT_HEIGHT_PREFERRED + 6) height = lines > 9 ? lines - 6 : PLOT_HEIGHT_MIN;
-    if (width < PLOT_WIDTH_MIN) width = PLOT_WIDTH_MIN;
+    if (lines < PLOT_HEIGHT_PREFERRED + 6)
+        height = lines > 9 ? lines - 6 : PLOT_HEIGHT_MIN;
+    if (width < PLOT_WIDTH_MIN)
+        width = PLOT_WIDTH_MIN;
     int exit_code = cli_option_count(args, "width", &width);
-    if (exit_code == CLI_OK) exit_code = cli_option_count(args, "height", &height);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code == CLI_OK)
+        exit_code = cli_option_count(args, "height", &height);
+    if (exit_code != CLI_OK)
+        return exit_code;
     if (width < PLOT_WIDTH_MIN || width > PLOT_WIDTH_MAX)
         return cli_usage("--width is from %d to %d", PLOT_WIDTH_MIN, PLOT_WIDTH_MAX);
     if (height < PLOT_HEIGHT_MIN || height > PLOT_HEIGHT_MAX)
@@ -361,11 +376,13 @@ static int plot_run(const struct cli_args *args)
     settings->table = args->operands[1];
     settings->unicode = cli_has_utf8() && cli_option(args, "ascii") == NULL;
     int exit_code = cli_range_options(args, &query);
-    if (exit_code == CLI_OK) exit_code = plot_size(args, settings);
+    if (exit_code == CLI_OK)
+        exit_code = plot_size(args, settings);
     if (exit_code == CLI_OK) {
         struct nanots_db *db = cli_open_read(args->operands[0]);
         exit_code = CLI_FAILURE;
-        if (db != NULL) exit_code = cli_close(db, plot_columns(args, db, &query, settings));
+        if (db != NULL)
+            exit_code = cli_close(db, plot_columns(args, db, &query, settings));
     }
     cli_free(settings);
     return exit_code;

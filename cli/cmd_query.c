@@ -15,8 +15,10 @@ static int query_columns_option(const struct cli_args *args, struct nanots_query
 {
     const char *text = cli_option(args, "columns");
     *names_out = NULL;
-    if (text == NULL) return CLI_OK;
-    if (text[0] == '\0') return cli_usage("--columns takes names, such as --columns a,b");
+    if (text == NULL)
+        return CLI_OK;
+    if (text[0] == '\0')
+        return cli_usage("--columns takes names, such as --columns a,b");
     *names_out = cli_split(text, &query->column_count);
     query->columns = (const char *const *)*names_out;
     return CLI_OK;
@@ -30,11 +32,14 @@ static int query_options(const struct cli_args *args, struct nanots_query *query
     size_t height;
     enum cli_format fallback = cli_is_terminal(stdout) ? CLI_FORMAT_TABLE : CLI_FORMAT_CSV;
     int exit_code = cli_format_option(args, fallback, &options->format);
-    if (exit_code == CLI_OK) exit_code = cli_range_options(args, query);
-    if (exit_code == CLI_OK) exit_code = cli_option_count(args, "limit", &query->limit);
+    if (exit_code == CLI_OK)
+        exit_code = cli_range_options(args, query);
+    if (exit_code == CLI_OK)
+        exit_code = cli_option_count(args, "limit", &query->limit);
     if (exit_code == CLI_OK && cli_option(args, "limit") != NULL && query->limit == 0)
         exit_code = cli_usage("--limit must be at least 1");
-    if (cli_option(args, "reverse") != NULL) query->flags |= NANOTS_QUERY_REVERSE;
+    if (cli_option(args, "reverse") != NULL)
+        query->flags |= NANOTS_QUERY_REVERSE;
     options->iso = cli_option(args, "iso") != NULL || options->format == CLI_FORMAT_TABLE;
     options->all = cli_option(args, "all") != NULL || query->limit > 0;
     if (cli_is_terminal(stdout) && cli_option(args, "columns") == NULL)
@@ -48,7 +53,8 @@ static int query_run(const struct cli_args *args)
     struct cli_row_options options = {.format = CLI_FORMAT_TABLE};
     char **columns = NULL;
     int exit_code = query_options(args, &query, &options);
-    if (exit_code == CLI_OK) exit_code = query_columns_option(args, &query, &columns);
+    if (exit_code == CLI_OK)
+        exit_code = query_columns_option(args, &query, &columns);
     if (exit_code == CLI_OK) {
         struct nanots_db *db = cli_open_read(args->operands[0]);
         uint64_t row_count;
@@ -136,7 +142,8 @@ static int export_file(const struct cli_args *args, struct nanots_db *db,
             exit_code = cli_fail("cannot write %s: %s", part, strerror(errno));
         if (!direct && exit_code == CLI_OK && rename(part, path) != 0)
             exit_code = cli_fail("cannot rename %s to %s: %s", part, path, strerror(errno));
-        if (!direct && exit_code != CLI_OK) unlink(part);
+        if (!direct && exit_code != CLI_OK)
+            unlink(part);
     }
     cli_free(part);
     return exit_code;
@@ -147,7 +154,8 @@ static int export_run(const struct cli_args *args)
     struct nanots_query query = {.struct_size = sizeof(query)};
     char **columns = NULL;
     int exit_code = cli_range_options(args, &query);
-    if (exit_code == CLI_OK) exit_code = query_columns_option(args, &query, &columns);
+    if (exit_code == CLI_OK)
+        exit_code = query_columns_option(args, &query, &columns);
     if (exit_code == CLI_OK) {
         struct nanots_db *db = cli_open_read(args->operands[0]);
         exit_code = CLI_FAILURE;

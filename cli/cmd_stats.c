@@ -1,28 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* cli/cmd_stats.c - nanots stats: how small the tables are, and by which codecs. */
-#include <inttypes.h>
-
 #include "commands.h"
 #include "grid.h"
 #include "number.h"
-
-static void stats_cell_count(struct cli_grid *grid, uint64_t count)
-{
-    char shown[CLI_NUMBER_TEXT_SIZE];
-    char exact[CLI_NUMBER_TEXT_SIZE];
-    cli_count_print(count, shown);
-    snprintf(exact, sizeof(exact), "%" PRIu64, count);
-    cli_grid_cell(grid, shown, exact);
-}
-
-static void stats_cell_bytes(struct cli_grid *grid, uint64_t bytes)
-{
-    char shown[CLI_NUMBER_TEXT_SIZE];
-    char exact[CLI_NUMBER_TEXT_SIZE];
-    cli_bytes_print(bytes, shown);
-    snprintf(exact, sizeof(exact), "%" PRIu64, bytes);
-    cli_grid_cell(grid, shown, exact);
-}
 
 /* A quotient with two decimals; "-" where nothing is divided. */
 static void stats_cell_quotient(struct cli_grid *grid, double dividend, double divisor)
@@ -50,10 +30,10 @@ static void stats_add_table(struct cli_grid *grid, const char *table,
     double flushed_rows = (double)(stats->rows - stats->pending_rows);
     double disk = (double)stats->disk_bytes;
     cli_grid_cell(grid, table, table);
-    stats_cell_count(grid, stats->rows);
-    stats_cell_count(grid, stats->segments);
-    stats_cell_bytes(grid, stats->raw_bytes);
-    stats_cell_bytes(grid, stats->disk_bytes);
+    cli_grid_cell_count(grid, stats->rows);
+    cli_grid_cell_count(grid, stats->segments);
+    cli_grid_cell_bytes(grid, stats->raw_bytes);
+    cli_grid_cell_bytes(grid, stats->disk_bytes);
     stats_cell_quotient(grid, stats_flushed_raw(stats), disk);
     stats_cell_quotient(grid, disk * 8.0, flushed_rows * (double)(stats->column_count + 1));
 }
@@ -63,7 +43,8 @@ static int stats_print_all(struct nanots_db *db, enum cli_format format)
     struct nanots_table_list list;
     struct nanots_error error;
     int exit_code = CLI_OK;
-    if (nanots_list_tables(db, &list, &error) != NANOTS_OK) return cli_fail_status(&error);
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
     struct cli_grid *grid = cli_grid_new();
     cli_grid_column(grid, "table", "table", CLI_GRID_TEXT);
     cli_grid_column(grid, "rows", "rows", CLI_GRID_NUMBER);
@@ -79,8 +60,10 @@ static int stats_print_all(struct nanots_db *db, enum cli_format format)
         else
             stats_add_table(grid, list.names[i], &stats);
     }
-    if (exit_code == CLI_OK) cli_grid_print(grid, format, stdout);
-    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE) printf("no tables\n");
+    if (exit_code == CLI_OK)
+        cli_grid_print(grid, format, stdout);
+    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE)
+        printf("no tables\n");
     cli_grid_free(grid);
     nanots_free(list.block);
     return exit_code;
@@ -93,10 +76,10 @@ static void stats_add_part(struct cli_grid *grid, const char *part, uint64_t raw
 {
     cli_grid_cell(grid, part, part);
     if (raw > 0)
-        stats_cell_bytes(grid, raw);
+        cli_grid_cell_bytes(grid, raw);
     else
         cli_grid_cell(grid, "-", "");
-    stats_cell_bytes(grid, disk);
+    cli_grid_cell_bytes(grid, disk);
     stats_cell_quotient(grid, (double)disk * 8.0, value_count);
 }
 
@@ -130,13 +113,15 @@ static void stats_print_codecs(const struct nanots_table_stats *stats)
     for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
         uint64_t vectors = stats->codec_vectors[codec];
         const char *name = nanots_codec_name(codec);
-        if (vectors == 0) continue;
+        if (vectors == 0)
+            continue;
         cli_grid_cell(grid, name != NULL ? name : "unknown", "");
-        stats_cell_count(grid, vectors);
+        cli_grid_cell_count(grid, vectors);
         snprintf(share, sizeof(share), "%.1f %%", 100.0 * (double)vectors / (double)total);
         cli_grid_cell(grid, share, share);
     }
-    if (total > 0) printf("\n");
+    if (total > 0)
+        printf("\n");
     cli_grid_print(grid, CLI_FORMAT_TABLE, stdout);
     cli_grid_free(grid);
 }
@@ -148,7 +133,8 @@ static int stats_print_one(struct nanots_db *db, const char *table, enum cli_for
     char rows[CLI_QUANTITY_TEXT_SIZE];
     char columns[CLI_QUANTITY_TEXT_SIZE];
     char segments[CLI_QUANTITY_TEXT_SIZE];
-    if (nanots_stats(db, table, &stats, &error) != NANOTS_OK) return cli_fail_status(&error);
+    if (nanots_stats(db, table, &stats, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
     if (format != CLI_FORMAT_TABLE) {
         stats_print_parts(&stats, format);
         return CLI_OK;
@@ -159,7 +145,8 @@ static int stats_print_one(struct nanots_db *db, const char *table, enum cli_for
     printf("%s%s%s: %s of %s in %s", cli_style(stdout, CLI_STYLE_BOLD), table,
            cli_style(stdout, CLI_STYLE_NONE), rows, columns, segments);
     cli_count_print(stats.pending_rows, rows);
-    if (stats.pending_rows > 0) printf(", %s of the rows in the log only", rows);
+    if (stats.pending_rows > 0)
+        printf(", %s of the rows in the log only", rows);
     if (stats.disk_bytes > 0)
         printf("; %.1f times smaller than raw",
                stats_flushed_raw(&stats) / (double)stats.disk_bytes);
@@ -173,9 +160,11 @@ static int stats_run(const struct cli_args *args)
 {
     enum cli_format format;
     int exit_code = cli_format_option(args, CLI_FORMAT_TABLE, &format);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     struct nanots_db *db = cli_open_read(args->operands[0]);
-    if (db == NULL) return CLI_FAILURE;
+    if (db == NULL)
+        return CLI_FAILURE;
     if (args->operand_count == 2)
         return cli_close(db, stats_print_one(db, args->operands[1], format));
     return cli_close(db, stats_print_all(db, format));

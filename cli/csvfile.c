@@ -63,8 +63,10 @@ struct cli_csv *cli_csv_open(const char *path)
 
 void cli_csv_close(struct cli_csv *csv)
 {
-    if (csv->file != stdin) fclose(csv->file);
-    if (csv->line_number > 0) csv_free(&csv->parser);
+    if (csv->file != stdin)
+        fclose(csv->file);
+    if (csv->line_number > 0)
+        csv_free(&csv->parser);
     cli_free(csv->line);
     cli_free(csv->text);
     cli_free(csv->offsets);
@@ -93,7 +95,8 @@ void cli_csv_progress(const struct cli_csv *csv, uint64_t *read_out, uint64_t *s
 static void csvfile_on_field(void *field, size_t size, void *context)
 {
     struct cli_csv *csv = context;
-    if (csv->complete_count > 0) return;
+    if (csv->complete_count > 0)
+        return;
     if (csv->field_count == csv->field_count_max) {
         csv->field_count_max = csv->field_count_max * 2 + 16;
         csv->offsets = cli_resize(csv->offsets, csv->field_count_max, sizeof(size_t));
@@ -148,7 +151,8 @@ static char csvfile_guess_delimiter(const char *line)
     static const char candidates[] = "\t;|";
     char best = ',';
     size_t best_count = 0;
-    if (strchr(line, ',') != NULL) return best;
+    if (strchr(line, ',') != NULL)
+        return best;
     for (const char *candidate = candidates; *candidate != '\0'; candidate++) {
         size_t count = 0;
         for (const char *p = line; *p != '\0'; p++)
@@ -166,7 +170,8 @@ static bool csvfile_begin(struct cli_csv *csv, size_t *skip_out)
 {
     const unsigned char *bytes = (const unsigned char *)csv->line;
     *skip_out = strncmp(csv->line, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    if (csv->delimiter == 0) csv->delimiter = csvfile_guess_delimiter(csv->line);
+    if (csv->delimiter == 0)
+        csv->delimiter = csvfile_guess_delimiter(csv->line);
     csvfile_start_parser(csv);
     return !(bytes[0] == 0xFF && bytes[1] == 0xFE) && !(bytes[0] == 0xFE && bytes[1] == 0xFF);
 }
@@ -188,7 +193,8 @@ static enum cli_csv_result csvfile_finish(struct cli_csv *csv, struct cli_csv_re
         *reason_out = strerror(errno);
         return CLI_CSV_ERROR;
     }
-    if (csv->line_number == 0) return CLI_CSV_END;
+    if (csv->line_number == 0)
+        return CLI_CSV_END;
     if (csv_fini(&csv->parser, csvfile_on_field, csvfile_on_record, csv) != 0)
         return csvfile_give_up_record(csv, "a quote opened here is never closed", reason_out);
     return csv->complete_count > 0 ? csvfile_take(csv, record_out) : CLI_CSV_END;
@@ -202,14 +208,16 @@ enum cli_csv_result cli_csv_next(struct cli_csv *csv, struct cli_csv_record *rec
     while (!csv->ended) {
         size_t skip = 0;
         ssize_t length = getline(&csv->line, &csv->line_size, csv->file);
-        if (length < 0) return csvfile_finish(csv, record_out, reason_out);
+        if (length < 0)
+            return csvfile_finish(csv, record_out, reason_out);
         csv->bytes_read += (uint64_t)length;
         if (csv->line_number++ == 0 && !csvfile_begin(csv, &skip)) {
             *reason_out = "this is UTF-16; convert it first, with iconv -f UTF-16 -t UTF-8";
             csv->ended = true;
             return CLI_CSV_ERROR;
         }
-        if (csv->record_bytes == 0) csv->begin_line = csv->line_number;
+        if (csv->record_bytes == 0)
+            csv->begin_line = csv->line_number;
         record_out->line = csv->begin_line;
         size_t size = (size_t)length - skip;
         if (csv_parse(&csv->parser, csv->line + skip, size, csvfile_on_field, csvfile_on_record,
@@ -220,7 +228,8 @@ enum cli_csv_result cli_csv_next(struct cli_csv *csv, struct cli_csv_record *rec
         if (csv->complete_count > 1 || begun_again)
             return csvfile_give_up_record(csv, "a carriage return stands inside the line",
                                           reason_out);
-        if (csv->complete_count == 1) return csvfile_take(csv, record_out);
+        if (csv->complete_count == 1)
+            return csvfile_take(csv, record_out);
         csv->record_bytes += size;
         if (csv->parser.pstate == CSVFILE_BETWEEN_RECORDS) /* a blank line */
             csv->record_bytes = 0;

@@ -30,7 +30,8 @@ struct nanots_db *cli_open_write(const char *path, bool create)
 int cli_close(struct nanots_db *db, int exit_code)
 {
     struct nanots_error error;
-    if (nanots_close(db, &error) != NANOTS_OK) return cli_fail_status(&error);
+    if (nanots_close(db, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
     return exit_code;
 }
 

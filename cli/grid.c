@@ -3,8 +3,11 @@
 #include "grid.h"
 
 #include <csv.h>
+#include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
 #include <string.h>
+
+#include "number.h"
 
 struct grid_column {
     char *label;
@@ -66,6 +69,24 @@ void cli_grid_cell(struct cli_grid *grid, const char *shown, const char *exact)
     grid->cell_count++;
 }
 
+void cli_grid_cell_count(struct cli_grid *grid, uint64_t count)
+{
+    char shown[CLI_NUMBER_TEXT_SIZE];
+    char exact[CLI_NUMBER_TEXT_SIZE];
+    cli_count_print(count, shown);
+    snprintf(exact, sizeof(exact), "%" PRIu64, count);
+    cli_grid_cell(grid, shown, exact);
+}
+
+void cli_grid_cell_bytes(struct cli_grid *grid, uint64_t bytes)
+{
+    char shown[CLI_NUMBER_TEXT_SIZE];
+    char exact[CLI_NUMBER_TEXT_SIZE];
+    cli_bytes_print(bytes, shown);
+    snprintf(exact, sizeof(exact), "%" PRIu64, bytes);
+    cli_grid_cell(grid, shown, exact);
+}
+
 /* ---- aligned ------------------------------------------------------------------------------ */
 
 static void grid_fill(const struct cli_grid *grid, struct libscols_table *table)
@@ -98,7 +119,8 @@ static void grid_print_table(const struct cli_grid *grid, FILE *stream)
             scols_cell_set_color(scols_column_get_header(column), "\033[1m");
     }
     grid_fill(grid, table);
-    if (grid->cell_count > 0) scols_print_table(table);
+    if (grid->cell_count > 0)
+        scols_print_table(table);
     scols_unref_table(table);
 }
 
@@ -153,18 +175,22 @@ static void grid_print_json_cell(const struct grid_column *column, const char *e
 static void grid_print_json(const struct cli_grid *grid, bool lines, FILE *stream)
 {
     size_t row_count = grid->cell_count / grid->column_count;
-    if (!lines) fputs("[", stream);
+    if (!lines)
+        fputs("[", stream);
     for (size_t row = 0; row < row_count; row++) {
-        if (!lines) fputs(row > 0 ? ",\n " : "\n ", stream);
+        if (!lines)
+            fputs(row > 0 ? ",\n " : "\n ", stream);
         fputc('{', stream);
         for (size_t i = 0; i < grid->column_count; i++) {
-            if (i > 0) fputs(", ", stream);
+            if (i > 0)
+                fputs(", ", stream);
             grid_print_json_cell(&grid->columns[i], grid->cells[row * grid->column_count + i].exact,
                                  stream);
         }
         fputs(lines ? "}\n" : "}", stream);
     }
-    if (!lines) fputs(row_count > 0 ? "\n]\n" : "]\n", stream);
+    if (!lines)
+        fputs(row_count > 0 ? "\n]\n" : "]\n", stream);
 }
 
 void cli_grid_print(const struct cli_grid *grid, enum cli_format format, FILE *stream)
@@ -186,7 +212,8 @@ int cli_format_option(const struct cli_args *args, enum cli_format fallback,
                                         [CLI_FORMAT_JSONL] = "jsonl"};
     const char *text = cli_option(args, "format");
     *format_out = fallback;
-    if (text == NULL) return CLI_OK;
+    if (text == NULL)
+        return CLI_OK;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(text, names[i]) == 0) {
             *format_out = (enum cli_format)i;

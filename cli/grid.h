@@ -23,6 +23,9 @@ void cli_grid_column(struct cli_grid *grid, const char *label, const char *key,
 /* Cells fill the rows from left to right. `shown` goes to the aligned form, `exact` to the others;
  * an exact text of "" is null. */
 void cli_grid_cell(struct cli_grid *grid, const char *shown, const char *exact);
+/* A number shown as 1,234, or as 1.2 KiB. */
+void cli_grid_cell_count(struct cli_grid *grid, uint64_t count);
+void cli_grid_cell_bytes(struct cli_grid *grid, uint64_t bytes);
 void cli_grid_print(const struct cli_grid *grid, enum cli_format format, FILE *stream);
 
 /* The option --format, `fallback` if not given. Returns CLI_OK or CLI_USAGE. */

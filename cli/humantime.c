@@ -39,17 +39,21 @@ static double duration_unit(const char **text)
 bool cli_duration_parse(const char *text, int64_t *ms_out)
 {
     double total = 0;
-    if (*text == '\0') return false;
+    if (*text == '\0')
+        return false;
     while (*text != '\0') {
         char *end = NULL;
-        if (*text < '0' || *text > '9') return false;
+        if (*text < '0' || *text > '9')
+            return false;
         double amount = strtod(text, &end);
         text = end;
         double unit_ms = duration_unit(&text);
-        if (unit_ms == 0) return false;
+        if (unit_ms == 0)
+            return false;
         total += amount * unit_ms;
     }
-    if (total > 9.2e18) return false;
+    if (total > 9.2e18)
+        return false;
     *ms_out = (int64_t)llround(total);
     return true;
 }
@@ -69,9 +73,11 @@ static bool humantime_relative(const char *text, int64_t *ms_out, enum cli_time_
     *ms_out = now;
     if (strncmp(text, "now", 3) == 0) {
         text += 3;
-        if (*text == '\0') return true;
+        if (*text == '\0')
+            return true;
     }
-    if ((*text != '-' && *text != '+') || !cli_duration_parse(text + 1, &duration)) return false;
+    if ((*text != '-' && *text != '+') || !cli_duration_parse(text + 1, &duration))
+        return false;
     return *text == '-' ? !__builtin_sub_overflow(now, duration, ms_out)
                         : !__builtin_add_overflow(now, duration, ms_out);
 }
@@ -80,13 +86,15 @@ static bool humantime_relative(const char *text, int64_t *ms_out, enum cli_time_
 static int64_t humantime_last(int64_t ms, enum cli_time_span span)
 {
     int64_t end = ms;
-    if (span == CLI_SPAN_DAY) end = ms + (MS_PER_DAY - 1);
+    if (span == CLI_SPAN_DAY)
+        end = ms + (MS_PER_DAY - 1);
     /* Any day 31 days on lies in the next month, whose first day is found by printing it. */
     if (span == CLI_SPAN_MONTH) {
         char text[CLI_TIME_TEXT_SIZE];
         cli_time_print(ms + 31 * MS_PER_DAY, CLI_STYLE_DATE, text);
         *strrchr(text, '-') = '\0';
-        if (cli_time_parse(text, &end, NULL) != CLI_TIME_OK) return ms;
+        if (cli_time_parse(text, &end, NULL) != CLI_TIME_OK)
+            return ms;
         end--;
     }
     return end;
@@ -110,7 +118,8 @@ int cli_time_argument(const char *what, const char *text, enum cli_time_unit uni
     enum cli_time_result result;
     *ms_out = 0;
     if (cli_is_plain_number(text)) {
-        if (unit == CLI_UNIT_GUESS) unit = cli_unit_guess(strtod(text, NULL));
+        if (unit == CLI_UNIT_GUESS)
+            unit = cli_unit_guess(strtod(text, NULL));
         result = cli_epoch_parse(text, unit, ms_out);
     } else {
         if (humantime_relative(text, ms_out, &span))
@@ -118,8 +127,10 @@ int cli_time_argument(const char *what, const char *text, enum cli_time_unit uni
         else
             result = cli_time_parse(text, ms_out, &span);
     }
-    if (result != CLI_TIME_OK) return humantime_refuse(what, text, result);
-    if (last) *ms_out = humantime_last(*ms_out, span);
+    if (result != CLI_TIME_OK)
+        return humantime_refuse(what, text, result);
+    if (last)
+        *ms_out = humantime_last(*ms_out, span);
     return CLI_OK;
 }
 
@@ -127,7 +138,8 @@ int cli_unit_option(const struct cli_args *args, enum cli_time_unit *unit_out)
 {
     const char *text = cli_option(args, "unit");
     *unit_out = CLI_UNIT_GUESS;
-    if (text == NULL) return CLI_OK;
+    if (text == NULL)
+        return CLI_OK;
     *unit_out = cli_unit_parse(text);
     if (*unit_out == CLI_UNIT_GUESS)
         return cli_usage("--unit is s, ms, us or ns, not \"%s\"", text);
@@ -137,7 +149,8 @@ int cli_unit_option(const struct cli_args *args, enum cli_time_unit *unit_out)
 int cli_duration_option(const struct cli_args *args, const char *name, int64_t *ms_out)
 {
     const char *text = cli_option(args, name);
-    if (text == NULL) return CLI_OK;
+    if (text == NULL)
+        return CLI_OK;
     if (!cli_duration_parse(text, ms_out) || *ms_out <= 0)
         return cli_usage("--%s takes a duration such as 500ms, 10s, 5m, 2h or 7d, not \"%s\"", name,
                          text);

@@ -55,7 +55,8 @@ static int64_t import_clock_ms(void)
 
 static void import_clear_progress(struct import_job *job)
 {
-    if (job->progress_shown) fputs("\r\033[K", stderr);
+    if (job->progress_shown)
+        fputs("\r\033[K", stderr);
     job->progress_shown = false;
 }
 
@@ -65,13 +66,15 @@ static void import_show_progress(struct import_job *job)
     uint64_t read;
     uint64_t size;
     int64_t now = import_clock_ms();
-    if (!cli_is_terminal(stderr) || now - job->progress_ms < IMPORT_PROGRESS_MS) return;
+    if (!cli_is_terminal(stderr) || now - job->progress_ms < IMPORT_PROGRESS_MS)
+        return;
     job->progress_ms = now;
     job->progress_shown = true;
     cli_csv_progress(job->csv, &read, &size);
     cli_count_print(job->row_count, rows);
     fprintf(stderr, "\r%s", cli_csv_name(job->csv));
-    if (size > 0) fprintf(stderr, "  %3.0f %%", 100.0 * (double)read / (double)size);
+    if (size > 0)
+        fprintf(stderr, "  %3.0f %%", 100.0 * (double)read / (double)size);
     fprintf(stderr, "  %s rows\033[K", rows);
 }
 
@@ -108,7 +111,8 @@ static void import_bad_time(const struct import_job *job, const char *const *fie
     }
     if (plan->mode == CLI_TIME_FORMAT && result == CLI_TIME_BAD)
         what = "does not match the time format";
-    if (plan->mode == CLI_TIME_EPOCH && result == CLI_TIME_BAD) what = "is no epoch number";
+    if (plan->mode == CLI_TIME_EPOCH && result == CLI_TIME_BAD)
+        what = "is no epoch number";
     snprintf(reason, IMPORT_REASON_SIZE, "\"%.60s\"%s in column \"%.60s\" %s", text,
              plan->time_count > 1 ? " ..." : "", name, what);
 }
@@ -118,7 +122,8 @@ static void import_bad_time(const struct import_job *job, const char *const *fie
 static int import_flush(struct import_job *job)
 {
     struct nanots_error error;
-    if (job->batch_count == 0) return CLI_OK;
+    if (job->batch_count == 0)
+        return CLI_OK;
     if (nanots_append_columns(job->db, job->table_name, job->ts,
                               (const double *const *)job->columns, job->batch_count,
                               job->column_count, NULL, &error) != NANOTS_OK) {
@@ -126,8 +131,10 @@ static int import_flush(struct import_job *job)
         return cli_fail_status(&error);
     }
     for (size_t i = 0; i < job->batch_count; i++) {
-        if (job->row_count + i == 0 || job->ts[i] < job->ts_min) job->ts_min = job->ts[i];
-        if (job->row_count + i == 0 || job->ts[i] > job->ts_max) job->ts_max = job->ts[i];
+        if (job->row_count + i == 0 || job->ts[i] < job->ts_min)
+            job->ts_min = job->ts[i];
+        if (job->row_count + i == 0 || job->ts[i] > job->ts_max)
+            job->ts_max = job->ts[i];
     }
     job->row_count += job->batch_count;
     job->batch_count = 0;
@@ -167,14 +174,16 @@ static int import_take(struct import_job *job, uint64_t line, const char *const 
                        bool *go_on)
 {
     char reason[IMPORT_REASON_SIZE];
-    if (!import_parse_row(job, fields, reason)) *go_on = import_bad(job, line, reason);
+    if (!import_parse_row(job, fields, reason))
+        *go_on = import_bad(job, line, reason);
     return job->batch_count == IMPORT_BATCH_ROWS ? import_flush(job) : CLI_OK;
 }
 
 static bool import_count_fits(const struct import_job *job, const struct cli_csv_record *record,
                               char reason[IMPORT_REASON_SIZE])
 {
-    if (record->field_count == job->sample.column_count) return true;
+    if (record->field_count == job->sample.column_count)
+        return true;
     snprintf(reason, IMPORT_REASON_SIZE, "%zu %s, but the header has %zu", record->field_count,
              record->field_count == 1 ? "field" : "fields", job->sample.column_count);
     return false;
@@ -188,7 +197,8 @@ static int import_rest(struct import_job *job, bool *go_on)
     int exit_code = CLI_OK;
     while (*go_on && exit_code == CLI_OK) {
         enum cli_csv_result result = cli_csv_next(job->csv, &record, &why);
-        if (result == CLI_CSV_END) break;
+        if (result == CLI_CSV_END)
+            break;
         if (result == CLI_CSV_ERROR)
             return cli_fail("%s:%" PRIu64 ": %s", cli_csv_name(job->csv), record.line, why);
         if (result == CLI_CSV_BAD)
@@ -212,8 +222,10 @@ static int import_rows(struct import_job *job, bool *go_on)
                         (const char *const *)&sample->cells[row * sample->column_count], go_on);
     if (exit_code == CLI_OK && *go_on && job->bad_line != 0)
         *go_on = import_bad(job, job->bad_line, job->bad_reason);
-    if (exit_code == CLI_OK) exit_code = import_rest(job, go_on);
-    if (exit_code == CLI_OK) exit_code = import_flush(job);
+    if (exit_code == CLI_OK)
+        exit_code = import_rest(job, go_on);
+    if (exit_code == CLI_OK)
+        exit_code = import_flush(job);
     return exit_code;
 }
 
@@ -236,7 +248,8 @@ static int import_read_header(struct import_job *job, bool no_header)
     const char *why = NULL;
     char name[32];
     enum cli_csv_result result = cli_csv_next(job->csv, &record, &why);
-    if (result == CLI_CSV_END) return cli_fail("%s is empty", sample->file_name);
+    if (result == CLI_CSV_END)
+        return cli_fail("%s is empty", sample->file_name);
     if (result != CLI_CSV_RECORD)
         return cli_fail("%s:%" PRIu64 ": %s", sample->file_name, record.line, why);
     sample->column_count = record.field_count;
@@ -246,7 +259,8 @@ static int import_read_header(struct import_job *job, bool no_header)
         bool named = !no_header && record.fields[i][0] != '\0';
         sample->names[i] = cli_copy_text(named ? record.fields[i] : name);
     }
-    if (no_header) import_keep(sample, &record);
+    if (no_header)
+        import_keep(sample, &record);
     return CLI_OK;
 }
 
@@ -257,7 +271,8 @@ static int import_read_sample(struct import_job *job)
     const char *why = NULL;
     while (sample->row_count < CLI_SAMPLE_ROWS) {
         enum cli_csv_result result = cli_csv_next(job->csv, &record, &why);
-        if (result == CLI_CSV_END) break;
+        if (result == CLI_CSV_END)
+            break;
         if (result == CLI_CSV_ERROR)
             return cli_fail("%s:%" PRIu64 ": %s", sample->file_name, record.line, why);
         bool bad = result == CLI_CSV_BAD;
@@ -354,7 +369,8 @@ static int import_prepare_table(struct import_job *job)
     } else {
         exit_code = cli_fail_status(&error);
     }
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     job->ts = cli_alloc(IMPORT_BATCH_ROWS, sizeof(int64_t));
     job->columns = cli_alloc(job->column_count, sizeof(double *));
     for (size_t i = 0; i < job->column_count; i++)
@@ -377,12 +393,14 @@ static void import_print_summary(struct import_job *job)
            job->table_name);
     if (job->row_count > 0) {
         enum cli_time_style style = cli_time_style_for(job->ts_min);
-        if (cli_time_style_for(job->ts_max) > style) style = cli_time_style_for(job->ts_max);
+        if (cli_time_style_for(job->ts_max) > style)
+            style = cli_time_style_for(job->ts_max);
         cli_time_print(job->ts_min, style, first);
         cli_time_print(job->ts_max, style, last);
         printf(", %s to %s", first, last);
     }
-    if (cli_is_terminal(stdout) && seconds >= 0.1) printf(", in %.1f s", seconds);
+    if (cli_is_terminal(stdout) && seconds >= 0.1)
+        printf(", in %.1f s", seconds);
     printf("\n");
     fflush(stdout);
 }
@@ -391,7 +409,8 @@ static int import_into(struct import_job *job)
 {
     bool go_on = true;
     int exit_code = import_prepare_table(job);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     exit_code = import_rows(job, &go_on);
     import_print_summary(job);
     if (job->bad_count > IMPORT_BAD_SHOWN)
@@ -434,8 +453,10 @@ int cli_import_run(const char *db_path, const char *table, struct cli_csv *csv, 
     job->sample.file_name = cli_csv_name(csv);
     job->began_ms = import_clock_ms();
     int exit_code = import_read_header(job, no_header);
-    if (exit_code == CLI_OK) exit_code = import_read_sample(job);
-    if (exit_code == CLI_OK) exit_code = cli_import_plan_make(&job->sample, options, &job->plan);
+    if (exit_code == CLI_OK)
+        exit_code = import_read_sample(job);
+    if (exit_code == CLI_OK)
+        exit_code = cli_import_plan_make(&job->sample, options, &job->plan);
     if (exit_code == CLI_OK) {
         job->db = cli_open_write(db_path, true);
         exit_code = job->db != NULL ? cli_close(job->db, import_into(job)) : CLI_FAILURE;

@@ -46,7 +46,8 @@ static const char *plan_join_time(const struct cli_import_plan *plan, const char
                                   char joined[TIME_TEXT_MAX])
 {
     size_t used = 0;
-    if (plan->time_count == 1) return fields[plan->time_indexes[0]];
+    if (plan->time_count == 1)
+        return fields[plan->time_indexes[0]];
     joined[0] = '\0';
     for (size_t i = 0; i < plan->time_count && used < TIME_TEXT_MAX; i++)
         used += (size_t)snprintf(joined + used, TIME_TEXT_MAX - used, "%s%s", i > 0 ? " " : "",
@@ -85,7 +86,8 @@ static bool plan_is_numeric(const struct cli_import_sample *sample, size_t colum
     double magnitude = 0;
     for (size_t row = 0; row < sample->row_count; row++) {
         const char *text = plan_cell(sample, row, column);
-        if (!cli_is_plain_number(text)) return false;
+        if (!cli_is_plain_number(text))
+            return false;
         magnitude = fmax(magnitude, fabs(strtod(text, NULL)));
     }
     *magnitude_out = magnitude;
@@ -95,10 +97,12 @@ static bool plan_is_numeric(const struct cli_import_sample *sample, size_t colum
 /* A column called year that holds years. */
 static bool plan_is_year(const struct cli_import_sample *sample, size_t column)
 {
-    if (strcasecmp(sample->names[column], "year") != 0) return false;
+    if (strcasecmp(sample->names[column], "year") != 0)
+        return false;
     for (size_t row = 0; row < sample->row_count; row++) {
         const char *text = plan_cell(sample, row, column);
-        if (strlen(text) != 4 || strspn(text, "0123456789") != 4) return false;
+        if (strlen(text) != 4 || strspn(text, "0123456789") != 4)
+            return false;
     }
     return sample->row_count > 0;
 }
@@ -159,10 +163,12 @@ static bool plan_reads_as_times(const struct cli_import_sample *sample, size_t c
 {
     int64_t ms;
     double magnitude;
-    if (plan_is_year(sample, column) || plan_is_numeric(sample, column, &magnitude)) return true;
+    if (plan_is_year(sample, column) || plan_is_numeric(sample, column, &magnitude))
+        return true;
     for (size_t row = 0; row < sample->row_count; row++) {
         enum cli_time_result result = cli_time_parse(plan_cell(sample, row, column), &ms, NULL);
-        if (result != CLI_TIME_OK && result != CLI_TIME_FINER) return false;
+        if (result != CLI_TIME_OK && result != CLI_TIME_FINER)
+            return false;
     }
     return sample->row_count > 0;
 }
@@ -212,10 +218,12 @@ static bool plan_guess_parts(const struct cli_import_sample *sample, struct cli_
         while (column < sample->column_count &&
                strcasecmp(sample->names[column], parts[count]) != 0)
             column++;
-        if (column == sample->column_count || !plan_is_numeric(sample, column, &magnitude)) break;
+        if (column == sample->column_count || !plan_is_numeric(sample, column, &magnitude))
+            break;
         plan->time_indexes[count++] = column;
     }
-    if (count < 3) return false;
+    if (count < 3)
+        return false;
     plan->time_count = count;
     plan->mode = CLI_TIME_FORMAT;
     plan->format = formats[count - 3];
@@ -229,8 +237,10 @@ static bool plan_guess_column(const struct cli_import_sample *sample,
                               const struct cli_import_options *options, size_t *index_out)
 {
     static const char *const usual[] = {"ts_ms", "time", "timestamp", "datetime", "date", "ts"};
-    if (plan_guess_by_name(sample, index_out)) return true;
-    if (options->time_format == NULL && plan_guess_by_sample(sample, index_out)) return true;
+    if (plan_guess_by_name(sample, index_out))
+        return true;
+    if (options->time_format == NULL && plan_guess_by_sample(sample, index_out))
+        return true;
     for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
         for (size_t column = 0; column < sample->column_count; column++)
             if (strcasecmp(sample->names[column], usual[i]) == 0) {
@@ -258,7 +268,8 @@ static int plan_time(const struct cli_import_sample *sample,
         exit_code = cli_fail("no column of %s looks like a time; name it with --time, or count the "
                              "times with --start and --step",
                              sample->file_name);
-    if (exit_code == CLI_OK) plan_choose_mode(sample, options, plan);
+    if (exit_code == CLI_OK)
+        plan_choose_mode(sample, options, plan);
     return exit_code;
 }
 
@@ -267,7 +278,8 @@ static int plan_time(const struct cli_import_sample *sample,
 static bool plan_is_time_column(const struct cli_import_plan *plan, size_t column)
 {
     for (size_t i = 0; i < plan->time_count; i++)
-        if (plan->time_indexes[i] == column) return true;
+        if (plan->time_indexes[i] == column)
+            return true;
     return false;
 }
 
@@ -282,7 +294,8 @@ static size_t plan_text_row(const struct cli_import_sample *sample, size_t colum
     double value;
     for (size_t row = 0; row < sample->row_count; row++) {
         const char *text = plan_cell(sample, row, column);
-        if (cli_is_missing(text)) continue;
+        if (cli_is_missing(text))
+            continue;
         if (cli_number_parse(text, &value))
             number_count++;
         else if (text_count++ == 0)
@@ -341,7 +354,8 @@ static int plan_all_values(const struct cli_import_sample *sample,
     int exit_code = CLI_OK;
     plan->value_indexes = cli_alloc(sample->column_count, sizeof(size_t));
     for (size_t column = 0; column < sample->column_count && exit_code == CLI_OK; column++) {
-        if (plan_is_time_column(plan, column)) continue;
+        if (plan_is_time_column(plan, column))
+            continue;
         size_t row = plan_text_row(sample, column, &is_text);
         if (!is_text)
             plan->value_indexes[plan->value_count++] = column;
@@ -350,7 +364,8 @@ static int plan_all_values(const struct cli_import_sample *sample,
         else
             exit_code = plan_refuse_text(sample, column, row);
     }
-    if (skipped_count > 0) plan_tell_skipped(sample, skipped, skipped_count);
+    if (skipped_count > 0)
+        plan_tell_skipped(sample, skipped, skipped_count);
     if (exit_code == CLI_OK && plan->value_count == 0)
         exit_code = cli_fail("%s has no column of numbers beside the time", sample->file_name);
     cli_free(skipped);
@@ -362,7 +377,8 @@ int cli_import_plan_make(const struct cli_import_sample *sample,
 {
     memset(plan_out, 0, sizeof(*plan_out));
     int exit_code = plan_time(sample, options, plan_out);
-    if (exit_code != CLI_OK) return exit_code;
+    if (exit_code != CLI_OK)
+        return exit_code;
     return options->columns != NULL ? plan_named_values(sample, options, plan_out)
                                     : plan_all_values(sample, options, plan_out);
 }

@@ -17,14 +17,16 @@ static void memory_exhausted(void)
 void *cli_alloc(size_t count, size_t element_size)
 {
     void *block = calloc(count > 0 ? count : 1, element_size > 0 ? element_size : 1);
-    if (block == NULL) memory_exhausted();
+    if (block == NULL)
+        memory_exhausted();
     return block;
 }
 
 void *cli_resize(void *block, size_t count, size_t element_size)
 {
     void *resized = reallocarray(block, count > 0 ? count : 1, element_size);
-    if (resized == NULL) memory_exhausted();
+    if (resized == NULL)
+        memory_exhausted();
     return resized;
 }
 
@@ -74,8 +76,10 @@ static size_t names_distance(const char *a, const char *b)
         for (size_t j = 0; j < width; j++) {
             size_t above = row[j + 1];
             size_t best = diagonal + (strncasecmp(&a[i], &b[j], 1) != 0);
-            if (above + 1 < best) best = above + 1;
-            if (row[j] + 1 < best) best = row[j] + 1;
+            if (above + 1 < best)
+                best = above + 1;
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
             diagonal = above;
             row[j + 1] = best;
         }

@@ -72,7 +72,9 @@ int cli_finish_output(int exit_code)
         clearerr(stdout);
         fputc('\n', stdout);
     }
-    if (fflush(stdout) != 0) failed = true;
-    if (!failed || errno == EPIPE) return exit_code;
+    if (fflush(stdout) != 0)
+        failed = true;
+    if (!failed || errno == EPIPE)
+        return exit_code;
     return cli_fail("cannot write to standard output: %s", strerror(errno != 0 ? errno : EIO));
 }

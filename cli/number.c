@@ -29,7 +29,8 @@ static size_t number_print_slow(double value, char *text)
     int length = 0;
     for (; digits <= 17; digits++) {
         length = snprintf(text, CLI_NUMBER_TEXT_SIZE, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
+        if (strtod(text, NULL) == value)
+            break;
     }
     return (size_t)length;
 }
@@ -42,11 +43,13 @@ static size_t number_print_decimal(int64_t scaled, int decimals, char *text)
     bool negative = scaled < 0;
     uint64_t rest = negative ? (uint64_t)-scaled : (uint64_t)scaled;
     for (int i = 0; rest > 0 || i <= decimals; i++) {
-        if (i == decimals && decimals > 0) reversed[count++] = '.';
+        if (i == decimals && decimals > 0)
+            reversed[count++] = '.';
         reversed[count++] = (char)('0' + rest % 10);
         rest /= 10;
     }
-    if (negative) text[length++] = '-';
+    if (negative)
+        text[length++] = '-';
     while (count > 0)
         text[length++] = reversed[--count];
     text[length] = '\0';
@@ -57,10 +60,12 @@ static size_t number_print_decimal(int64_t scaled, int decimals, char *text)
  * -1 if there is none within reach. */
 static int number_scale(double value, int64_t *scaled_out)
 {
-    if (fabs(value) < 1e-4 && value != 0) return -1;
+    if (fabs(value) < 1e-4 && value != 0)
+        return -1;
     for (int decimals = 0; decimals <= DECIMALS_FAST; decimals++) {
         double scaled = nearbyint(value * powers_of_ten[decimals]);
-        if (fabs(scaled) >= INTEGER_FAST) return -1;
+        if (fabs(scaled) >= INTEGER_FAST)
+            return -1;
         if (scaled / powers_of_ten[decimals] == value) {
             *scaled_out = (int64_t)scaled;
             return decimals;
@@ -72,22 +77,26 @@ static int number_scale(double value, int64_t *scaled_out)
 size_t cli_number_print(double value, char text[CLI_NUMBER_TEXT_SIZE])
 {
     int64_t scaled;
-    if (isnan(value)) return (size_t)snprintf(text, CLI_NUMBER_TEXT_SIZE, "NaN");
+    if (isnan(value))
+        return (size_t)snprintf(text, CLI_NUMBER_TEXT_SIZE, "NaN");
     if (isinf(value))
         return (size_t)snprintf(text, CLI_NUMBER_TEXT_SIZE, value < 0 ? "-inf" : "inf");
     if (value == 0)
         return (size_t)snprintf(text, CLI_NUMBER_TEXT_SIZE, signbit(value) ? "-0" : "0");
     int decimals = FLT_EVAL_METHOD == 0 ? number_scale(value, &scaled) : -1;
-    if (decimals < 0) return number_print_slow(value, text);
+    if (decimals < 0)
+        return number_print_slow(value, text);
     return number_print_decimal(scaled, decimals, text);
 }
 
 int cli_number_decimals(double value)
 {
     char text[CLI_NUMBER_TEXT_SIZE];
-    if (!isfinite(value)) return -1;
+    if (!isfinite(value))
+        return -1;
     cli_number_print(value, text);
-    if (strchr(text, 'e') != NULL) return -1;
+    if (strchr(text, 'e') != NULL)
+        return -1;
     const char *point = strchr(text, '.');
     return point != NULL ? (int)strlen(point + 1) : 0;
 }
@@ -100,17 +109,20 @@ static bool number_parse_fast(const char *text, double *value_out)
     int digit_count = 0;
     int decimals = 0;
     bool point = false;
-    if (*text == '-' || *text == '+') text++;
+    if (*text == '-' || *text == '+')
+        text++;
     for (; *text != '\0'; text++) {
         if (*text == '.' && !point) {
             point = true;
             continue;
         }
-        if (*text < '0' || *text > '9' || ++digit_count > 15) return false;
+        if (*text < '0' || *text > '9' || ++digit_count > 15)
+            return false;
         digits = digits * 10 + (*text - '0');
         decimals += point;
     }
-    if (digit_count == 0 || FLT_EVAL_METHOD != 0) return false;
+    if (digit_count == 0 || FLT_EVAL_METHOD != 0)
+        return false;
     double value = (double)digits / powers_of_ten[decimals];
     *value_out = negative ? -value : value;
     return true;
@@ -119,10 +131,13 @@ static bool number_parse_fast(const char *text, double *value_out)
 bool cli_number_parse(const char *text, double *value_out)
 {
     char *end = NULL;
-    if (number_parse_fast(text, value_out)) return true;
-    if (*text == '\0' || strpbrk(text, "xX(") != NULL) return false;
+    if (number_parse_fast(text, value_out))
+        return true;
+    if (*text == '\0' || strpbrk(text, "xX(") != NULL)
+        return false;
     *value_out = strtod(text, &end);
-    if (end == text || isnan(*value_out)) return false;
+    if (end == text || isnan(*value_out))
+        return false;
     while (*end == ' ')
         end++;
     return *end == '\0';
@@ -131,9 +146,11 @@ bool cli_number_parse(const char *text, double *value_out)
 bool cli_is_missing(const char *text)
 {
     static const char *const words[] = {"NA", "N/A", "#N/A", "NaN", "null", "None", "\\N"};
-    if (*text == '\0') return true;
+    if (*text == '\0')
+        return true;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcasecmp(text, words[i]) == 0) return true;
+        if (strcasecmp(text, words[i]) == 0)
+            return true;
     return false;
 }
 
@@ -156,7 +173,8 @@ void cli_count_print(uint64_t count, char text[CLI_NUMBER_TEXT_SIZE])
     size_t length = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, count);
     size_t used = 0;
     for (size_t i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) text[used++] = ',';
+        if (i > 0 && (length - i) % 3 == 0)
+            text[used++] = ',';
         text[used++] = digits[i];
     }
     text[used] = '\0';

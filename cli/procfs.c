@@ -35,7 +35,8 @@ const struct cli_proc_schema cli_proc_schemas[CLI_PROC_GROUP_COUNT] = {
 static void proc_read_load(double figures[CLI_PROC_FIGURES_MAX])
 {
     FILE *file = fopen("/proc/loadavg", "r");
-    if (file == NULL) return;
+    if (file == NULL)
+        return;
     double read[5];
     if (fscanf(file, "%lf %lf %lf %lf/%lf", &read[0], &read[1], &read[2], &read[3], &read[4]) == 5)
         memcpy(figures, read, sizeof(read));
@@ -50,11 +51,14 @@ static void proc_read_memory(double figures[CLI_PROC_FIGURES_MAX])
     char key[64];
     double kib;
     FILE *file = fopen("/proc/meminfo", "r");
-    if (file == NULL) return;
+    if (file == NULL)
+        return;
     while (fgets(line, sizeof(line), file) != NULL) {
-        if (sscanf(line, "%63s %lf", key, &kib) != 2) continue;
+        if (sscanf(line, "%63s %lf", key, &kib) != 2)
+            continue;
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-            if (strcmp(key, keys[i]) == 0) figures[i] = kib * 1024;
+            if (strcmp(key, keys[i]) == 0)
+                figures[i] = kib * 1024;
     }
     fclose(file);
 }
@@ -64,7 +68,8 @@ static void proc_read_cpu(double figures[CLI_PROC_FIGURES_MAX])
 {
     double user, nice, system, idle, iowait, irq, softirq, steal;
     FILE *file = fopen("/proc/stat", "r");
-    if (file == NULL) return;
+    if (file == NULL)
+        return;
     if (fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &system, &idle, &iowait,
                &irq, &softirq, &steal) == 8) {
         figures[0] = user + nice;
@@ -83,7 +88,8 @@ static bool proc_is_disk(const char *name)
     static const char *const layers[] = {"loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd"};
     char path[128];
     for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
-        if (strncmp(name, layers[i], strlen(layers[i])) == 0) return false;
+        if (strncmp(name, layers[i], strlen(layers[i])) == 0)
+            return false;
     snprintf(path, sizeof(path), "/sys/block/%s", name);
     return access(path, F_OK) == 0;
 }
@@ -94,13 +100,15 @@ static void proc_read_disk(double figures[CLI_PROC_FIGURES_MAX])
     char name[64];
     double reads, read_sectors, writes, written_sectors, busy_ms;
     FILE *file = fopen("/proc/diskstats", "r");
-    if (file == NULL) return;
+    if (file == NULL)
+        return;
     memset(figures, 0, 5 * sizeof(double));
     while (fgets(line, sizeof(line), file) != NULL) {
         if (sscanf(line, "%*u %*u %63s %lf %*u %lf %*u %lf %*u %lf %*u %*u %lf", name, &reads,
                    &read_sectors, &writes, &written_sectors, &busy_ms) != 6)
             continue;
-        if (!proc_is_disk(name)) continue;
+        if (!proc_is_disk(name))
+            continue;
         figures[0] += reads;
         figures[1] += read_sectors * DISK_SECTOR_SIZE;
         figures[2] += writes;
@@ -116,13 +124,15 @@ static void proc_read_network(double figures[CLI_PROC_FIGURES_MAX])
     char name[64];
     double read[4];
     FILE *file = fopen("/proc/net/dev", "r");
-    if (file == NULL) return;
+    if (file == NULL)
+        return;
     memset(figures, 0, 4 * sizeof(double));
     while (fgets(line, sizeof(line), file) != NULL) {
         if (sscanf(line, " %63[^:]: %lf %lf %*u %*u %*u %*u %*u %*u %lf %lf", name, &read[0],
                    &read[1], &read[2], &read[3]) != 5)
             continue;
-        if (strcmp(name, "lo") == 0) continue;
+        if (strcmp(name, "lo") == 0)
+            continue;
         for (size_t i = 0; i < 4; i++)
             figures[i] += read[i];
     }

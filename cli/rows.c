@@ -29,7 +29,8 @@ struct row_writer {
 double cli_batch_value(const struct nanots_batch *batch, size_t column, size_t row)
 {
     const struct nanots_batch_column *values = &batch->columns[column];
-    if (values->validity != NULL && (values->validity[row / 8] >> (row % 8) & 1) == 0) return NAN;
+    if (values->validity != NULL && (values->validity[row / 8] >> (row % 8) & 1) == 0)
+        return NAN;
     return ((const double *)values->values)[row];
 }
 
@@ -44,7 +45,8 @@ static void rows_drain(struct row_writer *writer)
 /* Room for one field of bounded size. */
 static char *rows_reserve(struct row_writer *writer)
 {
-    if (writer->used + ROWS_FIELD_SIZE_MAX > ROWS_BUFFER_SIZE) rows_drain(writer);
+    if (writer->used + ROWS_FIELD_SIZE_MAX > ROWS_BUFFER_SIZE)
+        rows_drain(writer);
     return writer->buffer + writer->used;
 }
 
@@ -116,13 +118,15 @@ static void rows_json_begin(struct row_writer *writer)
         size_t size = strlen(writer->names[i]) * 6 + 8; /* \u0000 is the longest escape */
         writer->prefixes[i] = cli_alloc(size, 1);
         FILE *memory = fmemopen(writer->prefixes[i], size, "w");
-        if (memory == NULL) continue;
+        if (memory == NULL)
+            continue;
         fputs(", ", memory);
         cli_json_string(memory, writer->names[i]);
         fputs(": ", memory);
         fclose(memory);
     }
-    if (writer->options->format == CLI_FORMAT_JSON) rows_put(writer, "[");
+    if (writer->options->format == CLI_FORMAT_JSON)
+        rows_put(writer, "[");
 }
 
 static void rows_json_add(struct row_writer *writer, const struct nanots_batch *batch)
@@ -130,7 +134,8 @@ static void rows_json_add(struct row_writer *writer, const struct nanots_batch *
     bool lines = writer->options->format == CLI_FORMAT_JSONL;
     const char *quote = writer->options->iso ? "\"" : "";
     for (size_t row = 0; row < batch->row_count; row++) {
-        if (!lines) rows_put(writer, writer->row_count + row > 0 ? ",\n " : "\n ");
+        if (!lines)
+            rows_put(writer, writer->row_count + row > 0 ? ",\n " : "\n ");
         rows_put(writer, "{\"");
         rows_put(writer, rows_time_name(writer));
         rows_put(writer, "\": ");
@@ -184,7 +189,8 @@ static void rows_finish(struct row_writer *writer)
 
 static void rows_release(struct row_writer *writer)
 {
-    if (writer->view != NULL) cli_row_view_free(writer->view);
+    if (writer->view != NULL)
+        cli_row_view_free(writer->view);
     for (size_t i = 0; writer->prefixes != NULL && i < writer->column_count; i++)
         cli_free(writer->prefixes[i]);
     cli_free(writer->prefixes);
@@ -233,7 +239,8 @@ char **cli_query_names(struct nanots_db *db, const char *table, const struct nan
     struct nanots_schema schema;
     struct nanots_error error;
     *count_out = query->column_count;
-    if (query->columns != NULL) return rows_copy_names(query->columns, query->column_count);
+    if (query->columns != NULL)
+        return rows_copy_names(query->columns, query->column_count);
     if (nanots_table_schema(db, table, &schema, &error) != NANOTS_OK) {
         cli_fail_status(&error);
         return NULL;
@@ -254,8 +261,10 @@ static int rows_stream(struct row_writer *writer, struct nanots_cursor *cursor)
     const struct nanots_batch *batch = NULL;
     struct nanots_error error;
     do {
-        if (nanots_query_next(cursor, &batch, &error) != NANOTS_OK) return cli_fail_status(&error);
-        if (batch != NULL) rows_add(writer, batch);
+        if (nanots_query_next(cursor, &batch, &error) != NANOTS_OK)
+            return cli_fail_status(&error);
+        if (batch != NULL)
+            rows_add(writer, batch);
     } while (batch != NULL && !cli_output_broken(writer->stream));
     return CLI_OK;
 }
@@ -268,7 +277,8 @@ int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_
     size_t column_count = 0;
     *row_count_out = 0;
     char **names = cli_query_names(db, table, query, &column_count);
-    if (names == NULL) return CLI_FAILURE;
+    if (names == NULL)
+        return CLI_FAILURE;
     if (nanots_query_open(db, table, query, &cursor, &error) != NANOTS_OK) {
         cli_free(names);
         return cli_fail_status(&error);

@@ -60,7 +60,8 @@ void cli_row_view_free(struct cli_row_view *view)
 static void view_keep(const struct cli_row_view *view, struct view_row *row,
                       const struct nanots_batch *batch, size_t index)
 {
-    if (row->values == NULL) row->values = cli_alloc(view->column_count, sizeof(double));
+    if (row->values == NULL)
+        row->values = cli_alloc(view->column_count, sizeof(double));
     row->ts = batch->ts[index];
     for (size_t i = 0; i < batch->column_count; i++)
         row->values[i] = cli_batch_value(batch, i, index);
@@ -102,7 +103,8 @@ static size_t view_shown_count(const struct cli_row_view *view)
 
 static const struct view_row *view_shown_row(const struct cli_row_view *view, size_t index)
 {
-    if (!view_is_elided(view) || index < VIEW_TAIL) return &view->head[index];
+    if (!view_is_elided(view) || index < VIEW_TAIL)
+        return &view->head[index];
     return &view->tail[(view->row_count - VIEW_HEAD + index) % VIEW_TAIL];
 }
 
@@ -111,7 +113,8 @@ static enum cli_time_style view_time_style(const struct cli_row_view *view)
     enum cli_time_style style = CLI_STYLE_DATE;
     for (size_t i = 0; i < view_shown_count(view); i++) {
         enum cli_time_style needed = cli_time_style_for(view_shown_row(view, i)->ts);
-        if (needed > style) style = needed;
+        if (needed > style)
+            style = needed;
     }
     return style;
 }
@@ -124,13 +127,17 @@ static int view_decimals(const struct cli_row_view *view, size_t column)
     bool exponents = false;
     for (size_t i = 0; i < view_shown_count(view); i++) {
         double value = view_shown_row(view, i)->values[column];
-        if (!isfinite(value)) continue;
+        if (!isfinite(value))
+            continue;
         int needed = cli_number_decimals(value);
         exponents |= needed < 0;
-        if (needed > decimals) decimals = needed;
-        if (fabs(value) > largest) largest = fabs(value);
+        if (needed > decimals)
+            decimals = needed;
+        if (fabs(value) > largest)
+            largest = fabs(value);
     }
-    if (!exponents && decimals <= VIEW_DECIMALS_EXACT) return decimals;
+    if (!exponents && decimals <= VIEW_DECIMALS_EXACT)
+        return decimals;
     return largest >= 1e-2 && largest < 1e9 ? VIEW_DECIMALS_ROUNDED : -1;
 }
 
@@ -158,7 +165,8 @@ static size_t view_column_width(const struct cli_row_view *view, size_t column)
     size_t width = view_text_width(view->names[column]);
     for (size_t i = 0; i < view_shown_count(view); i++) {
         view_print_value(view_shown_row(view, i)->values[column], decimals, text);
-        if (strlen(text) > width) width = strlen(text);
+        if (strlen(text) > width)
+            width = strlen(text);
     }
     return width;
 }
@@ -169,10 +177,12 @@ static size_t view_fitting_columns(const struct cli_row_view *view, size_t time_
     const struct cli_row_options *options = view->options;
     size_t used = time_width;
     size_t count = 0;
-    if (options->width == 0) return view->column_count;
+    if (options->width == 0)
+        return view->column_count;
     while (count < view->column_count) {
         used += 2 + view_column_width(view, count);
-        if (used > options->width && count > 0) break;
+        if (used > options->width && count > 0)
+            break;
         count++;
     }
     return count;

@@ -79,7 +79,8 @@ static bool time_scan_digits(struct time_scan *scan, int count_min, int count_ma
     int count = 0;
     while (count < count_max && time_is_digit(p[count]))
         value = value * 10 + (p[count++] - '0');
-    if (count < count_min) return false;
+    if (count < count_min)
+        return false;
     scan->at = p + count;
     *value_out = value;
     return true;
@@ -87,7 +88,8 @@ static bool time_scan_digits(struct time_scan *scan, int count_min, int count_ma
 
 static bool time_scan_char(struct time_scan *scan, char c)
 {
-    if (*scan->at != c) return false;
+    if (*scan->at != c)
+        return false;
     scan->at++;
     return true;
 }
@@ -122,7 +124,8 @@ static bool time_scan_month_name(struct time_scan *scan)
                                          "May",       "June",     "July",     "August",
                                          "September", "October",  "November", "December"};
     bool found = time_scan_word(scan, months, 12, &scan->month);
-    if (found) time_scan_char(scan, '.');
+    if (found)
+        time_scan_char(scan, '.');
     return found;
 }
 
@@ -142,7 +145,8 @@ static bool time_scan_after_month(struct time_scan *scan)
 {
     int64_t day;
     time_scan_spaces(scan);
-    if (!time_scan_digits(scan, 1, 2, &day)) return false;
+    if (!time_scan_digits(scan, 1, 2, &day))
+        return false;
     scan->day = (unsigned)day;
     time_scan_char(scan, ',');
     time_scan_spaces(scan);
@@ -155,8 +159,10 @@ static bool time_scan_after_day(struct time_scan *scan, int64_t day)
     bool dashed = time_scan_char(scan, '-');
     scan->day = (unsigned)day;
     time_scan_spaces(scan);
-    if (!time_scan_month_name(scan)) return false;
-    if (dashed) return time_scan_char(scan, '-') && time_scan_digits(scan, 4, 4, &scan->year);
+    if (!time_scan_month_name(scan))
+        return false;
+    if (dashed)
+        return time_scan_char(scan, '-') && time_scan_digits(scan, 4, 4, &scan->year);
     time_scan_spaces(scan);
     return time_scan_digits(scan, 4, 4, &scan->year);
 }
@@ -167,11 +173,14 @@ static bool time_scan_after_year(struct time_scan *scan)
     int64_t month = 0;
     int64_t day = 1;
     char separator = *scan->at;
-    if (separator != '-' && separator != '/') return false;
+    if (separator != '-' && separator != '/')
+        return false;
     scan->at++;
-    if (!time_scan_digits(scan, 1, 2, &month)) return false;
+    if (!time_scan_digits(scan, 1, 2, &month))
+        return false;
     if (time_scan_char(scan, separator)) {
-        if (!time_scan_digits(scan, 1, 2, &day)) return false;
+        if (!time_scan_digits(scan, 1, 2, &day))
+            return false;
         scan->span = CLI_SPAN_DAY;
     } else if (separator == '-' && *scan->at == '\0') {
         scan->span = CLI_SPAN_MONTH;
@@ -188,14 +197,16 @@ static bool time_scan_us_date(struct time_scan *scan, int64_t month)
 {
     int64_t day;
     scan->month = (unsigned)month;
-    if (!time_scan_char(scan, '/') || !time_scan_digits(scan, 1, 2, &day)) return false;
+    if (!time_scan_char(scan, '/') || !time_scan_digits(scan, 1, 2, &day))
+        return false;
     scan->day = (unsigned)day;
     return time_scan_char(scan, '/') && time_scan_digits(scan, 4, 4, &scan->year);
 }
 
 static bool time_scan_basic_date(struct time_scan *scan, int64_t number)
 {
-    if (*scan->at != 'T') return false;
+    if (*scan->at != 'T')
+        return false;
     scan->year = number / 10000;
     scan->month = (unsigned)(number / 100 % 100);
     scan->day = (unsigned)(number % 100);
@@ -207,20 +218,26 @@ static bool time_scan_date(struct time_scan *scan)
     int64_t number = 0;
     scan->span = CLI_SPAN_DAY;
     time_scan_weekday(scan);
-    if (time_scan_month_name(scan)) return time_scan_after_month(scan);
+    if (time_scan_month_name(scan))
+        return time_scan_after_month(scan);
 
     bool negative = *scan->at == '-';
     bool is_signed = negative || *scan->at == '+';
-    if (is_signed) scan->at++;
+    if (is_signed)
+        scan->at++;
     const char *start = scan->at;
-    if (!time_scan_digits(scan, 1, 9, &number)) return false;
+    if (!time_scan_digits(scan, 1, 9, &number))
+        return false;
     ptrdiff_t count = scan->at - start;
     if (count <= 2 && !is_signed) {
-        if (*scan->at == '/') return time_scan_us_date(scan, number);
+        if (*scan->at == '/')
+            return time_scan_us_date(scan, number);
         return time_scan_after_day(scan, number);
     }
-    if (count == 8 && !is_signed) return time_scan_basic_date(scan, number);
-    if (count < 4 || (count > 4 && !is_signed)) return false;
+    if (count == 8 && !is_signed)
+        return time_scan_basic_date(scan, number);
+    if (count < 4 || (count > 4 && !is_signed))
+        return false;
     scan->year = negative ? -number : number;
     return time_scan_after_year(scan);
 }
@@ -230,11 +247,14 @@ static bool time_scan_fraction(struct time_scan *scan, int64_t *ms_out)
 {
     int64_t weight = 100;
     *ms_out = 0;
-    if (*scan->at != '.' && *scan->at != ',') return true;
+    if (*scan->at != '.' && *scan->at != ',')
+        return true;
     scan->at++;
-    if (!time_is_digit(*scan->at)) return false;
+    if (!time_is_digit(*scan->at))
+        return false;
     for (; time_is_digit(*scan->at); scan->at++) {
-        if (weight == 0 && *scan->at != '0') scan->finer = true;
+        if (weight == 0 && *scan->at != '0')
+            scan->finer = true;
         *ms_out += weight * (*scan->at - '0');
         weight /= 10;
     }
@@ -246,8 +266,10 @@ static bool time_scan_half_day(struct time_scan *scan, int64_t *hour)
 {
     time_scan_spaces(scan);
     char half = (char)(scan->at[0] | 0x20);
-    if ((half != 'a' && half != 'p') || (scan->at[1] | 0x20) != 'm') return true;
-    if (*hour < 1 || *hour > 12) return false;
+    if ((half != 'a' && half != 'p') || (scan->at[1] | 0x20) != 'm')
+        return true;
+    if (*hour < 1 || *hour > 12)
+        return false;
     *hour = *hour % 12 + (half == 'p' ? 12 : 0);
     scan->at += 2;
     return true;
@@ -258,17 +280,22 @@ static bool time_scan_offset(struct time_scan *scan)
     int64_t hours;
     int64_t minutes = 0;
     time_scan_spaces(scan);
-    if (time_scan_char(scan, 'Z') || time_scan_char(scan, 'z')) return true;
+    if (time_scan_char(scan, 'Z') || time_scan_char(scan, 'z'))
+        return true;
     if (strncmp(scan->at, "UTC", 3) == 0 || strncmp(scan->at, "GMT", 3) == 0) {
         scan->at += 3;
         return true;
     }
-    if (*scan->at != '+' && *scan->at != '-') return true;
+    if (*scan->at != '+' && *scan->at != '-')
+        return true;
     int64_t sign = *scan->at++ == '-' ? -1 : 1;
-    if (!time_scan_digits(scan, 2, 2, &hours)) return false;
+    if (!time_scan_digits(scan, 2, 2, &hours))
+        return false;
     time_scan_char(scan, ':');
-    if (time_is_digit(*scan->at) && !time_scan_digits(scan, 2, 2, &minutes)) return false;
-    if (hours > 23 || minutes > 59) return false;
+    if (time_is_digit(*scan->at) && !time_scan_digits(scan, 2, 2, &minutes))
+        return false;
+    if (hours > 23 || minutes > 59)
+        return false;
     scan->offset_ms = sign * (hours * 60 + minutes) * 60 * MS_PER_SECOND;
     return true;
 }
@@ -279,15 +306,19 @@ static bool time_scan_clock(struct time_scan *scan)
     int64_t minute = 0;
     int64_t second = 0;
     int64_t fraction_ms = 0;
-    if (!time_scan_digits(scan, 1, 2, &hour)) return false;
+    if (!time_scan_digits(scan, 1, 2, &hour))
+        return false;
     bool colon = time_scan_char(scan, ':');
-    if (!time_scan_digits(scan, 2, 2, &minute)) return false;
+    if (!time_scan_digits(scan, 2, 2, &minute))
+        return false;
     if (colon ? time_scan_char(scan, ':') : time_is_digit(*scan->at))
         if (!time_scan_digits(scan, 2, 2, &second) || !time_scan_fraction(scan, &fraction_ms))
             return false;
-    if (!time_scan_half_day(scan, &hour)) return false;
+    if (!time_scan_half_day(scan, &hour))
+        return false;
     bool midnight_24 = hour == 24 && minute == 0 && second == 0 && fraction_ms == 0;
-    if ((hour > 23 && !midnight_24) || minute > 59 || second > 59) return false;
+    if ((hour > 23 && !midnight_24) || minute > 59 || second > 59)
+        return false;
     scan->day_ms = ((hour * 60 + minute) * 60 + second) * MS_PER_SECOND + fraction_ms;
     scan->span = CLI_SPAN_INSTANT;
     return time_scan_offset(scan);
@@ -312,16 +343,24 @@ enum cli_time_result cli_time_parse(const char *text, int64_t *ms_out, enum cli_
 {
     struct time_scan scan = {.at = text};
     *ms_out = 0;
-    if (!time_scan_date(&scan)) return CLI_TIME_BAD;
-    if (scan.month < 1 || scan.month > 12 || scan.day < 1) return CLI_TIME_BAD;
-    if (scan.year > YEAR_MAX || scan.year < -YEAR_MAX) return CLI_TIME_RANGE;
-    if (scan.day > time_days_in_month(scan.year, scan.month)) return CLI_TIME_BAD;
-    if (*scan.at == 'T' || *scan.at == 't' || *scan.at == ',') scan.at++;
+    if (!time_scan_date(&scan))
+        return CLI_TIME_BAD;
+    if (scan.month < 1 || scan.month > 12 || scan.day < 1)
+        return CLI_TIME_BAD;
+    if (scan.year > YEAR_MAX || scan.year < -YEAR_MAX)
+        return CLI_TIME_RANGE;
+    if (scan.day > time_days_in_month(scan.year, scan.month))
+        return CLI_TIME_BAD;
+    if (*scan.at == 'T' || *scan.at == 't' || *scan.at == ',')
+        scan.at++;
     time_scan_spaces(&scan);
-    if (*scan.at != '\0' && !time_scan_clock(&scan)) return CLI_TIME_BAD;
+    if (*scan.at != '\0' && !time_scan_clock(&scan))
+        return CLI_TIME_BAD;
     time_scan_spaces(&scan);
-    if (*scan.at != '\0') return CLI_TIME_BAD;
-    if (span_out != NULL) *span_out = scan.span;
+    if (*scan.at != '\0')
+        return CLI_TIME_BAD;
+    if (span_out != NULL)
+        *span_out = scan.span;
     int64_t days = cli_days_from_date(scan.year, scan.month, scan.day);
     enum cli_time_result result = time_join(days, scan.day_ms - scan.offset_ms, ms_out);
     return result == CLI_TIME_OK && scan.finer ? CLI_TIME_FINER : result;
@@ -331,7 +370,8 @@ bool cli_is_plain_number(const char *text)
 {
     bool has_digit = false;
     bool has_point = false;
-    if (*text == '-' || *text == '+') text++;
+    if (*text == '-' || *text == '+')
+        text++;
     for (; *text != '\0'; text++) {
         if (time_is_digit(*text))
             has_digit = true;
@@ -354,11 +394,13 @@ enum cli_time_result cli_epoch_parse(const char *text, enum cli_time_unit unit, 
     int64_t value = 0;
 
     *ms_out = 0;
-    if (!cli_is_plain_number(text)) return CLI_TIME_BAD;
+    if (!cli_is_plain_number(text))
+        return CLI_TIME_BAD;
     const char *p = text + (*text == '-' || *text == '+');
     int whole_left = (int)strcspn(p, ".") + shift;
     for (; *p != '\0' || whole_left > 0; p += *p != '\0') {
-        if (*p == '.') continue;
+        if (*p == '.')
+            continue;
         int digit = *p != '\0' ? *p - '0' : 0;
         if (whole_left-- > 0) {
             /* Counted downwards, because INT64_MIN has no positive twin. */
@@ -371,7 +413,8 @@ enum cli_time_result cli_epoch_parse(const char *text, enum cli_time_unit unit, 
     }
     if (negative && finer && __builtin_sub_overflow(value, INT64_C(1), &value))
         return CLI_TIME_RANGE;
-    if (!negative && __builtin_sub_overflow(INT64_C(0), value, &value)) return CLI_TIME_RANGE;
+    if (!negative && __builtin_sub_overflow(INT64_C(0), value, &value))
+        return CLI_TIME_RANGE;
     *ms_out = value;
     return finer ? CLI_TIME_FINER : CLI_TIME_OK;
 }
@@ -382,7 +425,8 @@ enum cli_time_result cli_time_parse_format(const char *text, const char *format,
     struct tm fields = {.tm_mday = 1, .tm_year = 70};
     const char *end = strptime(text, format, &fields);
     *ms_out = 0;
-    if (end == NULL || *end != '\0') return CLI_TIME_BAD;
+    if (end == NULL || *end != '\0')
+        return CLI_TIME_BAD;
     int64_t year = (int64_t)fields.tm_year + 1900;
     unsigned month = (unsigned)fields.tm_mon + 1;
     if (fields.tm_mday < 1 || (unsigned)fields.tm_mday > time_days_in_month(year, month))
@@ -396,9 +440,12 @@ enum cli_time_result cli_time_parse_format(const char *text, const char *format,
 enum cli_time_unit cli_unit_guess(double magnitude)
 {
     double size = fabs(magnitude);
-    if (size < 1e8) return CLI_UNIT_MS;
-    if (size < 1e11) return CLI_UNIT_S;
-    if (size < 1e14) return CLI_UNIT_MS;
+    if (size < 1e8)
+        return CLI_UNIT_MS;
+    if (size < 1e11)
+        return CLI_UNIT_S;
+    if (size < 1e14)
+        return CLI_UNIT_MS;
     return size < 1e17 ? CLI_UNIT_US : CLI_UNIT_NS;
 }
 
@@ -408,7 +455,8 @@ static const char *const unit_names[] = {
 enum cli_time_unit cli_unit_parse(const char *text)
 {
     for (int unit = CLI_UNIT_S; unit <= CLI_UNIT_NS; unit++)
-        if (strcmp(text, unit_names[unit]) == 0) return (enum cli_time_unit)unit;
+        if (strcmp(text, unit_names[unit]) == 0)
+            return (enum cli_time_unit)unit;
     return CLI_UNIT_GUESS;
 }
 
@@ -439,7 +487,8 @@ static void time_split(int64_t ms, int64_t *days_out, int64_t *day_ms_out)
 
 enum cli_time_style cli_time_style_for(int64_t ms)
 {
-    if (ms % MS_PER_DAY == 0) return CLI_STYLE_DATE;
+    if (ms % MS_PER_DAY == 0)
+        return CLI_STYLE_DATE;
     return ms % MS_PER_SECOND == 0 ? CLI_STYLE_SECONDS : CLI_STYLE_MS;
 }
 
@@ -457,7 +506,8 @@ void cli_time_print(int64_t ms, enum cli_time_style style, char text[CLI_TIME_TE
     const char *year_form =
         year < 0 || year > 9999 ? "%+05" PRId64 "-%02u-%02u" : "%04" PRId64 "-%02u-%02u";
     int used = snprintf(text, size, year_form, year, month, day);
-    if (style == CLI_STYLE_DATE || used < 0) return;
+    if (style == CLI_STYLE_DATE || used < 0)
+        return;
     int second = (int)(rest / MS_PER_SECOND);
     used += snprintf(text + used, size - (size_t)used, "T%02d:%02d:%02d", second / 3600,
                      second / 60 % 60, second % 60);

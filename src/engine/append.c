@@ -266,9 +266,11 @@ nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,
     db->flush_is_due = false;
     nts_mutex_unlock(&db->write_lock);
     /* The rows are logged: what fails from here on is said by the next call that needs it. */
+    nanots_status later = NANOTS_OK;
     if (sync_is_due)
-        (void)nts_sync_to(db, end_count, NULL);
+        later = nts_sync_to(db, end_count, NULL);
     if (flush_is_due)
-        (void)nts_flush(db, false, NULL);
+        later = nts_flush(db, false, NULL);
+    (void)later;
     return NANOTS_OK;
 }

@@ -153,7 +153,8 @@ static void commit_list_log(const struct nts_commit *commit, uint64_t head_seria
     for (uint32_t i = wal->live_count; i < wal->extent_count; i++)
         commit_list_extent(sb, &wal->extents[i]);
     for (uint32_t i = 0; i < wal->live_count; i++)
-        if (wal->extents[i].serial < head_serial)
+        if (wal->extents[i].serial < head_serial &&
+            wal->extents[i].place.size >= commit->retire_below)
             commit_list_extent(sb, &wal->extents[i]);
     for (uint32_t i = 0; i < commit->added_count; i++)
         commit_list_extent(sb, &commit->added[i]);
@@ -202,11 +203,22 @@ static uint64_t commit_file_end(const struct nts_commit *commit, const struct nt
     return end < NTS_SUPERBLOCK_AREA ? NTS_SUPERBLOCK_AREA : end;
 }
 
+static bool commit_low_area_is_read(const struct nanots_db *db)
+{
+    for (size_t i = 0; i < db->limbo_count; i++)
+        if (db->limbo[i].extent.off < NTS_SUPERBLOCK_AREA)
+            return true;
+    return false;
+}
+
 static nanots_status commit_write_superblock(struct nanots_db *db, const struct nts_superblock *sb,
                                              struct nanots_error *error)
 {
     uint8_t image[NTS_SLOT_IMAGE_SIZE];
-    const size_t size = nts_superblock_encode_slot(sb, image);
+    size_t size = nts_superblock_encode_slot(sb, image);
+    /* Readers of the tiny form that was left may still need what lies behind the first copy. */
+    if (nts_superblock_slot(sb->generation) == 0 && commit_low_area_is_read(db))
+        size = NTS_TINY_START;
     const nanots_status status = db->file->ops->write_at(
         db->file, image, size, nts_superblock_slot(sb->generation), true, error);
     if (status != NANOTS_OK)

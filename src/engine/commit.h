@@ -27,6 +27,7 @@ struct nts_commit {
     const struct nts_wal_position *head; /* NULL: the head stays */
     struct nts_wal_extent added[NTS_WAL_EXTENTS_MAX]; /* open, not in the log yet: listed last */
     uint32_t added_count;
+    uint64_t retire_below; /* extents behind `head` that are smaller are listed no more */
     uint64_t salt;
     struct nts_extent reserve;
     uint64_t end_min;        /* end of what this commit names beyond the manifest */

@@ -191,6 +191,7 @@ nanots_status nts_extents_create_wal(struct nanots_db *db, struct nanots_error *
     struct nts_commit commit;
     if (db->sb.wal_count != 0)
         return NANOTS_OK;
+    NTS_TRY(nts_extents_leave_tiny(db, error));
     nts_commit_begin(db, &commit);
     const nanots_status status = wal_create_commit(db, &commit, error);
     if (status == NANOTS_OK) {
@@ -206,52 +207,72 @@ nanots_status nts_extents_create_wal(struct nanots_db *db, struct nanots_error *
     return status;
 }
 
-void nts_extents_plan_growth(struct nanots_db *db, struct nts_commit *commit,
-                             struct nts_wal_extent *retired, uint32_t *retired_count_out)
+/* Live extents that the commit's head leaves behind and that are too small. Needs write_lock. */
+static uint32_t log_count_left_behind(const struct nts_wal *wal, const struct nts_commit *commit,
+                                      uint64_t size)
 {
-    nts_mutex_lock(&db->sync_lock);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < wal->live_count && commit->head != NULL; i++)
+        count += wal->extents[i].serial < commit->head->serial && wal->extents[i].place.size < size;
+    return count;
+}
+
+void nts_extents_plan_growth(struct nanots_db *db, struct nts_commit *commit,
+                             struct nts_log_growth *growth)
+{
+    memset(growth, 0, sizeof *growth);
     nts_mutex_lock(&db->write_lock);
-    const uint64_t size = db->wal_size_wanted;
-    const uint32_t count = nts_wal_take_free(&db->wal, size, retired);
+    growth->size = db->wal_size_wanted;
+    growth->retired_count = nts_wal_take_free(&db->wal, growth->size, growth->retired);
+    const uint32_t count =
+        growth->retired_count + log_count_left_behind(&db->wal, commit, growth->size);
     nts_mutex_unlock(&db->write_lock);
-    nts_mutex_unlock(&db->sync_lock);
+    reserve_plan(db, commit, growth->size);
     while (commit->added_count < count &&
-           wal_extent_make(db, size, &commit->added[commit->added_count], NULL) == NANOTS_OK)
+           wal_extent_make(db, growth->size, &commit->added[commit->added_count], NULL) ==
+               NANOTS_OK)
         commit->added_count++;
-    *retired_count_out = count;
-    if (commit->added_count < count) { /* no room to grow: as before */
-        wal_extents_drop(db, commit->added, commit->added_count);
-        commit->added_count = 0;
-        nts_mutex_lock(&db->write_lock);
-        nts_wal_give_free(&db->wal, retired, count);
-        nts_mutex_unlock(&db->write_lock);
-        *retired_count_out = 0;
+    if (count != 0 && commit->added_count == count) {
+        commit->retire_below = growth->size;
+        return;
     }
-    reserve_plan(db, commit, size);
+    wal_extents_drop(db, commit->added, commit->added_count);
+    commit->added_count = 0;
+    growth->size = 0;
+    nts_mutex_lock(&db->write_lock);
+    nts_wal_give_free(&db->wal, growth->retired, growth->retired_count);
+    nts_mutex_unlock(&db->write_lock);
+    growth->retired_count = 0;
+}
+
+void nts_extents_swap_log(struct nanots_db *db, const struct nts_commit *commit,
+                          struct nts_log_growth *growth)
+{
+    if (growth->size == 0)
+        return;
+    growth->retired_count += nts_wal_take_free(&db->wal, growth->size,
+                                               growth->retired + growth->retired_count);
+    nts_wal_give_free(&db->wal, commit->added, commit->added_count);
 }
 
 void nts_extents_finish_growth(struct nanots_db *db, struct nts_commit *commit,
-                               const struct nts_wal_extent *retired, uint32_t retired_count,
-                               bool committed)
+                               struct nts_log_growth *growth, bool committed)
 {
-    struct nts_wal_extent out[NTS_WAL_EXTENTS_MAX];
-    memcpy(out, retired, retired_count * sizeof *retired);
+    if (growth->size == 0)
+        return;
     if (!committed) {
         wal_extents_drop(db, commit->added, commit->added_count);
         nts_mutex_lock(&db->write_lock);
-        nts_wal_give_free(&db->wal, out, retired_count);
+        nts_wal_give_free(&db->wal, growth->retired, growth->retired_count);
         nts_mutex_unlock(&db->write_lock);
         return;
     }
-    nts_mutex_lock(&db->sync_lock);
-    nts_mutex_lock(&db->write_lock);
-    nts_wal_give_free(&db->wal, commit->added, commit->added_count);
-    nts_mutex_unlock(&db->write_lock);
     for (uint32_t i = 0; i < commit->added_count; i++)
         nts_space_settle(&db->space, commit->added[i].place.off, commit->added[i].place.size);
-    for (uint32_t i = 0; i < retired_count; i++) {
-        nts_extents_free_later(db, out[i].place, NULL, db->sb.generation);
-        nts_wal_extent_close(&db->wal, &out[i]);
+    nts_mutex_lock(&db->sync_lock);
+    for (uint32_t i = 0; i < growth->retired_count; i++) {
+        nts_extents_free_later(db, growth->retired[i].place, NULL, db->sb.generation);
+        nts_wal_extent_close(&db->wal, &growth->retired[i]);
     }
     nts_mutex_unlock(&db->sync_lock);
 }

@@ -34,21 +34,38 @@ void nts_extents_free_later(struct nanots_db *db, struct nts_extent extent,
 /* Frees what nobody can read any more, and computes the free space anew if that was anything. */
 NTS_CHECKED nanots_status nts_extents_reap(struct nanots_db *db, struct nanots_error *error);
 
+/* If the file is in tiny form: moves everything out of the superblocks' area, in a commit of its own.
+ * The first thing that anyone who commits does. Takes write_lock. */
+NTS_CHECKED nanots_status nts_extents_leave_tiny(struct nanots_db *db, struct nanots_error *error);
+
+/* The same for upkeep; takes flush_lock. */
+NTS_CHECKED nanots_status nts_extents_begin_upkeep(struct nanots_db *db,
+                                                   struct nanots_error *error);
+
 /* Computes free space from all that is live. */
 NTS_CHECKED nanots_status nts_extents_rebuild(struct nanots_db *db, struct nanots_error *error);
 
 /* Makes the log: two extents and the reserve. Takes write_lock. No-op if there is one. */
 NTS_CHECKED nanots_status nts_extents_create_wal(struct nanots_db *db, struct nanots_error *error);
 
-/* Before a commit: takes the log's free extents that are smaller than wanted out of the ring and plans
- * larger ones in their place. If the disk is too full the old ones stay. */
+/* The log's extents that are smaller than wanted, and larger ones in their place. */
+struct nts_log_growth {
+    uint64_t size; /* 0: the log stays as it is */
+    struct nts_wal_extent retired[NTS_WAL_EXTENTS_MAX];
+    uint32_t retired_count;
+};
+
+/* Before a commit: plans larger extents for those that are free or that the commit frees (its head is
+ * set before), and takes the free ones out of the ring. If the disk is too full nothing changes. */
 void nts_extents_plan_growth(struct nanots_db *db, struct nts_commit *commit,
-                             struct nts_wal_extent *retired, uint32_t *retired_count_out);
-/* After it: the new ones join the ring, the retired ones are closed and freed. `committed` false: as
- * it was before. */
+                             struct nts_log_growth *growth);
+/* With write_lock, in the same hold in which the head moves: the new ones join the ring. */
+void nts_extents_swap_log(struct nanots_db *db, const struct nts_commit *commit,
+                          struct nts_log_growth *growth);
+/* After the commit, without write_lock: the retired ones are closed and freed; `committed` false: all
+ * is as it was before. */
 void nts_extents_finish_growth(struct nanots_db *db, struct nts_commit *commit,
-                               const struct nts_wal_extent *retired, uint32_t retired_count,
-                               bool committed);
+                               struct nts_log_growth *growth, bool committed);
 
 /* Gives the file's free tail back to the file system and punches its large holes, if no pin forbids. */
 NTS_CHECKED nanots_status nts_extents_trim(struct nanots_db *db, struct nanots_error *error);

@@ -30,6 +30,7 @@ struct flush {
     struct nts_commit commit;
     struct nts_segment_writer *writer;
     struct nts_extent_writer out;
+    struct nts_log_growth growth;
     struct nts_extent extent;
     uint64_t used; /* bytes of the extent */
     struct flush_item *items;
@@ -265,8 +266,10 @@ static void flush_publish(struct flush *flush)
         table->in_manifest = true;
         table_drop_parts(table, run->number);
     }
-    if (flush->restart == NULL)
+    if (flush->restart == NULL) {
         nts_wal_advance_head(&db->wal, &run->end, run->seq_last);
+        nts_extents_swap_log(db, &flush->commit, &flush->growth);
+    }
     assert(db->frozen_first == run);
     db->frozen_first = run->next;
     if (db->frozen_first == NULL)
@@ -309,8 +312,6 @@ static nanots_status flush_commit_restart(struct flush *flush, struct nanots_err
 
 static nanots_status flush_commit(struct flush *flush, struct nanots_error *error)
 {
-    struct nts_wal_extent retired[NTS_WAL_EXTENTS_MAX];
-    uint32_t retired_count = 0;
     struct nts_commit *commit = &flush->commit;
 
     commit->flushed_seq = flush->run->seq_last;
@@ -319,11 +320,11 @@ static nanots_status flush_commit(struct flush *flush, struct nanots_error *erro
     if (flush->restart != NULL)
         return flush_commit_restart(flush, error);
     commit->head = &flush->run->end;
-    nts_extents_plan_growth(flush->db, commit, retired, &retired_count);
+    nts_extents_plan_growth(flush->db, commit, &flush->growth);
     const nanots_status status = nts_commit_run(commit, error);
     if (status == NANOTS_OK)
         flush_publish(flush);
-    nts_extents_finish_growth(flush->db, commit, retired, retired_count, status == NANOTS_OK);
+    nts_extents_finish_growth(flush->db, commit, &flush->growth, status == NANOTS_OK);
     return status;
 }
 
@@ -378,18 +379,22 @@ nanots_status nts_flush(struct nanots_db *db, bool all, struct nanots_error *err
 /* A commit for nothing but larger WAL extents. */
 static nanots_status flush_grow_log(struct nanots_db *db, struct nanots_error *error)
 {
-    struct nts_wal_extent retired[NTS_WAL_EXTENTS_MAX];
-    uint32_t retired_count = 0;
+    struct nts_log_growth growth;
     struct nts_commit commit;
     nanots_status status;
 
     nts_commit_begin(db, &commit);
-    nts_extents_plan_growth(db, &commit, retired, &retired_count);
-    if (retired_count == 0)
+    nts_extents_plan_growth(db, &commit, &growth);
+    if (growth.size == 0)
         status = nts_fail(error, NANOTS_NO_SPACE, "no space left for a larger log");
     else
         status = nts_commit_run(&commit, error);
-    nts_extents_finish_growth(db, &commit, retired, retired_count, status == NANOTS_OK);
+    if (status == NANOTS_OK) {
+        nts_mutex_lock(&db->write_lock);
+        nts_extents_swap_log(db, &commit, &growth);
+        nts_mutex_unlock(&db->write_lock);
+    }
+    nts_extents_finish_growth(db, &commit, &growth, status == NANOTS_OK);
     nts_commit_end(&commit);
     return status;
 }

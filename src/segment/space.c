@@ -195,7 +195,8 @@ static nanots_status space_rebuild_locked(struct nts_space *space, struct nts_ex
     uint64_t free_from = NTS_SUPERBLOCK_AREA;
     size_t h = 0;
 
-    qsort(live, live_count, sizeof *live, extent_compare);
+    if (live_count > 1)
+        qsort(live, live_count, sizeof *live, extent_compare);
     if (held->count > 1)
         qsort(held->items, held->count, sizeof held->items[0], extent_compare);
     space->free_runs.count = 0;

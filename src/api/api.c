@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* api/api.c - entry checks of the public functions, and what needs no handle. */
+#include "api/api.h"
+
+#include "codec/codec.h"
+
+const char *nanots_version(void)
+{
+    return NANOTS_VERSION;
+}
+
+const char *nanots_status_name(nanots_status status)
+{
+    switch (status) {
+#define API_STATUS_NAME(name, number, text)                                                        \
+    case NANOTS_##name:                                                                            \
+        return "NANOTS_" #name;
+        NANOTS_STATUS_LIST(API_STATUS_NAME)
+#undef API_STATUS_NAME
+    }
+    return "NANOTS_UNKNOWN";
+}
+
+const char *nanots_status_text(nanots_status status)
+{
+    switch (status) {
+#define API_STATUS_TEXT(name, number, text)                                                        \
+    case NANOTS_##name:                                                                            \
+        return text;
+        NANOTS_STATUS_LIST(API_STATUS_TEXT)
+#undef API_STATUS_TEXT
+    }
+    return "unknown status";
+}
+
+const char *nanots_codec_name(unsigned codec)
+{
+    return nts_codec_name(codec);
+}
+
+void nanots_free(void *block)
+{
+    nts_free(block);
+}
+
+nanots_status nts_api_no_null(const void *argument, const char *name, struct nanots_error *error)
+{
+    return argument != NULL ? NANOTS_OK : nts_fail(error, NANOTS_INVALID, "%s is NULL", name);
+}
+
+nanots_status nts_api_enter(const struct nanots_db *db, struct nanots_error *error)
+{
+    nts_error_clear(error);
+    NTS_TRY(nts_api_no_null(db, "the database handle", error));
+    return nts_db_check_process(db, error);
+}
+
+nanots_status nts_api_enter_table(struct nanots_db *db, const char *table,
+                                  struct nanots_table **table_out, struct nanots_error *error)
+{
+    *table_out = NULL;
+    NTS_TRY(nts_api_enter(db, error));
+    return nts_catalog_get(db, table, table_out, error);
+}

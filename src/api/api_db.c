@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* api/api_db.c - open, close, tables, upkeep and looking inside. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "os/clock.h"
+
+nanots_status nanots_open(const char *path, const struct nanots_open_options *options,
+                          struct nanots_db **db_out, struct nanots_error *error)
+{
+    nts_error_clear(error);
+    NTS_TRY(nts_api_no_null(db_out, "db_out", error));
+    return nts_db_open(nts_vfs_posix(), nts_alloc_libc(), path, options, db_out, error);
+}
+
+nanots_status nanots_close(struct nanots_db *db, struct nanots_error *error)
+{
+    nts_error_clear(error);
+    return nts_db_close(db, error);
+}
+
+nanots_status nanots_create_table(struct nanots_db *db, const char *table,
+                                  const struct nanots_column *columns, size_t column_count,
+                                  struct nanots_error *error)
+{
+    struct nanots_table *created = NULL;
+    NTS_TRY(nts_api_enter(db, error));
+    return nts_create_table(db, table, columns, column_count, &created, error);
+}
+
+nanots_status nanots_table_open(struct nanots_db *db, const char *table,
+                                struct nanots_table **table_out, struct nanots_error *error)
+{
+    NTS_TRY(nts_api_no_null(table_out, "table_out", error));
+    return nts_api_enter_table(db, table, table_out, error);
+}
+
+/* ---- names and columns -------------------------------------------------------------------- */
+
+static int name_compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* One block: the pointers, then the names. Needs write_lock. */
+static void *tables_copy_names(struct nanots_db *db, size_t count, size_t size)
+{
+    const char **names = nts_alloc(db->alloc, count * sizeof(char *) + size + 1);
+    if (names == NULL)
+        return NULL;
+    char *text = (char *)(names + count);
+    size_t at = 0;
+    for (size_t i = 0; i < db->by_id_count; i++) {
+        if (db->by_id[i] == NULL)
+            continue;
+        const size_t name_size = strlen(db->by_id[i]->def->name) + 1;
+        memcpy(text, db->by_id[i]->def->name, name_size);
+        names[at++] = text;
+        text += name_size;
+    }
+    if (count > 1)
+        qsort(names, count, sizeof(char *), name_compare);
+    return names;
+}
+
+nanots_status nanots_list_tables(struct nanots_db *db, struct nanots_table_list *list_out,
+                                 struct nanots_error *error)
+{
+    size_t size = 0;
+    NTS_TRY(nts_api_enter(db, error));
+    NTS_TRY(nts_api_no_null(list_out, "list_out", error));
+    memset(list_out, 0, sizeof *list_out);
+    nts_mutex_lock(&db->write_lock);
+    for (size_t i = 0; i < db->by_id_count; i++)
+        if (db->by_id[i] != NULL) {
+            size += strlen(db->by_id[i]->def->name) + 1;
+            list_out->count++;
+        }
+    list_out->block = tables_copy_names(db, list_out->count, size);
+    nts_mutex_unlock(&db->write_lock);
+    list_out->names = list_out->block;
+    if (list_out->block == NULL) {
+        list_out->count = 0;
+        return nts_fail_memory(error, size);
+    }
+    return NANOTS_OK;
+}
+
+nanots_status nanots_table_schema(struct nanots_db *db, const char *table,
+                                  struct nanots_schema *schema_out, struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    NTS_TRY(nts_api_no_null(schema_out, "schema_out", error));
+    memset(schema_out, 0, sizeof *schema_out);
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    const struct nts_table_def *def = found->def;
+    size_t size = (size_t)def->column_count * sizeof(struct nanots_column);
+    for (size_t c = 0; c < def->column_count; c++)
+        size += strlen(def->columns[c].name) + 1;
+    struct nanots_column *columns = nts_alloc(db->alloc, size);
+    if (columns == NULL)
+        return nts_fail_memory(error, size);
+    char *text = (char *)(columns + def->column_count);
+    for (size_t c = 0; c < def->column_count; c++) {
+        const size_t name_size = strlen(def->columns[c].name) + 1;
+        memcpy(text, def->columns[c].name, name_size);
+        columns[c].name = text;
+        columns[c].type = (nanots_type)def->columns[c].type;
+        text += name_size;
+    }
+    schema_out->ts_name = "ts_ms";
+    schema_out->column_count = def->column_count;
+    schema_out->columns = columns;
+    schema_out->block = columns;
+    return NANOTS_OK;
+}
+
+/* ---- upkeep ------------------------------------------------------------------------------- */
+
+nanots_status nanots_sync(struct nanots_db *db, struct nanots_error *error)
+{
+    NTS_TRY(nts_api_enter(db, error));
+    nts_mutex_lock(&db->write_lock);
+    const uint64_t end_count = db->wal.end.count;
+    nts_mutex_unlock(&db->write_lock);
+    return nts_sync_to(db, end_count, error);
+}
+
+nanots_status nanots_flush(struct nanots_db *db, struct nanots_error *error)
+{
+    NTS_TRY(nts_api_enter(db, error));
+    return nts_flush(db, true, error);
+}
+
+nanots_status nanots_pack_table(struct nanots_db *db, const char *table, uint64_t target_rows,
+                                struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    return nts_pack_table(found, target_rows, error);
+}
+
+/* Every table there is now; tables never go away while the handle is open. */
+static nanots_status retention_cut_all(struct nanots_db *db, int64_t cutoff,
+                                       uint64_t *rows_removed, struct nanots_error *error)
+{
+    for (size_t id = 0;; id++) {
+        nts_mutex_lock(&db->write_lock);
+        const bool is_end = id >= db->by_id_count;
+        struct nanots_table *table = is_end ? NULL : db->by_id[id];
+        nts_mutex_unlock(&db->write_lock);
+        if (is_end)
+            return NANOTS_OK;
+        if (table != NULL)
+            NTS_TRY(nts_retention_cut(table, cutoff, rows_removed, error));
+    }
+}
+
+nanots_status nanots_compact_retention(struct nanots_db *db, const char *table, int64_t cutoff,
+                                       uint64_t *rows_removed_out, struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    uint64_t rows = 0;
+    nanots_status status;
+
+    if (rows_removed_out != NULL)
+        *rows_removed_out = 0;
+    NTS_TRY(nts_api_enter(db, error));
+    if (table != NULL) {
+        NTS_TRY(nts_catalog_get(db, table, &found, error));
+        status = nts_retention_cut(found, cutoff, &rows, error);
+    } else {
+        status = retention_cut_all(db, cutoff, &rows, error);
+    }
+    if (rows_removed_out != NULL)
+        *rows_removed_out = rows;
+    return status;
+}
+
+nanots_status nanots_compact_retention_now(struct nanots_db *db, uint64_t *rows_removed_out,
+                                           struct nanots_error *error)
+{
+    if (rows_removed_out != NULL)
+        *rows_removed_out = 0;
+    NTS_TRY(nts_api_enter(db, error));
+    if (db->options.retention_ms == 0)
+        return nts_fail(error, NANOTS_INVALID,
+                        "%.120s was opened without retention_ms: nothing says what is old", db->path);
+    return nanots_compact_retention(db, NULL, nts_clock_wall_ms() - db->options.retention_ms,
+                                    rows_removed_out, error);
+}
+
+/* ---- looking inside ----------------------------------------------------------------------- */
+
+/* Structs that may grow: what the caller's version lacks is not written. */
+static nanots_status sized_check(const void *out, size_t given, size_t least, const char *name,
+                                 struct nanots_error *error)
+{
+    NTS_TRY(nts_api_no_null(out, name, error));
+    return given >= least ? NANOTS_OK
+                          : nts_fail(error, NANOTS_INVALID, "struct_size of %s is not set", name);
+}
+
+static void sized_copy(void *out, const void *from, size_t given, size_t size)
+{
+    memcpy((uint8_t *)out + sizeof(size_t), (const uint8_t *)from + sizeof(size_t),
+           (given < size ? given : size) - sizeof(size_t));
+}
+
+nanots_status nanots_stats(struct nanots_db *db, const char *table,
+                           struct nanots_table_stats *stats_out, struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    struct nanots_table_stats stats;
+    memset(&stats, 0, sizeof stats);
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    NTS_TRY(sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
+                        sizeof(size_t) + 8, "stats_out", error));
+    NTS_TRY(nts_stats(found, &stats, error));
+    sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);
+    return NANOTS_OK;
+}
+
+nanots_status nanots_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagnosis_out,
+                              struct nanots_error *error)
+{
+    struct nanots_diagnosis diagnosis;
+    memset(&diagnosis, 0, sizeof diagnosis);
+    NTS_TRY(nts_api_enter(db, error));
+    NTS_TRY(sized_check(diagnosis_out, diagnosis_out == NULL ? 0 : diagnosis_out->struct_size,
+                        sizeof(size_t) + 8, "diagnosis_out", error));
+    NTS_TRY(nts_diagnose(db, &diagnosis, error));
+    sized_copy(diagnosis_out, &diagnosis, diagnosis_out->struct_size, sizeof diagnosis);
+    return NANOTS_OK;
+}
+
+nanots_status nanots_verify(struct nanots_db *db, nanots_damage_callback callback, void *context,
+                            struct nanots_verify_report *report_out, struct nanots_error *error)
+{
+    struct nanots_verify_report report;
+    memset(&report, 0, sizeof report);
+    NTS_TRY(nts_api_enter(db, error));
+    NTS_TRY(sized_check(report_out, report_out == NULL ? 0 : report_out->struct_size,
+                        sizeof(size_t) + 8, "report_out", error));
+    NTS_TRY(nts_verify(db, callback, context, &report, error));
+    sized_copy(report_out, &report, report_out->struct_size, sizeof report);
+    return NANOTS_OK;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/retention.c - rows older than a cutoff go.
+ *
+ *   segments:  [ old ] [ old ] [ straddles ] [ young ]
+ *                 removed          rewritten     kept
+ *
+ * Rows appended before the call are flushed first, so that segments are all there is to cut.
+ */
+#include "base/check.h"
+#include "engine/engine.h"
+#include "engine/extents.h"
+#include "engine/rewrite.h"
+
+/* Removes the segments that are older as a whole, in one commit. */
+static nanots_status retention_drop_whole(struct nanots_table *table,
+                                          const struct nts_version *version, int64_t cutoff,
+                                          uint64_t *rows_removed, struct nanots_error *error)
+{
+    const struct nts_alloc *alloc = table->db->alloc;
+    struct nts_segment **old =
+        nts_alloc_array(alloc, version->count + 1, sizeof(struct nts_segment *));
+    nanots_status status = NANOTS_OK;
+    uint64_t rows = 0;
+    size_t count = 0;
+
+    if (old == NULL)
+        return nts_fail_memory(error, version->count);
+    for (size_t i = 0; i < version->count; i++) {
+        if (version->segments[i]->entry.ts_max >= cutoff)
+            continue;
+        old[count++] = version->segments[i];
+        rows += version->segments[i]->entry.row_count;
+    }
+    if (count != 0)
+        status = nts_rewrite_commit(table, old, count, NULL, 0, error);
+    nts_free(old);
+    if (status == NANOTS_OK)
+        *rows_removed += rows;
+    return status;
+}
+
+/* The segments to be rewritten with the straddling one at `first`: of the same seq interval those that
+ * go on at the very ts at which it ends, because their order is that of their ids. */
+static size_t straddle_end(const struct nts_version *version, size_t first)
+{
+    size_t end = first + 1;
+    while (end < version->count &&
+           version->segments[end]->entry.seq_first == version->segments[first]->entry.seq_first &&
+           version->segments[end]->entry.ts_min == version->segments[end - 1]->entry.ts_max)
+        end++;
+    return end;
+}
+
+static nanots_status retention_rewrite(struct nanots_table *table,
+                                       const struct nts_version *version, int64_t cutoff,
+                                       uint64_t *rows_removed, struct nanots_error *error)
+{
+    for (size_t i = 0; i < version->count; i++) {
+        const struct nts_segment_entry *entry = &version->segments[i]->entry;
+        if (entry->ts_max < cutoff || entry->ts_min >= cutoff)
+            continue;
+        const size_t end = straddle_end(version, i);
+        uint64_t rows = 0;
+        for (size_t k = i; k < end; k++)
+            rows += version->segments[k]->entry.row_count;
+        struct nts_rewrite rewrite = {.table = table,
+                                      .inputs = version->segments + i,
+                                      .input_count = end - i,
+                                      .from = cutoff,
+                                      .target_rows = NTS_SEGMENT_ROWS_MAX};
+        NTS_TRY(nts_rewrite_run(&rewrite, error));
+        *rows_removed += rows - rewrite.rows_written;
+        i = end - 1;
+    }
+    return NANOTS_OK;
+}
+
+/* With upkeep_lock. */
+static nanots_status retention_cut_locked(struct nanots_table *table, int64_t cutoff,
+                                          uint64_t *rows_removed, struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    NTS_TRY(nts_extents_begin_upkeep(db, error));
+    nts_mutex_lock(&db->write_lock);
+    struct nts_version *version = nts_version_ref(table->version);
+    nts_mutex_unlock(&db->write_lock);
+    nanots_status status = retention_drop_whole(table, version, cutoff, rows_removed, error);
+    if (status == NANOTS_OK)
+        status = retention_rewrite(table, version, cutoff, rows_removed, error);
+    nts_version_unref(version);
+    NTS_TRY(status);
+    nts_mutex_lock(&db->flush_lock);
+    status = nts_extents_trim(db, error);
+    nts_mutex_unlock(&db->flush_lock);
+    return status;
+}
+
+nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff, uint64_t *rows_removed,
+                                struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    NTS_TRY(nts_flush(db, true, error));
+    nts_mutex_lock(&db->upkeep_lock);
+    const nanots_status status = retention_cut_locked(table, cutoff, rows_removed, error);
+    nts_mutex_unlock(&db->upkeep_lock);
+    return status;
+}

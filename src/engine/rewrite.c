@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/rewrite.c - segments to segments. Contract: rewrite.h. */
+#include "engine/rewrite.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "engine/commit.h"
+#include "engine/extents.h"
+#include "engine/row_group.h"
+#include "query/scan.h"
+#include "segment/segment_writer.h"
+
+/* Rows come from the scan in batches, and leave in row groups and segments. */
+struct rewriter {
+    struct nts_rewrite *job;
+    struct nts_scan *scan;
+    const struct nanots_batch *batch; /* rows [batch_row, ..) are not taken yet */
+    size_t batch_row;
+    struct nts_row_group group;
+    struct nts_segment_writer *writer;
+    struct nts_extent_writer out;
+    struct nts_segment **outputs;
+    size_t output_count;
+    size_t output_capacity;
+    uint64_t seq_first;
+    uint64_t seq_last;
+};
+
+static nanots_status rewriter_open_scan(struct rewriter *rewriter, int64_t from,
+                                        struct nts_scan **scan_out, struct nanots_error *error)
+{
+    const struct nts_rewrite *job = rewriter->job;
+    const struct nts_alloc *alloc = job->table->db->alloc;
+    const uint32_t column_count = job->table->def->column_count;
+    struct nts_source_spec *sources = nts_alloc_array(alloc, job->input_count, sizeof *sources);
+    uint32_t *columns = nts_alloc_array(alloc, column_count, sizeof *columns);
+    nanots_status status = NANOTS_NO_MEMORY;
+
+    *scan_out = NULL;
+    if (sources != NULL && columns != NULL) {
+        for (uint32_t c = 0; c < column_count; c++)
+            columns[c] = c;
+        memset(sources, 0, job->input_count * sizeof *sources);
+        for (size_t i = 0; i < job->input_count; i++) {
+            sources[i].segment = nts_segment_ref(job->inputs[i]);
+            sources[i].ts_min = job->inputs[i]->entry.ts_min;
+            sources[i].ts_max = job->inputs[i]->entry.ts_max;
+        }
+        const struct nts_scan_spec spec = {.sources = sources,
+                                           .source_count = job->input_count,
+                                           .from = from,
+                                           .to = INT64_MAX,
+                                           .columns = columns,
+                                           .column_count = column_count};
+        status = nts_scan_new(alloc, &spec, scan_out, error);
+    } else {
+        (void)nts_fail_memory(error, job->input_count * sizeof *sources);
+    }
+    nts_free(sources);
+    nts_free(columns);
+    return status;
+}
+
+/* Rows of the inputs with ts >= from. All but those of straddling segments are known beforehand. */
+static nanots_status rewriter_count_rows(struct rewriter *rewriter, uint64_t *rows_out,
+                                         struct nanots_error *error)
+{
+    const struct nts_rewrite *job = rewriter->job;
+    struct nts_segment_reader *reader = nts_alloc(job->table->db->alloc, sizeof *reader);
+    int64_t *ts = nts_alloc_array(job->table->db->alloc, NTS_VECTOR_ROWS, sizeof *ts);
+    nanots_status status = NANOTS_OK;
+
+    *rows_out = 0;
+    if (reader == NULL || ts == NULL) {
+        nts_free(reader);
+        nts_free(ts);
+        return nts_fail_memory(error, sizeof *reader);
+    }
+    status = nts_segment_reader_init(reader, job->table->db->alloc, error);
+    for (size_t i = 0; i < job->input_count && status == NANOTS_OK; i++) {
+        struct nts_segment *segment = job->inputs[i];
+        const uint32_t vectors = nts_vector_count(segment->entry.row_count);
+        if (segment->entry.ts_min >= job->from) {
+            *rows_out += segment->entry.row_count;
+            continue;
+        }
+        for (uint32_t v = 0; v < vectors && status == NANOTS_OK; v++) {
+            status = nts_segment_read_ts(segment, reader, v, ts, error);
+            const uint32_t rows = nts_vector_rows(segment->entry.row_count, v);
+            for (uint32_t row = 0; row < rows && status == NANOTS_OK; row++)
+                *rows_out += ts[row] >= job->from;
+        }
+    }
+    nts_segment_reader_deinit(reader);
+    nts_free(reader);
+    nts_free(ts);
+    return status;
+}
+
+/* Fills the row group with `count` rows of the scan. */
+static nanots_status rewriter_fill_group(struct rewriter *rewriter, uint32_t count,
+                                         struct nanots_error *error)
+{
+    struct nts_row_group *group = &rewriter->group;
+    for (uint32_t done = 0; done < count;) {
+        if (rewriter->batch == NULL || rewriter->batch_row == rewriter->batch->row_count) {
+            NTS_TRY(nts_scan_next(rewriter->scan, &rewriter->batch, error));
+            rewriter->batch_row = 0;
+            if (rewriter->batch == NULL)
+                return nts_fail(error, NANOTS_CORRUPT, "table '%.80s' has fewer rows than its index",
+                                rewriter->job->table->def->name);
+        }
+        const size_t left = rewriter->batch->row_count - rewriter->batch_row;
+        const size_t rows = left < count - done ? left : count - done;
+        memcpy(group->ts + done, rewriter->batch->ts + rewriter->batch_row, rows * 8);
+        for (uint32_t c = 0; c < group->column_count; c++) {
+            const double *values = rewriter->batch->columns[c].values;
+            memcpy(nts_row_group_column(group, c) + done, values + rewriter->batch_row, rows * 8);
+            group->columns[c] = nts_row_group_column(group, c);
+        }
+        rewriter->batch_row += rows;
+        done += (uint32_t)rows;
+    }
+    return NANOTS_OK;
+}
+
+static nanots_status rewriter_add_output(struct rewriter *rewriter,
+                                         const struct nts_segment_entry *entry,
+                                         struct nanots_error *error)
+{
+    struct nanots_db *db = rewriter->job->table->db;
+    if (rewriter->output_count == rewriter->output_capacity) {
+        const size_t capacity = rewriter->output_capacity == 0 ? 8 : rewriter->output_capacity * 2;
+        struct nts_segment **outputs =
+            nts_realloc(db->alloc, rewriter->outputs, capacity * sizeof(struct nts_segment *));
+        if (outputs == NULL)
+            return nts_fail_memory(error, capacity);
+        rewriter->outputs = outputs;
+        rewriter->output_capacity = capacity;
+    }
+    struct nts_segment *segment =
+        nts_segment_new(&db->view, entry, rewriter->job->table->def);
+    if (segment == NULL)
+        return nts_fail_memory(error, sizeof *segment);
+    rewriter->outputs[rewriter->output_count++] = segment;
+    return NANOTS_OK;
+}
+
+static nanots_status rewriter_write_rows(struct rewriter *rewriter, uint32_t rows,
+                                         struct nts_segment_entry *entry,
+                                         struct nanots_error *error)
+{
+    struct nanots_db *db = rewriter->job->table->db;
+    struct nts_segment_start start = {.def = rewriter->job->table->def,
+                                      .seq_first = rewriter->seq_first,
+                                      .seq_last = rewriter->seq_last,
+                                      .file_seed = db->file_seed,
+                                      .row_count = rows};
+    nts_mutex_lock(&db->write_lock);
+    start.segment_id = db->next_segment_id++;
+    nts_mutex_unlock(&db->write_lock);
+    NTS_TRY(nts_segment_writer_begin(rewriter->writer, &rewriter->out, &start, error));
+    for (uint32_t row = 0; row < rows; row += NTS_GROUP_ROWS) {
+        const uint32_t count = rows - row < NTS_GROUP_ROWS ? rows - row : NTS_GROUP_ROWS;
+        NTS_TRY(rewriter_fill_group(rewriter, count, error));
+        NTS_TRY(nts_segment_writer_add_group(rewriter->writer, rewriter->group.ts,
+                                             rewriter->group.columns, count, error));
+    }
+    NTS_TRY(nts_segment_writer_finish(rewriter->writer, entry, error));
+    return nts_extent_writer_flush(&rewriter->out, error);
+}
+
+static nanots_status rewriter_write_output(struct rewriter *rewriter, uint32_t rows,
+                                           struct nanots_error *error)
+{
+    struct nanots_db *db = rewriter->job->table->db;
+    struct nts_segment_entry entry;
+    struct nts_extent extent;
+
+    NTS_TRY(nts_extents_obtain(db, nts_segment_size_max(rewriter->job->table->def, rows),
+                               NTS_BLOCK_SIZE, &extent, error));
+    nts_extent_writer_begin(&rewriter->out, extent);
+    nanots_status status = rewriter_write_rows(rewriter, rows, &entry, error);
+    if (status == NANOTS_OK)
+        status = rewriter_add_output(rewriter, &entry, error);
+    rewriter->out.buffer_used = 0;
+    if (status != NANOTS_OK)
+        nts_space_settle(&db->space, extent.off, 0);
+    return status;
+}
+
+static nanots_status rewriter_write(struct rewriter *rewriter, struct nanots_error *error)
+{
+    struct nts_rewrite *job = rewriter->job;
+    struct nanots_db *db = job->table->db;
+    uint64_t rows = 0;
+
+    rewriter->seq_first = job->inputs[0]->entry.seq_first;
+    for (size_t i = 0; i < job->input_count; i++)
+        if (rewriter->seq_last < job->inputs[i]->entry.seq_last)
+            rewriter->seq_last = job->inputs[i]->entry.seq_last;
+    NTS_TRY(rewriter_count_rows(rewriter, &rows, error));
+    job->rows_written = rows;
+    if (rows == 0)
+        return NANOTS_OK;
+    rewriter->writer = nts_segment_writer_new(db->alloc);
+    if (rewriter->writer == NULL)
+        return nts_fail_memory(error, 0);
+    NTS_TRY(nts_extent_writer_init(&rewriter->out, db->alloc, db->file, false, error));
+    NTS_TRY(nts_row_group_init(&rewriter->group, db->alloc, job->table->def->column_count,
+                               rows < NTS_GROUP_ROWS ? (uint32_t)rows : NTS_GROUP_ROWS, error));
+    NTS_TRY(rewriter_open_scan(rewriter, job->from, &rewriter->scan, error));
+    while (rows != 0) {
+        const uint64_t count = rows < job->target_rows ? rows : job->target_rows;
+        NTS_TRY(rewriter_write_output(rewriter, (uint32_t)count, error));
+        rows -= count;
+    }
+    return NANOTS_OK;
+}
+
+static nanots_status rewrite_put_edits(struct nts_commit *commit,
+                                       struct nts_segment *const *removed, size_t removed_count,
+                                       struct nts_segment *const *added, size_t added_count)
+{
+    const uint64_t seed = commit->db->file_seed;
+    for (size_t i = 0; i < removed_count; i++)
+        NTS_TRY(nts_manifest_put_removals(&commit->edits, seed, &removed[i]->entry.segment_id, 1));
+    for (size_t i = 0; i < added_count; i++) {
+        const struct nts_segment_entry *entry = &added[i]->entry;
+        NTS_TRY(nts_manifest_put_segments(&commit->edits, seed, entry, 1));
+        if (commit->end_min < entry->off + entry->size)
+            commit->end_min = entry->off + entry->size;
+    }
+    return NANOTS_OK;
+}
+
+/* With flush_lock. */
+static nanots_status rewrite_commit_locked(struct nts_commit *commit, struct nanots_table *table,
+                                           struct nts_segment *const *removed,
+                                           size_t removed_count, struct nts_segment **added,
+                                           size_t added_count, struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    if (rewrite_put_edits(commit, removed, removed_count, added, added_count) != NANOTS_OK)
+        return nts_fail_memory(error, commit->edits.size);
+    struct nts_version *version = nts_version_edit(db->alloc, table->version, added, added_count,
+                                                   removed, removed_count);
+    if (version == NULL)
+        return nts_fail_memory(error, added_count);
+    for (size_t i = 0; i < added_count; i++)
+        nts_segment_ref(added[i]); /* the version's */
+    commit->sync_all = true;
+    const nanots_status status = nts_commit_run(commit, error);
+    if (status != NANOTS_OK) {
+        nts_version_unref(version);
+        return status;
+    }
+    nts_mutex_lock(&db->write_lock);
+    struct nts_version *old = table->version;
+    table->version = version;
+    nts_mutex_unlock(&db->write_lock);
+    nts_version_unref(old);
+    for (size_t i = 0; i < added_count; i++)
+        nts_space_settle(&db->space, added[i]->entry.off, added[i]->entry.size);
+    for (size_t i = 0; i < removed_count; i++) {
+        const struct nts_extent extent = {removed[i]->entry.off, removed[i]->entry.size};
+        nts_extents_free_later(db, extent, removed[i], db->sb.generation);
+    }
+    return NANOTS_OK;
+}
+
+nanots_status nts_rewrite_commit(struct nanots_table *table, struct nts_segment *const *removed,
+                                 size_t removed_count, struct nts_segment **added,
+                                 size_t added_count, struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    struct nts_commit commit;
+    nts_mutex_lock(&db->flush_lock);
+    nts_commit_begin(db, &commit);
+    const nanots_status status = rewrite_commit_locked(&commit, table, removed, removed_count,
+                                                       added, added_count, error);
+    nts_commit_end(&commit);
+    nts_mutex_unlock(&db->flush_lock);
+    return status;
+}
+
+nanots_status nts_rewrite_run(struct nts_rewrite *rewrite, struct nanots_error *error)
+{
+    struct nanots_db *db = rewrite->table->db;
+    struct rewriter rewriter;
+    nanots_status status;
+
+    assert(rewrite->input_count != 0);
+    assert(rewrite->target_rows != 0);
+    memset(&rewriter, 0, sizeof rewriter);
+    rewriter.job = rewrite;
+    status = rewriter_write(&rewriter, error);
+    if (status == NANOTS_OK)
+        status = nts_rewrite_commit(rewrite->table, rewrite->inputs, rewrite->input_count,
+                                    rewriter.outputs, rewriter.output_count, error);
+    for (size_t i = 0; i < rewriter.output_count; i++) {
+        if (status != NANOTS_OK)
+            nts_space_settle(&db->space, rewriter.outputs[i]->entry.off, 0);
+        nts_segment_unref(rewriter.outputs[i]);
+    }
+    nts_free(rewriter.outputs);
+    nts_scan_free(rewriter.scan);
+    nts_row_group_deinit(&rewriter.group);
+    nts_extent_writer_deinit(&rewriter.out);
+    nts_segment_writer_free(rewriter.writer);
+    return status;
+}

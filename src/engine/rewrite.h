@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/rewrite.h - some segments of one table read in order and written anew: the common part of
+ * pack, merging and retention.
+ *
+ *   inputs (neighbours in order of arrival) ─► scan ─► row groups ─► outputs ─► one commit: removed, added
+ *
+ * Inputs stay readable until the commit, and for readers that have them after it. Appends and flushes
+ * go on meanwhile: flush_lock is taken for the commit only. Needs upkeep_lock.
+ */
+#ifndef NTS_REWRITE_H
+#define NTS_REWRITE_H
+
+#include "engine/db.h"
+
+struct nts_rewrite {
+    struct nanots_table *table;
+    struct nts_segment *const *inputs; /* held by the caller; in order of arrival */
+    size_t input_count;
+    int64_t from;          /* rows with ts < from are left out */
+    uint64_t target_rows;  /* of an output; at most NTS_SEGMENT_ROWS_MAX */
+    uint64_t rows_written; /* out */
+};
+
+/* Replaces the inputs by sorted, non-overlapping segments of their rows, in one commit. */
+NTS_CHECKED nanots_status nts_rewrite_run(struct nts_rewrite *rewrite, struct nanots_error *error);
+
+/* The commit alone: `removed` leave the table's version, `added`, whose extents are held, join it. The
+ * caller keeps its references. Takes flush_lock. */
+NTS_CHECKED nanots_status nts_rewrite_commit(struct nanots_table *table,
+                                             struct nts_segment *const *removed,
+                                             size_t removed_count, struct nts_segment **added,
+                                             size_t added_count, struct nanots_error *error);
+
+#endif

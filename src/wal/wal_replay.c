@@ -94,7 +94,8 @@ static bool log_has_synced_record_behind(const struct nts_wal_log *log, const st
             const uint64_t size = nts_load_u32(bytes + 8);
             const uint64_t first_seq = nts_load_u64(bytes + 24);
             const uint64_t synced_seq = nts_load_u64(bytes + 32);
-            if (synced_seq <= last_seq || first_seq <= synced_seq || size > budget)
+            if (synced_seq <= last_seq || first_seq <= synced_seq || size > budget ||
+                size > image->place.size - at)
                 continue;
             budget -= size;
             if (nts_wal_record_decode(bytes, (size_t)(image->place.size - at), log->salt, &record))
@@ -106,7 +107,7 @@ static bool log_has_synced_record_behind(const struct nts_wal_log *log, const st
 
 static uint64_t log_torn_bytes(const struct nts_wal_log *log, const struct wal_walk *walk)
 {
-    if (walk->image >= log->image_count)
+    if (walk->image >= log->image_count || walk->at > log->images[walk->image].place.size)
         return 0;
     const struct nts_wal_image *image = &log->images[walk->image];
     uint64_t end = image->place.size;
@@ -120,11 +121,13 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
 {
     struct nts_wal_end group_start = {0, 0, 0, false};
     struct wal_walk walk;
+    struct wal_walk group_walk;
     struct nts_wal_record record;
     bool in_group = false;
 
     *end = group_start;
     walk_begin(&walk, log);
+    group_walk = walk;
     for (;;) {
         const struct wal_walk before = walk;
         if (!walk_next(&walk, &record) ||
@@ -134,6 +137,7 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
         }
         if (record.kind == NTS_WAL_GROUP_BEGIN) {
             group_start = *end;
+            group_walk = before;
             in_group = true;
         }
         if (record.kind == NTS_WAL_GROUP_COMMIT)
@@ -142,10 +146,11 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
         if (record.row_count != 0)
             end->last_seq = record.first_seq + record.row_count - 1;
     }
+    /* Rows of an open group were promised to nobody: losing them proves nothing. */
+    const uint64_t known = end->last_seq > flushed_seq ? end->last_seq : flushed_seq;
     if (in_group)
         *end = group_start;
-    end->torn_bytes = log_torn_bytes(log, &walk);
-    const uint64_t known = end->last_seq > flushed_seq ? end->last_seq : flushed_seq;
+    end->torn_bytes = log_torn_bytes(log, in_group ? &group_walk : &walk);
     end->damaged = log_has_synced_record_behind(log, &walk, known);
 }
 

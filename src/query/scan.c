@@ -75,7 +75,8 @@ static nanots_status scan_take_sources(struct nts_scan *scan, const struct nts_s
     nanots_status status = NANOTS_OK;
     for (size_t i = 0; i < spec->source_count; i++) {
         struct nts_source_spec *item = &spec->sources[i];
-        if (status != NANOTS_OK || item->ts_max < scan->from || item->ts_min > scan->to) {
+        if (status != NANOTS_OK || scan->from > scan->to || item->ts_max < scan->from ||
+            item->ts_min > scan->to) {
             spec_drop(item);
             continue;
         }

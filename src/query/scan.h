@@ -22,7 +22,7 @@ struct nts_scan_spec {
     struct nts_source_spec *sources; /* in order of arrival; their references pass to the scan */
     size_t source_count;
     int64_t from; /* inclusive */
-    int64_t to;   /* inclusive */
+    int64_t to;   /* inclusive; below `from`: no rows */
     bool reverse;
     uint64_t limit;          /* 0: none */
     const uint32_t *columns; /* value columns wanted (0-based); copied */

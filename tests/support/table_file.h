@@ -39,7 +39,7 @@ struct table_file {
 static inline struct nts_table_def *table_file_def(uint32_t table_id, size_t column_count)
 {
     struct nanots_column columns[TABLE_FILE_COLUMNS_MAX];
-    char names[TABLE_FILE_COLUMNS_MAX][8];
+    char names[TABLE_FILE_COLUMNS_MAX][24];
 
     assert_in_range(column_count, 0, TABLE_FILE_COLUMNS_MAX);
     for (size_t c = 0; c < column_count; c++) {

@@ -74,7 +74,7 @@ static int args_check_operands(const struct cli_args *args)
     if (args->operand_count < command->operands_min)
         return cli_usage("too few arguments: nanots %s %s", command->name, command->operands);
     if (command->operands_max >= 0 && args->operand_count > command->operands_max)
-        return cli_usage("too many arguments, from \"%s\" on: nanots %s %s",
+        return cli_usage("too many arguments, from '%s' on: nanots %s %s",
                          args->operands[command->operands_max], command->name, command->operands);
     return CLI_OK;
 }
@@ -125,7 +125,7 @@ int cli_option_count(const struct cli_args *args, const char *name, uint64_t *va
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
-        return cli_usage("--%s takes a whole number, not \"%s\"", name, text);
+        return cli_usage("--%s takes a whole number, not '%s'", name, text);
     *value_out = value;
     return CLI_OK;
 }

@@ -34,7 +34,7 @@ static void main_help(FILE *stream)
         fprintf(stream, "  %-10s %s\n", main_commands[i].command->name,
                 main_commands[i].command->summary);
     }
-    fprintf(stream, "\nTry \"nanots COMMAND --help\" for one of them, \"nanots --version\" for the "
+    fprintf(stream, "\nTry 'nanots COMMAND --help' for one of them, 'nanots --version' for the "
                     "version.\n"
                     "Exit status: 0 done, 1 failed, 2 wrong command line.\n");
 }
@@ -54,8 +54,8 @@ static int main_unknown(const char *name)
         names[i] = main_commands[i].command->name;
     const char *nearest = cli_nearest(name, names, MAIN_COMMAND_COUNT);
     if (nearest != NULL)
-        return cli_usage("there is no command \"%s\"; did you mean %s?", name, nearest);
-    return cli_usage("there is no command \"%s\"", name);
+        return cli_usage("there is no command '%s'; did you mean %s?", name, nearest);
+    return cli_usage("there is no command '%s'", name);
 }
 
 /* nanots help [COMMAND] */

@@ -73,7 +73,7 @@ static int collect_check_table(const struct cli_proc_schema *group, const char *
         same = strcmp(schema->columns[i].name, group->figures[i]) == 0;
     if (same)
         return CLI_OK;
-    return cli_fail("table \"%s\" is there already and has other columns; --table-prefix makes "
+    return cli_fail("table '%s' is there already and has other columns; --table-prefix makes "
                     "other tables",
                     name);
 }

@@ -48,7 +48,7 @@ static int append_row(const struct cli_args *args, struct nanots_db *db, int64_t
         if (cli_is_missing(text))
             values[i] = NAN;
         else if (!cli_number_parse(text, &values[i]))
-            exit_code = cli_usage("\"%s\" is no number", text);
+            exit_code = cli_usage("'%s' is no number", text);
     }
     if (exit_code == CLI_OK &&
         nanots_append_row(db, args->operands[1], ts, values, count, NULL, &error) != NANOTS_OK)

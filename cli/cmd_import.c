@@ -37,7 +37,7 @@ static int import_options(const struct cli_args *args, struct cli_import_options
     if (on_error != NULL) {
         options->skip_bad = strcmp(on_error, "skip") == 0;
         if (!options->skip_bad && strcmp(on_error, "stop") != 0)
-            return cli_usage("--on-error is stop or skip, not \"%s\"", on_error);
+            return cli_usage("--on-error is stop or skip, not '%s'", on_error);
     }
     if (options->time_format != NULL && cli_option(args, "unit") != NULL)
         return cli_usage("--unit is for epoch numbers, --time-format for everything else");

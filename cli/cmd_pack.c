@@ -111,7 +111,7 @@ static int retain_rows(struct nanots_db *db, const char *table, int64_t cutoff)
     cli_quantity_print(removed, "row", rows);
     cli_time_print(cutoff, cli_time_style_for(cutoff), time);
     if (table != NULL)
-        printf("%s before %s removed from table \"%s\"\n", rows, time, table);
+        printf("%s before %s removed from table '%s'\n", rows, time, table);
     else
         printf("%s before %s removed\n", rows, time);
     return CLI_OK;

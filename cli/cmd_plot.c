@@ -272,8 +272,8 @@ static void plot_print_range(const struct plot *plot)
 static int plot_print(struct plot *plot)
 {
     if (plot->value_count == 0)
-        return cli_fail("column \"%s\" of table \"%s\" holds no numbers in this range",
-                        plot->column, plot->table);
+        return cli_fail("column '%s' of table '%s' holds no numbers in this range", plot->column,
+                        plot->table);
     size_t label_width = plot_label_width(&plot->values);
     plot_draw(plot);
     plot_print_title(plot);
@@ -298,7 +298,7 @@ static int plot_range(struct plot *plot, struct nanots_db *db, const struct nano
         exit_code =
             plot_first_ts(db, plot->table, query, NANOTS_QUERY_REVERSE, &has_rows, &plot->last_ts);
     if (exit_code == CLI_OK && !has_rows)
-        exit_code = cli_fail("table \"%s\" has no rows in this range", plot->table);
+        exit_code = cli_fail("table '%s' has no rows in this range", plot->table);
     return exit_code;
 }
 

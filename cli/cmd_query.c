@@ -109,7 +109,7 @@ static int export_rows(const struct cli_args *args, struct nanots_db *db,
     int exit_code = cli_rows_print(db, args->operands[1], query, &options, stream, &row_count);
     cli_quantity_print(row_count, "row", rows);
     if (exit_code == CLI_OK && stream != stdout && !cli_output_broken(stream))
-        printf("%s of table \"%s\" written to %s\n", rows, args->operands[1], args->operands[2]);
+        printf("%s of table '%s' written to %s\n", rows, args->operands[1], args->operands[2]);
     return exit_code;
 }
 

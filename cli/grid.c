@@ -220,5 +220,5 @@ int cli_format_option(const struct cli_args *args, enum cli_format fallback,
             return CLI_OK;
         }
     }
-    return cli_usage("--format is table, csv, json or jsonl, not \"%s\"", text);
+    return cli_usage("--format is table, csv, json or jsonl, not '%s'", text);
 }

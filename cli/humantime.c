@@ -103,10 +103,10 @@ static int64_t humantime_last(int64_t ms, enum cli_time_span span)
 static int humantime_refuse(const char *what, const char *text, enum cli_time_result result)
 {
     if (result == CLI_TIME_FINER)
-        return cli_usage("%s \"%s\" is finer than a millisecond", what, text);
+        return cli_usage("%s '%s' is finer than a millisecond", what, text);
     if (result == CLI_TIME_RANGE)
-        return cli_usage("%s \"%s\" is beyond the range of time", what, text);
-    return cli_usage("%s \"%s\" is no time: write 2024-05-01, 2024-05-01T12:00, -1h, now, or an "
+        return cli_usage("%s '%s' is beyond the range of time", what, text);
+    return cli_usage("%s '%s' is no time: write 2024-05-01, 2024-05-01T12:00, -1h, now, or an "
                      "epoch number",
                      what, text);
 }
@@ -142,7 +142,7 @@ int cli_unit_option(const struct cli_args *args, enum cli_time_unit *unit_out)
         return CLI_OK;
     *unit_out = cli_unit_parse(text);
     if (*unit_out == CLI_UNIT_GUESS)
-        return cli_usage("--unit is s, ms, us or ns, not \"%s\"", text);
+        return cli_usage("--unit is s, ms, us or ns, not '%s'", text);
     return CLI_OK;
 }
 
@@ -152,7 +152,7 @@ int cli_duration_option(const struct cli_args *args, const char *name, int64_t *
     if (text == NULL)
         return CLI_OK;
     if (!cli_duration_parse(text, ms_out) || *ms_out <= 0)
-        return cli_usage("--%s takes a duration such as 500ms, 10s, 5m, 2h or 7d, not \"%s\"", name,
+        return cli_usage("--%s takes a duration such as 500ms, 10s, 5m, 2h or 7d, not '%s'", name,
                          text);
     return CLI_OK;
 }

@@ -106,14 +106,14 @@ static void import_bad_time(const struct import_job *job, const char *const *fie
     const char *name = job->sample.names[plan->time_indexes[0]];
     const char *text = fields[plan->time_indexes[0]];
     if (plan->time_count == 1 && cli_is_missing(text)) {
-        snprintf(reason, IMPORT_REASON_SIZE, "the time in column \"%.60s\" is missing", name);
+        snprintf(reason, IMPORT_REASON_SIZE, "the time in column '%.60s' is missing", name);
         return;
     }
     if (plan->mode == CLI_TIME_FORMAT && result == CLI_TIME_BAD)
         what = "does not match the time format";
     if (plan->mode == CLI_TIME_EPOCH && result == CLI_TIME_BAD)
         what = "is no epoch number";
-    snprintf(reason, IMPORT_REASON_SIZE, "\"%.60s\"%s in column \"%.60s\" %s", text,
+    snprintf(reason, IMPORT_REASON_SIZE, "'%.60s'%s in column '%.60s' %s", text,
              plan->time_count > 1 ? " ..." : "", name, what);
 }
 
@@ -160,7 +160,7 @@ static bool import_parse_row(struct import_job *job, const char *const *fields,
         if (cli_is_missing(text)) {
             *value = NAN;
         } else if (!cli_number_parse(text, value)) {
-            snprintf(reason, IMPORT_REASON_SIZE, "\"%.60s\" in column \"%.60s\" is no number", text,
+            snprintf(reason, IMPORT_REASON_SIZE, "'%.60s' in column '%.60s' is no number", text,
                      job->sample.names[plan->value_indexes[i]]);
             return false;
         }
@@ -319,7 +319,7 @@ static int import_no_target(const struct import_job *job, const struct nanots_sc
     for (size_t i = 0; i < schema->column_count; i++)
         names[i] = schema->columns[i].name;
     const char *nearest = cli_nearest(name, names, schema->column_count);
-    int exit_code = cli_fail("table \"%s\" has no column \"%s\" (the nearest is \"%s\"); --columns "
+    int exit_code = cli_fail("table '%s' has no column '%s' (the nearest is '%s'); --columns "
                              "picks those to import",
                              job->table_name, name, nearest != NULL ? nearest : names[0]);
     cli_free(names);
@@ -340,16 +340,15 @@ static int import_match_table(struct import_job *job, const struct nanots_schema
         if (target == schema->column_count)
             exit_code = import_no_target(job, schema, name);
         else if (filled[target])
-            exit_code = cli_fail("column \"%s\" is imported twice", name);
+            exit_code = cli_fail("column '%s' is imported twice", name);
         else
             filled[target] = true;
         job->targets[i] = target;
     }
     for (size_t i = 0; i < schema->column_count && exit_code == CLI_OK; i++)
         if (!filled[i])
-            exit_code =
-                cli_fail("column \"%s\" of table \"%s\" is not among those imported from %s",
-                         schema->columns[i].name, job->table_name, job->sample.file_name);
+            exit_code = cli_fail("column '%s' of table '%s' is not among those imported from %s",
+                                 schema->columns[i].name, job->table_name, job->sample.file_name);
     cli_free(filled);
     return exit_code;
 }
@@ -389,7 +388,7 @@ static void import_print_summary(struct import_job *job)
     const char *slash = strrchr(job->sample.file_name, '/');
     import_clear_progress(job);
     cli_quantity_print(job->row_count, "row", rows);
-    printf("%s from %s into table \"%s\"", rows, slash != NULL ? slash + 1 : job->sample.file_name,
+    printf("%s from %s into table '%s'", rows, slash != NULL ? slash + 1 : job->sample.file_name,
            job->table_name);
     if (job->row_count > 0) {
         enum cli_time_style style = cli_time_style_for(job->ts_min);

@@ -34,9 +34,9 @@ static int plan_no_column(const struct cli_import_sample *sample, const char *na
     const char *nearest =
         cli_nearest(name, (const char *const *)sample->names, sample->column_count);
     if (nearest != NULL)
-        return cli_fail("%s has no column \"%s\"; did you mean \"%s\"?", sample->file_name, name,
+        return cli_fail("%s has no column '%s'; did you mean '%s'?", sample->file_name, name,
                         nearest);
-    return cli_fail("%s has no column \"%s\"", sample->file_name, name);
+    return cli_fail("%s has no column '%s'", sample->file_name, name);
 }
 
 /* ---- time --------------------------------------------------------------------------------- */
@@ -135,7 +135,7 @@ static void plan_choose_mode(const struct cli_import_sample *sample,
         plan->unit = plan_unit_of_name(sample->names[column]);
         if (plan->unit == CLI_UNIT_GUESS) {
             plan->unit = cli_unit_guess(magnitude);
-            cli_warn("the times in column \"%s\" are read as epoch %s (--unit says otherwise)",
+            cli_warn("the times in column '%s' are read as epoch %s (--unit says otherwise)",
                      sample->names[column], cli_unit_name(plan->unit));
         }
     }
@@ -323,7 +323,7 @@ static int plan_named_values(const struct cli_import_sample *sample,
 
 static int plan_refuse_text(const struct cli_import_sample *sample, size_t column, size_t row)
 {
-    return cli_fail("%s:%" PRIu64 ": column \"%s\" is text, not numbers: \"%.60s\"; leave such "
+    return cli_fail("%s:%" PRIu64 ": column '%s' is text, not numbers: '%.60s'; leave such "
                     "columns out with --skip-text, or name those wanted with --columns",
                     sample->file_name, sample->lines[row], sample->names[column],
                     plan_cell(sample, row, column));
@@ -338,7 +338,7 @@ static void plan_tell_skipped(const struct cli_import_sample *sample, const size
     char *list = cli_alloc(size, 1);
     char *at = list;
     for (size_t i = 0; i < count; i++)
-        at += snprintf(at, size - (size_t)(at - list), "%s\"%s\"", i > 0 ? ", " : "",
+        at += snprintf(at, size - (size_t)(at - list), "%s'%s'", i > 0 ? ", " : "",
                        sample->names[columns[i]]);
     cli_warn("left out as text: %s %s", count == 1 ? "column" : "columns", list);
     cli_free(list);

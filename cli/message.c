@@ -52,9 +52,9 @@ int cli_usage(const char *format, ...)
     message_print(format, arguments);
     va_end(arguments);
     if (message_command != NULL)
-        fprintf(stderr, "Try \"nanots %s --help\".\n", message_command);
+        fprintf(stderr, "Try 'nanots %s --help'.\n", message_command);
     else
-        fprintf(stderr, "Try \"nanots --help\".\n");
+        fprintf(stderr, "Try 'nanots --help'.\n");
     return CLI_USAGE;
 }
 

@@ -56,19 +56,19 @@ class HelpTest(CliCase):
         self.assertIn("Usage: nanots COMMAND", error)
 
     def test_unknown_command_names_the_nearest(self):
-        self.assertIn('no command "qurey"; did you mean query?', self.error("qurey", code=2))
+        self.assertIn("no command 'qurey'; did you mean query?", self.error("qurey", code=2))
 
     def test_unknown_option_names_the_nearest(self):
         error = self.error("query", self.db, "t", "--formt", "csv", code=2)
         self.assertIn("query has no option --formt; did you mean --format?", error)
-        self.assertIn('Try "nanots query --help"', error)
+        self.assertIn("Try 'nanots query --help'", error)
 
     def test_missing_operand_shows_the_usage(self):
         self.assertIn("too few arguments: nanots query DB TABLE",
                       self.error("query", self.db, code=2))
 
     def test_surplus_operand_is_named(self):
-        self.assertIn('from "x" on', self.error("info", self.db, "x", code=2))
+        self.assertIn("from 'x' on", self.error("info", self.db, "x", code=2))
 
     def test_option_without_its_value_is_refused(self):
         self.assertIn("--limit needs a value", self.error("query", self.db, "t", "--limit", code=2))
@@ -243,7 +243,7 @@ class ExportTest(CliCase):
 
     def test_export_and_import_are_inverse(self):
         self.load(self.TEXT)
-        self.assertIn('2 rows of table "t" written to o.csv',
+        self.assertIn("2 rows of table 't' written to o.csv",
                       self.out("export", self.db, "t", "o.csv"))
         self.assertEqual((self.folder / "o.csv").read_text(), self.TEXT)
         self.out("import", self.db, "u", "o.csv")
@@ -368,7 +368,7 @@ class UpkeepTest(CliCase):
     def test_retain_removes_what_is_older(self):
         self.load_days()
         self.load_days(table="other")
-        self.assertIn('31 rows before 2024-02-01 removed from table "t"',
+        self.assertIn("31 rows before 2024-02-01 removed from table 't'",
                       self.out("retain", self.db, "t", "--before", "2024-02-01"))
         self.assertEqual(self.times()[0], ms_of(2024, 2, 1))
         self.assertEqual(len(self.times("other")), 100)
@@ -423,7 +423,7 @@ class CollectTest(CliCase):
 
     def test_collect_refuses_a_table_of_others(self):
         self.out("create", self.db, "cpu", "x")
-        self.assertIn('table "cpu" is there already and has other columns',
+        self.assertIn("table 'cpu' is there already and has other columns",
                       self.error("collect", self.db, "-n", "1"))
 
     def test_collect_ends_cleanly_when_interrupted(self):

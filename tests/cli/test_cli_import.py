@@ -67,7 +67,7 @@ class ImportTimeTest(CliCase):
                      "2024-05-01T12:00+25:00", "2024-05-01x", "tomorrow", "2024-05-01 13:00 PM",
                      "2024-05-01T24:00:01", "32 May 2024", "May 2024 1", "20240501"):
             error = self.load(f'time,v\n"2024-01-01",1\n"{text}",2\n', "--time", "time", code=1)[1]
-            self.assertIn(f'in.csv:3: "{text}" in column "time" is no time', error)
+            self.assertIn(f"in.csv:3: '{text}' in column 'time' is no time", error)
 
     def test_every_day_of_four_centuries_agrees_with_datetime(self):
         days = [datetime.date(1700, 1, 1) + datetime.timedelta(days=i) for i in range(0, 146100, 7)]
@@ -168,11 +168,11 @@ class ImportTimeTest(CliCase):
 
     def test_unknown_time_column_names_the_nearest(self):
         error = self.load("moment,v\n2024-05-01,1\n", "--time", "momnt", code=1)[1]
-        self.assertIn('no column "momnt"; did you mean "moment"?', error)
+        self.assertIn("no column 'momnt'; did you mean 'moment'?", error)
 
     def test_missing_time_is_a_bad_line(self):
         error = self.load("time,v\n2024-05-01,1\n,2\n", code=1)[1]
-        self.assertIn('in.csv:3: the time in column "time" is missing', error)
+        self.assertIn("in.csv:3: the time in column 'time' is missing", error)
 
 
 class ImportValueTest(CliCase):
@@ -210,7 +210,7 @@ class ImportValueTest(CliCase):
     def test_what_is_no_number_is_refused(self):
         for text in ("1,5", "0x10", "1 2", "--1", "1e", "12abc", "nan(7)"):
             error = self.load(f'ts_ms,v\n1,1\n2,1\n3,"{text}"\n', code=1)[1]
-            self.assertIn(f'in.csv:4: "{text}" in column "v" is no number', error)
+            self.assertIn(f"in.csv:4: '{text}' in column 'v' is no number", error)
 
     def test_quotes_crlf_bom_and_blank_lines(self):
         self.load(b'\xef\xbb\xbf"time","a, b",c\r\n\r\n2024-05-01, "1" ,2\r\n\n"2024-05-02",3,"4"')
@@ -227,12 +227,12 @@ class ImportValueTest(CliCase):
 
     def test_text_column_is_refused_by_name_and_line(self):
         error = self.load("time,name,v\n2024-05-01,,1\n2024-05-02,NW,2\n", code=1)[1]
-        self.assertIn('in.csv:3: column "name" is text, not numbers: "NW"', error)
+        self.assertIn("in.csv:3: column 'name' is text, not numbers: 'NW'", error)
         self.assertFalse(Path(self.db).exists())
 
     def test_skip_text_leaves_it_out_and_says_so(self):
         out, error = self.load("time,name,v,w\n2024-05-01,NW,1,x\n", "--skip-text")
-        self.assertIn('left out as text: columns "name", "w"', error)
+        self.assertIn("left out as text: columns 'name', 'w'", error)
         self.assertEqual(self.rows(), (["ts_ms", "v"], [(ms_of(2024, 5, 1), 1)]))
 
     def test_columns_picks_and_orders(self):
@@ -241,7 +241,7 @@ class ImportValueTest(CliCase):
 
     def test_columns_unknown_names_the_nearest(self):
         error = self.load("time,price\n2024-05-01,1\n", "--columns", "prise", code=1)[1]
-        self.assertIn('no column "prise"; did you mean "price"?', error)
+        self.assertIn("no column 'prise'; did you mean 'price'?", error)
 
     def test_no_header_names_columns_by_number(self):
         self.load("2024-05-01,1,2\n2024-05-02,3,4\n", "--no-header")
@@ -276,13 +276,13 @@ class ImportValueTest(CliCase):
     def test_existing_table_lacks_a_column(self):
         self.load("ts_ms,price,size\n1,10,20\n")
         error = self.load("ts_ms,prices,size\n2,10,20\n", code=1)[1]
-        self.assertIn('no column "prices" (the nearest is "price")', error)
+        self.assertIn("no column 'prices' (the nearest is 'price')", error)
         self.assertEqual(len(self.rows()[1]), 1)
 
     def test_file_lacks_a_column_of_the_table(self):
         self.load("ts_ms,a,b\n1,10,20\n")
         error = self.load("ts_ms,a\n2,10\n", code=1)[1]
-        self.assertIn('column "b" of table "t" is not among those imported', error)
+        self.assertIn("column 'b' of table 't' is not among those imported", error)
 
     def test_header_alone_makes_an_empty_table(self):
         self.assertIn("0 rows", self.load("time,a,b\n")[0])
@@ -304,16 +304,16 @@ class ImportBadLineTest(CliCase):
 
     def test_stop_keeps_the_rows_before(self):
         out, error = self.load(self.BAD, code=1)
-        self.assertIn('in.csv:3: "x" in column "a" is no number', error)
+        self.assertIn("in.csv:3: 'x' in column 'a' is no number", error)
         self.assertIn("the rows before it are kept", error)
         self.assertIn("1 row from in.csv", out)
         self.assertEqual(self.rows()[1], [(ms_of(2024, 5, 1), 1, 2)])
 
     def test_skip_tells_each_and_goes_on(self):
         out, error = self.load(self.BAD, "--on-error", "skip")
-        self.assertIn('in.csv:3: "x" in column "a"', error)
+        self.assertIn("in.csv:3: 'x' in column 'a'", error)
         self.assertIn("in.csv:4: 2 fields, but the header has 3", error)
-        self.assertIn('in.csv:5: "soon" in column "time" is no time', error)
+        self.assertIn("in.csv:5: 'soon' in column 'time' is no time", error)
         self.assertIn("3 bad lines were left out", error)
         self.assertEqual(self.rows()[1], [(ms_of(2024, 5, 1), 1, 2), (ms_of(2024, 5, 5), 7, 8)])
 
@@ -327,7 +327,7 @@ class ImportBadLineTest(CliCase):
     def test_line_numbers_count_lines_inside_quotes(self):
         text = 'time,name,v\n2024-05-01,"two\nlines",1\n2024-05-02,x,oops\n'
         error = self.load(text, "--columns", "v", code=1)[1]
-        self.assertIn('in.csv:4: "oops" in column "v"', error)
+        self.assertIn("in.csv:4: 'oops' in column 'v'", error)
 
     def test_unclosed_quote_names_the_line_of_its_record(self):
         error = self.load('ts_ms,v\n1,1\n2,"2\n3,3\n', code=1)[1]
@@ -356,7 +356,7 @@ class ImportBadLineTest(CliCase):
         lines = [f"{i},{i}\n" for i in range(5000)]
         lines[4321] = "4321,oops\n"
         error = self.load("ts_ms,v\n" + "".join(lines), code=1)[1]
-        self.assertIn('in.csv:4323: "oops" in column "v" is no number', error)
+        self.assertIn("in.csv:4323: 'oops' in column 'v' is no number", error)
         self.assertEqual(len(self.rows()[1]), 4321)
 
     def test_option_of_another_word_is_refused(self):

@@ -72,10 +72,17 @@ static uint8_t *edit_begin(struct nts_buf *buf, enum nts_edit_kind kind, size_t 
     return edit;
 }
 
+/* Never 0, which is padding. */
+static uint64_t edit_checksum(const uint8_t *edit, size_t size, uint64_t seed)
+{
+    const uint64_t checksum = nts_checksum_seeded(edit + 8, size - 8, seed);
+    return checksum != 0 ? checksum : 1;
+}
+
 static void edit_end(struct nts_buf *buf, uint8_t *edit, uint64_t seed)
 {
     const size_t size = nts_load_u32(edit + 8);
-    nts_store_u64(edit, nts_checksum_seeded(edit + 8, size - 8, seed));
+    nts_store_u64(edit, edit_checksum(edit, size, seed));
     buf->size += size;
 }
 
@@ -133,22 +140,12 @@ nanots_status nts_manifest_put_cut(struct nts_buf *buf, uint64_t seed, uint32_t 
     return NANOTS_OK;
 }
 
-/* Where the next edit begins: past the padding to a sector, if there is one here. */
+/* Where the next edit begins: past the words of padding. */
 static size_t manifest_skip_padding(const struct nts_manifest_reader *reader)
 {
     size_t at = reader->at;
-    while (at < reader->size) {
-        const uint64_t place = reader->file_off + at;
-        const uint64_t next_sector = nts_round_up(place + 1, NTS_SECTOR_SIZE);
-        const size_t left = reader->size - at;
-        const bool too_short = left < NTS_EDIT_HEADER_SIZE ||
-                               next_sector - place < NTS_EDIT_HEADER_SIZE;
-        if (!too_short && nts_load_u32(reader->bytes + at + 8) != 0)
-            break;
-        if (next_sector - place >= left)
-            return reader->size;
-        at += (size_t)(next_sector - place);
-    }
+    while (reader->size - at >= 8 && nts_load_u64(reader->bytes + at) == 0)
+        at += 8;
     return at;
 }
 
@@ -160,13 +157,14 @@ nanots_status nts_manifest_next(struct nts_manifest_reader *reader, struct nts_e
     if (reader->at == reader->size)
         return NANOTS_OK;
     const uint8_t *bytes = reader->bytes + reader->at;
-    const size_t size = nts_load_u32(bytes + 8);
+    const size_t size =
+        reader->size - reader->at < NTS_EDIT_HEADER_SIZE ? 0 : nts_load_u32(bytes + 8);
     const unsigned long long place = (unsigned long long)(reader->file_off + reader->at);
     if (size < NTS_EDIT_HEADER_SIZE || size % 8 != 0 || size > reader->size - reader->at)
         return nts_fail(error, NANOTS_CORRUPT,
                         "manifest: impossible edit of %zu bytes at offset %llu; use repair", size,
                         place);
-    if (nts_load_u64(bytes) != nts_checksum_seeded(bytes + 8, size - 8, reader->seed))
+    if (nts_load_u64(bytes) != edit_checksum(bytes, size, reader->seed))
         return nts_fail(error, NANOTS_CORRUPT,
                         "manifest: wrong checksum of the edit at offset %llu; use repair", place);
     if (bytes[12] == 0 || bytes[12] >= NTS_EDIT_KIND_END)

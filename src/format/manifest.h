@@ -69,7 +69,7 @@ NTS_CHECKED nanots_status nts_manifest_put_cut(struct nts_buf *buf, uint64_t see
 struct nts_manifest_reader {
     const uint8_t *bytes;
     size_t size;
-    uint64_t file_off; /* where bytes[0] is in the file: sectors count from there */
+    uint64_t file_off; /* where bytes[0] is in the file: for the sentences */
     uint64_t seed;
     size_t at;
 };

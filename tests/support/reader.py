@@ -33,7 +33,7 @@ from reader_segment import (Entry, GRANULE_SIZE, Segment, TIME_UNITS, floats,  #
                             read_column, read_definition, read_entries)
 from xxh3 import xxh3  # noqa: E402
 
-SECTOR_SIZE, BLOCK_SIZE, WAL_ALIGN = 512, 4096, 65536
+BLOCK_SIZE, WAL_ALIGN = 4096, 65536
 HEADERS_SIZE = 2 * BLOCK_SIZE
 WAL_EXTENTS_MAX = 6
 
@@ -190,15 +190,15 @@ def read_manifest(data, sb, state):
     seed, = struct.unpack("<Q", sb.file_id[:8])
     at, end = sb.manifest_off, sb.manifest_off + sb.manifest_size
     check(end <= len(data), "manifest outside of the file")
-    while end - at >= 16:
-        sector_end = (at // SECTOR_SIZE + 1) * SECTOR_SIZE
-        checksum, size, kind = struct.unpack_from("<QIB", data, at)
-        if sector_end - at < 16 or size == 0:
-            at = sector_end
+    while end - at >= 8:
+        if data[at:at + 8] == bytes(8):
+            at += 8
             continue
+        check(end - at >= 16, "manifest edit at %d: cut short", at)
+        checksum, size, kind = struct.unpack_from("<QIB", data, at)
         what = "manifest edit at %d" % at
         check(size >= 16 and size % 8 == 0 and size <= end - at, "%s: size %d", what, size)
-        check(checksum == xxh3(data[at + 8:at + size], seed), "%s: checksum", what)
+        check(checksum == (xxh3(data[at + 8:at + size], seed) or 1), "%s: checksum", what)
         check(TABLE <= kind <= COLUMN_RENAME, "%s: kind %d", what, kind)
         state.apply(kind, Cursor(data, at + 16, at + size, what))
         at += size

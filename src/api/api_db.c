@@ -68,9 +68,9 @@ nanots_status nanots_list_tables(struct nanots_db *db, struct nanots_table_list 
                                  struct nanots_error *error)
 {
     size_t size = 0;
-    NTS_TRY(nts_api_enter(db, error));
     NTS_TRY(nts_api_no_null(list_out, "list_out", error));
     memset(list_out, 0, sizeof *list_out);
+    NTS_TRY(nts_api_enter(db, error));
     nts_mutex_lock(&db->write_lock);
     for (size_t i = 0; i < db->by_id_count; i++)
         if (db->by_id[i] != NULL) {

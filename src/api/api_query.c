@@ -175,9 +175,10 @@ nanots_status nanots_last(struct nanots_db *db, const char *table, int64_t *ts_o
     struct nanots_table *found = NULL;
     struct nts_scan *scan = NULL;
 
-    NTS_TRY(nts_api_enter_table(db, table, &found, error));
     NTS_TRY(nts_api_no_null(ts_out, "ts_out", error));
+    *ts_out = 0;
     NTS_TRY(nts_api_no_null(values, "values", error));
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
     if (value_count != found->def->column_count)
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns, room for %zu given",
                         found->def->name, found->def->column_count, value_count);
@@ -200,12 +201,12 @@ nanots_status nanots_time_range(struct nanots_db *db, const char *table, int *ha
     struct nanots_table *found = NULL;
     struct nts_snapshot snapshot;
 
-    NTS_TRY(nts_api_enter_table(db, table, &found, error));
     NTS_TRY(nts_api_no_null(has_rows_out, "has_rows_out", error));
     NTS_TRY(nts_api_no_null(first_out, "first_out", error));
     NTS_TRY(nts_api_no_null(last_out, "last_out", error));
     *has_rows_out = 0;
     *first_out = *last_out = 0;
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
     NTS_TRY(nts_snapshot_take(found, &snapshot, error));
     for (size_t i = 0; i < snapshot.count; i++) {
         const struct nts_source_spec *source = &snapshot.sources[i];

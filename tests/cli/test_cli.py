@@ -319,6 +319,15 @@ class UpkeepTest(CliCase):
         listed = json.loads(self.out("tables", self.db, "--format", "json"))
         self.assertEqual((listed[0]["rows"], listed[0]["first_ts_ms"]), (0, None))
 
+    def test_many_tables_are_all_there_again(self):
+        for number in range(40):
+            self.load(f"ts_ms,{'c' * (number % 7 + 1)}\n{number},1\n", table=f"t{number}")
+        for number in range(40):
+            self.assertEqual(self.times(f"t{number}"), [number])
+        listed = json.loads(self.out("tables", self.db, "--format", "json"))
+        self.assertEqual(sorted(row["table"] for row in listed),
+                         sorted(f"t{number}" for number in range(40)))
+
     def test_info_describes_the_file(self):
         self.load_days()
         shown = self.out("info", self.db)

@@ -198,7 +198,9 @@ nanots_status nts_superblock_choose(const uint8_t *bytes, size_t size, struct nt
 {
     static const size_t places[] = {0, NTS_SECTOR_SIZE, NTS_SLOT_SIZE,
                                     NTS_SLOT_SIZE + NTS_SECTOR_SIZE};
-    nanots_status worst = NANOTS_NOT_A_DATABASE;
+    struct nanots_error newer = {NANOTS_OK, 0, ""};
+    uint64_t newer_generation = 0;
+    bool damaged = false;
     bool tiny = false;
 
     memset(sb, 0, sizeof *sb);
@@ -210,26 +212,32 @@ nanots_status nts_superblock_choose(const uint8_t *bytes, size_t size, struct nt
         if (places[i] + NTS_SUPERBLOCK_SIZE > size || (places[i] == NTS_SECTOR_SIZE && tiny))
             continue;
         const nanots_status status = nts_superblock_decode(bytes + places[i], &copy, &detail);
-        if (status == NANOTS_OK && copy.tiny && places[i] != 0)
-            continue; /* tiny form exists at offset 0 only */
+        if (status == NANOTS_OK && copy.tiny && places[i] != 0) {
+            damaged = true; /* tiny form exists at offset 0 only */
+            continue;
+        }
         if (status == NANOTS_OK && copy.generation > sb->generation)
             *sb = copy;
         if (status == NANOTS_OK && places[i] == 0)
             tiny = copy.tiny;
-        if (status != NANOTS_OK && status != NANOTS_NOT_A_DATABASE && worst != NANOTS_NEWER_FORMAT) {
-            worst = status;
-            if (error != NULL)
-                *error = detail;
+        if (status == NANOTS_NEWER_FORMAT && copy.generation >= newer_generation) {
+            newer_generation = copy.generation;
+            newer = detail;
         }
+        damaged |= status == NANOTS_CORRUPT;
     }
-    if (worst == NANOTS_NEWER_FORMAT)
-        return worst;
+    if (newer.code != NANOTS_OK && newer_generation >= sb->generation) {
+        if (error != NULL)
+            *error = newer;
+        return NANOTS_NEWER_FORMAT;
+    }
     if (sb->generation != 0) {
         nts_error_clear(error);
         return NANOTS_OK;
     }
-    if (worst == NANOTS_NOT_A_DATABASE)
-        return nts_fail(error, worst, "not a NanoTS file: no magic bytes at its start");
+    if (!damaged)
+        return nts_fail(error, NANOTS_NOT_A_DATABASE,
+                        "not a NanoTS file: no magic bytes at its start");
     return nts_fail(error, NANOTS_CORRUPT,
                     "no valid superblock: the file's first 8192 bytes are damaged; use repair");
 }

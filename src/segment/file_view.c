@@ -54,6 +54,9 @@ nanots_status nts_file_view_map(struct nts_file_view *view, uint64_t off, uint64
         return NANOTS_OK;
     const nanots_status status = view->file->ops->populate(view->file, bytes, size, error);
     if (status == NANOTS_UNSUPPORTED) {
+        nts_mutex_lock(&view->lock);
+        view->cannot_map = true;
+        nts_mutex_unlock(&view->lock);
         nts_error_clear(error);
         return NANOTS_OK;
     }
@@ -66,7 +69,7 @@ const uint8_t *nts_file_view_mapped(struct nts_file_view *view, uint64_t off, ui
 {
     const uint8_t *bytes = NULL;
     nts_mutex_lock(&view->lock);
-    if (view->map_count != 0 && off + size <= view->maps[view->map_count - 1].size)
+    if (!view->cannot_map && view->map_count != 0 && off + size <= view->maps[view->map_count - 1].size)
         bytes = view->maps[view->map_count - 1].bytes + off;
     nts_mutex_unlock(&view->lock);
     return bytes;

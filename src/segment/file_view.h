@@ -6,7 +6,7 @@
  * bytes of committed segments are ever touched, and first made present (nts_file populate), so that a
  * hole or a lost medium is a status and not a signal.
  *
- * Any thread. Tests: unit/test_segment.c.
+ * Any thread. Tests: unit/test_file_view.c.
  */
 #ifndef NTS_FILE_VIEW_H
 #define NTS_FILE_VIEW_H
@@ -30,7 +30,7 @@ struct nts_file_view {
     struct nts_mutex lock; /* also guards the lazily loaded parts of segments */
     struct nts_file_map maps[NTS_FILE_VIEW_MAPS_MAX]; /* guarded by lock; the last is the largest */
     size_t map_count;
-    bool cannot_map; /* immutable once true */
+    bool cannot_map; /* or cannot make present: nothing mapped is touched from then on */
 };
 
 void nts_file_view_init(struct nts_file_view *view, const struct nts_alloc *alloc,

@@ -283,15 +283,12 @@ class ManifestTest(ReaderCase):
             with self.subTest(cutoff=cutoff, seq=seq):
                 self.assertEqual(len(self.rows(image_of(base + cut, parts))), left)
 
-    def test_manifest_reading_goes_on_at_the_next_sector(self):
+    def test_manifest_words_of_zeros_are_skipped(self):
         first, second = edit(1, definition(1, "x")), edit(1, definition(2, "y"))
-        gap = first.ljust(512, b"\0") + second
-        self.assertEqual(list(self.open(image_of(gap)).tables), ["x", "y"])
-        # An edit that leaves 8 bytes of its sector: they hold no header, whatever is in them.
-        first = edit(1, definition(1, "x", columns=("c" * 230, "d" * 230)))
-        self.assertEqual(len(first), 504)
-        gap = first + b"\xff" * 8 + second
-        self.assertEqual(list(self.open(image_of(gap)).tables), ["x", "y"])
+        for gap in (0, 8, 16, 512 - len(first), 1024):
+            with self.subTest(gap=gap):
+                manifest = bytes(gap) + first + bytes(gap) + second + bytes(gap)
+                self.assertEqual(list(self.open(image_of(manifest)).tables), ["x", "y"])
 
     def test_manifest_damage_is_refused(self):
         good = edit(1, definition())
@@ -300,6 +297,7 @@ class ManifestTest(ReaderCase):
                 self.fails(image_of(good[:at] + bytes([good[at] ^ 16]) + good[at + 1:]))
         self.fails(image_of(good[:-8]), "size")
         self.fails(image_of(good + edit(9, b"")), "kind 9")
+        self.fails(image_of(good + b"\1" * 8), "cut short")
         self.fails(image_of(good + good), "made twice")
         self.fails(image_of(good + edit(4, struct.pack("<Q", 1))), "unknown segment")
 

@@ -328,7 +328,7 @@ static int plot_column(const struct plot *settings, struct nanots_db *db,
 static int plot_columns(const struct cli_args *args, struct nanots_db *db,
                         const struct nanots_query *query, const struct plot *settings)
 {
-    const char *text = cli_option(args, "column");
+    const char *text = cli_option(args, "columns");
     size_t count = 0;
     char **names = text != NULL ? cli_split(text, &count)
                                 : cli_query_names(db, settings->table, query, &count);
@@ -389,7 +389,7 @@ static int plot_run(const struct cli_args *args)
 }
 
 static const struct cli_option plot_option_table[] = {
-    {'c', "column", "A,B",
+    {'c', "columns", "A,B",
      "what to plot, one below the other; the first column\n"
      "unless given"},
     {'f', "from", "TIME", "from TIME on"},

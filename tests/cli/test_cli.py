@@ -475,7 +475,7 @@ class PlotTest(CliCase):
         self.assertGreater(begins[0] - begins[-1], 40)
 
     def test_every_column_of_dots_is_drawn(self):
-        rows = self.canvas("--column", "wave")[1]
+        rows = self.canvas("--columns", "wave")[1]
         for column in range(60):
             self.assertTrue(any(len(row) > column and row[column] != " " for row in rows))
 

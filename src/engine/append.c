@@ -158,6 +158,11 @@ static void values_store(uint8_t *dst, const double *src, size_t count)
 static void rows_fill_payload(const struct nts_rows *rows, uint8_t *payload)
 {
     const size_t count = rows->row_count;
+    if (count == 1 && rows->columns == NULL) { /* one row: both forms are the same */
+        nts_store_i64(payload, rows->ts[0]);
+        values_store(payload + 8, rows->values, rows->column_count);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         nts_store_i64(payload + i * 8, rows->ts[i]);
     for (size_t c = 0; c < rows->column_count; c++) {

@@ -101,6 +101,24 @@ static void memtable_note_times(struct nts_memtable *memtable, const int64_t *ts
     memtable->sorted = sorted;
 }
 
+/* The commonest append, without the calls that copy runs of rows. */
+static void memtable_append_one(struct nts_memtable *memtable, const uint8_t *payload)
+{
+    const uint32_t row = memtable->row_count;
+    const uint32_t chunk = chunk_of_row(row);
+    const size_t stride = chunk_rows(chunk);
+    int64_t *place = memtable->chunks[chunk] + (row - chunk_first_row(chunk));
+    const int64_t ts = nts_load_i64(payload);
+
+    for (uint32_t c = 0; c <= memtable->column_count; c++)
+        place[c * stride] = nts_load_i64(payload + (size_t)c * 8);
+    memtable->sorted &= ts >= memtable->ts_last;
+    memtable->ts_last = ts;
+    memtable->ts_min = ts < memtable->ts_min ? ts : memtable->ts_min;
+    memtable->ts_max = ts > memtable->ts_max ? ts : memtable->ts_max;
+    memtable->row_count = row + 1;
+}
+
 void nts_memtable_append(struct nts_memtable *memtable, const uint8_t *payload, uint32_t row_count,
                          uint64_t first_seq)
 {
@@ -108,6 +126,10 @@ void nts_memtable_append(struct nts_memtable *memtable, const uint8_t *payload, 
     assert(memtable->capacity - memtable->row_count >= row_count);
     if (memtable->row_count == 0)
         memtable->seq_first = first_seq;
+    if (row_count == 1) {
+        memtable_append_one(memtable, payload);
+        done = 1;
+    }
     while (done < row_count) {
         const uint32_t row = memtable->row_count;
         const uint32_t chunk = chunk_of_row(row);

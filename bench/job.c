@@ -13,7 +13,7 @@
 #define SCANNED_COLUMN 3
 
 #define BURST_ROWS  20000
-#define BURST_COUNT 20
+#define BURST_COUNT 9
 
 static const size_t all_columns[WORKLOAD_COLUMNS_MAX] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 
@@ -71,7 +71,8 @@ void job_append_burst(const void *context, double *values)
     double rates[BURST_COUNT];
     double start;
 
-    if (part.row_count < (BURST_COUNT + 1) * BURST_ROWS) die("too few rows for bursts");
+    if (part.row_count < (BURST_COUNT + 1) * BURST_ROWS)
+        die("too few rows for bursts");
     job_populate(job);
     part.row_count -= BURST_COUNT * BURST_ROWS;
     job->peer->append_singly(db, &part);
@@ -142,7 +143,8 @@ void job_windows(const void *context, double *values)
         range.to = range.from + WINDOW_ROWS * WORKLOAD_STEP_MS - 1;
         start = measure_now_s();
         job->peer->read(db, &range, &seen);
-        if (i >= warm_up) times_us[i - warm_up] = (measure_now_s() - start) * 1e6;
+        if (i >= warm_up)
+            times_us[i - warm_up] = (measure_now_s() - start) * 1e6;
         expected =
             workload_digest(job->workload, first, WINDOW_ROWS, all_columns, job->column_count);
         job_compare(job, &seen, &expected);

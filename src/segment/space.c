@@ -75,6 +75,32 @@ static nanots_status extent_list_grow(struct nts_extent_list *list, const struct
     return NANOTS_OK;
 }
 
+/* Inserts a run in order and joins it with its neighbours. Dropping it for want of memory only loses
+ * the space until the next rebuild. */
+static void free_run_give(struct nts_space *space, struct nts_extent run)
+{
+    struct nts_extent_list *runs = &space->free_runs;
+    if (run.size == 0 || extent_list_grow(runs, space->alloc) != NANOTS_OK)
+        return;
+    size_t at = 0;
+    while (at < runs->count && runs->items[at].off < run.off)
+        at++;
+    if (at > 0 && runs->items[at - 1].off + runs->items[at - 1].size == run.off) {
+        at--;
+        runs->items[at].size += run.size;
+    } else {
+        memmove(&runs->items[at + 1], &runs->items[at],
+                (runs->count - at) * sizeof runs->items[0]);
+        runs->items[at] = run;
+        runs->count++;
+    }
+    if (at + 1 < runs->count &&
+        runs->items[at].off + runs->items[at].size == runs->items[at + 1].off) {
+        runs->items[at].size += runs->items[at + 1].size;
+        extent_list_remove(runs, at + 1);
+    }
+}
+
 /* The lowest free run with room, or the end of the file. */
 static uint64_t space_find(const struct nts_space *space, uint64_t size, uint64_t alignment,
                            size_t *run_index_out)
@@ -103,10 +129,8 @@ static nanots_status space_take_locked(struct nts_space *space, uint64_t size, u
     if (run != SIZE_MAX) {
         free_run_cut(&space->free_runs, run, off, size);
     } else {
-        const struct nts_extent gap = {nts_round_up(space->file_end, NTS_BLOCK_SIZE),
-                                       off - nts_round_up(space->file_end, NTS_BLOCK_SIZE)};
-        if (gap.size != 0)
-            space->free_runs.items[space->free_runs.count++] = gap;
+        const struct nts_extent gap = {space->file_end, off - space->file_end};
+        free_run_give(space, gap);
         space->file_end = off + size;
     }
     extent_out->off = off;
@@ -120,10 +144,13 @@ nanots_status nts_space_take(struct nts_space *space, uint64_t size, uint64_t al
 {
     assert(size != 0);
     assert(alignment >= NTS_BLOCK_SIZE);
-    size = nts_round_up(size, NTS_BLOCK_SIZE);
-    nts_mutex_lock(&space->lock);
-    const nanots_status status = space_take_locked(space, size, alignment, extent_out);
-    nts_mutex_unlock(&space->lock);
+    nanots_status status = NANOTS_TOO_BIG;
+    if (size <= NTS_FILE_SIZE_MAX) {
+        nts_mutex_lock(&space->lock);
+        status = space_take_locked(space, nts_round_up(size, NTS_BLOCK_SIZE), alignment,
+                                   extent_out);
+        nts_mutex_unlock(&space->lock);
+    }
     if (status == NANOTS_TOO_BIG)
         return nts_fail(error, status, "the file would grow over its largest size");
     return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof(struct nts_extent));
@@ -136,32 +163,6 @@ nanots_status nts_space_hold(struct nts_space *space, struct nts_extent extent,
     const nanots_status status = nts_extent_list_add(&space->held, space->alloc, extent);
     nts_mutex_unlock(&space->lock);
     return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof extent);
-}
-
-/* Inserts a run in order and joins it with its neighbours. Dropping it for want of memory only loses
- * the space until the next rebuild. */
-static void free_run_give(struct nts_space *space, struct nts_extent run)
-{
-    struct nts_extent_list *runs = &space->free_runs;
-    if (run.size == 0 || extent_list_grow(runs, space->alloc) != NANOTS_OK)
-        return;
-    size_t at = 0;
-    while (at < runs->count && runs->items[at].off < run.off)
-        at++;
-    if (at > 0 && runs->items[at - 1].off + runs->items[at - 1].size == run.off) {
-        at--;
-        runs->items[at].size += run.size;
-    } else {
-        memmove(&runs->items[at + 1], &runs->items[at],
-                (runs->count - at) * sizeof runs->items[0]);
-        runs->items[at] = run;
-        runs->count++;
-    }
-    if (at + 1 < runs->count &&
-        runs->items[at].off + runs->items[at].size == runs->items[at + 1].off) {
-        runs->items[at].size += runs->items[at + 1].size;
-        extent_list_remove(runs, at + 1);
-    }
 }
 
 void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used)
@@ -196,6 +197,7 @@ static nanots_status space_rebuild_locked(struct nts_space *space, struct nts_ex
     size_t h = 0;
 
     if (live_count > 1)
+        if (live_count > 1)
         qsort(live, live_count, sizeof *live, extent_compare);
     if (held->count > 1)
         qsort(held->items, held->count, sizeof held->items[0], extent_compare);

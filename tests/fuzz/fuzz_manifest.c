@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* fuzz/fuzz_manifest.c - bytes of a manifest in, edits or a status out.
+ *
+ * The first byte says whether the checksums are made right first, so that what they protect is
+ * reached. Bodies are decoded as the engine does; a definition encodes to the bytes it came from.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "format/manifest.h"
+#include "util/checksum.h"
+
+#define FUZZ_SEED 7u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void manifest_repair(uint8_t *bytes, size_t size)
+{
+    for (size_t at = 0; size - at >= NTS_EDIT_HEADER_SIZE;) {
+        const size_t edit_size = nts_load_u32(bytes + at + 8);
+        if (nts_load_u64(bytes + at) == 0) {
+            at += 8;
+            continue;
+        }
+        if (edit_size < NTS_EDIT_HEADER_SIZE || edit_size % 8 != 0 || edit_size > size - at)
+            return;
+        nts_store_u64(bytes + at, nts_checksum_seeded(bytes + at + 8, edit_size - 8, FUZZ_SEED));
+        at += edit_size;
+    }
+}
+
+static void definition_check(const struct nts_edit *edit)
+{
+    struct nts_table_def *def = NULL;
+    size_t used = 0;
+    const nanots_status status =
+        nts_table_def_decode(nts_alloc_libc(), edit->body, edit->body_size, &def, &used, NULL);
+    if (status != NANOTS_OK && status != NANOTS_CORRUPT)
+        abort();
+    if (status != NANOTS_OK)
+        return;
+    uint8_t *bytes = malloc(used);
+    if (bytes != NULL && used == nts_table_def_encoded_size(def)) {
+        nts_table_def_encode(def, bytes);
+        if (memcmp(bytes, edit->body, used) != 0)
+            abort();
+    } else if (bytes != NULL) {
+        abort();
+    }
+    free(bytes);
+    nts_free(def);
+}
+
+static void entries_check(const struct nts_edit *edit)
+{
+    for (size_t at = 0; edit->body_size - at >= NTS_SEGMENT_ENTRY_SIZE;
+         at += NTS_SEGMENT_ENTRY_SIZE) {
+        struct nts_segment_entry entry;
+        uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE];
+        if (!nts_segment_entry_decode(edit->body + at, &entry))
+            continue;
+        nts_segment_entry_encode(&entry, bytes);
+        if (memcmp(bytes, edit->body + at, NTS_SEGMENT_ENTRY_SIZE - 8) != 0)
+            abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1)
+        return 0;
+    uint8_t *bytes = malloc(size);
+    if (bytes == NULL)
+        return 0;
+    memcpy(bytes, data + 1, size - 1);
+    if ((data[0] & 1) != 0)
+        manifest_repair(bytes, size - 1);
+    struct nts_manifest_reader reader = {
+        .bytes = bytes, .size = size - 1, .file_off = 8192, .seed = FUZZ_SEED};
+    for (;;) {
+        struct nts_edit edit;
+        const nanots_status status = nts_manifest_next(&reader, &edit, NULL);
+        if (status != NANOTS_OK && status != NANOTS_CORRUPT)
+            abort();
+        if (status != NANOTS_OK || edit.body == NULL)
+            break;
+        if (edit.kind == NTS_EDIT_TABLE)
+            definition_check(&edit);
+        if (edit.kind == NTS_EDIT_SEGMENTS_ADD)
+            entries_check(&edit);
+    }
+    free(bytes);
+    return 0;
+}

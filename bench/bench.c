@@ -90,7 +90,8 @@ static bool bench_listed(const char *list, const char *key)
     while (*list != '\0') {
         size_t len = strcspn(list, ",");
 
-        if (len == key_len && strncmp(list, key, len) == 0) return true;
+        if (len == key_len && strncmp(list, key, len) == 0)
+            return true;
         list += len;
         list += *list == ',';
     }
@@ -102,14 +103,16 @@ static void bench_choose_peers(struct command_options *options, const char *list
     char why[128];
 
     for (const struct peer *const *peer = peer_list; *peer != NULL; peer++) {
-        if (list != NULL && !bench_listed(list, (*peer)->key)) continue;
+        if (list != NULL && !bench_listed(list, (*peer)->key))
+            continue;
         if (!(*peer)->probe(why, sizeof why)) {
             fprintf(stderr, "nanots-bench: without %s: %s\n", (*peer)->name, why);
             continue;
         }
         options->peers[options->peer_count++] = *peer;
     }
-    if (options->peer_count == 0) bench_fail_usage("no system in", list == NULL ? "" : list);
+    if (options->peer_count == 0)
+        bench_fail_usage("no system in", list == NULL ? "" : list);
 }
 
 /* Model of the processor, or "unknown". */
@@ -119,11 +122,13 @@ static void bench_processor(char *text, size_t text_size)
     char line[256];
 
     snprintf(text, text_size, "unknown");
-    if (file == NULL) return;
+    if (file == NULL)
+        return;
     while (fgets(line, sizeof line, file) != NULL) {
         const char *value = strstr(line, ": ");
 
-        if (strncmp(line, "model name", strlen("model name")) != 0 || value == NULL) continue;
+        if (strncmp(line, "model name", strlen("model name")) != 0 || value == NULL)
+            continue;
         snprintf(text, text_size, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
         break;
     }
@@ -155,10 +160,12 @@ static void bench_make_dir(const char *dir)
     char path[COMMAND_PATH_SIZE];
     size_t len = strlen(dir);
 
-    if (len == 0 || len >= sizeof path) bench_fail_usage("bad folder", dir);
+    if (len == 0 || len >= sizeof path)
+        bench_fail_usage("bad folder", dir);
     memcpy(path, dir, len + 1);
     for (size_t i = 1; i <= len; i++) {
-        if (path[i] != '/' && path[i] != '\0') continue;
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
         path[i] = '\0';
         if (mkdir(path, 0755) != 0 && errno != EEXIST)
             die("cannot make the folder %s: %s", path, strerror(errno));
@@ -201,8 +208,10 @@ static const char *bench_parse(int argc, char **argv, struct command_options *op
             exit(option == 'h' ? 0 : 2);
         }
     }
-    if (options->row_count == 0) options->row_count = options->quick ? QUICK_ROWS : DEFAULT_ROWS;
-    if (options->run_count == 0) options->run_count = options->quick ? 1 : DEFAULT_RUNS;
+    if (options->row_count == 0)
+        options->row_count = options->quick ? QUICK_ROWS : DEFAULT_ROWS;
+    if (options->run_count == 0)
+        options->run_count = options->quick ? 1 : DEFAULT_RUNS;
     return peers;
 }
 
@@ -215,12 +224,15 @@ int main(int argc, char **argv)
     bool all;
     const char *peers = bench_parse(argc, argv, &options, &json);
 
-    if (optind < argc) command = argv[optind];
-    if (optind + 1 < argc) bench_fail_usage("one command at a time, not also", argv[optind + 1]);
+    if (optind < argc)
+        command = argv[optind];
+    if (optind + 1 < argc)
+        bench_fail_usage("one command at a time, not also", argv[optind + 1]);
     all = strcmp(command, "all") == 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         known = known || all || strcmp(command, bench_commands[i].name) == 0;
-    if (!known) bench_fail_usage("no such command", command);
+    if (!known)
+        bench_fail_usage("no such command", command);
     report_use_json(json);
     bench_choose_peers(&options, peers);
     bench_make_dir(options.dir);

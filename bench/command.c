@@ -26,7 +26,8 @@ size_t command_rows(const struct command_options *options, size_t peer_rows)
 bool command_has(const struct command_options *options, const struct peer *peer)
 {
     for (size_t i = 0; i < options->peer_count; i++) {
-        if (options->peers[i] == peer) return true;
+        if (options->peers[i] == peer)
+            return true;
     }
     return false;
 }
@@ -37,9 +38,11 @@ bool command_measure(const struct command_options *options, measure_job run, con
     double ignored[MEASURE_VALUES_MAX];
     bool good = measure_in_child(run, job, end, values);
 
-    if (good && check) good = measure_in_child(job_check, job, MEASURE_END_EXIT, ignored);
+    if (good && check)
+        good = measure_in_child(job_check, job, MEASURE_END_EXIT, ignored);
     for (size_t i = 0; i < MEASURE_VALUES_MAX && !good; i++)
         values[i] = (double)NAN;
-    if (!options->keep) job->peer->remove(job->path);
+    if (!options->keep)
+        job->peer->remove(job->path);
     return good;
 }

@@ -100,7 +100,8 @@ static void ingest_durable(const struct command_options *options)
     for (size_t run = 0; run < options->run_count; run++) {
         for (size_t i = 0; i < options->peer_count; i++) {
             job.peer = options->peers[i];
-            if (job.peer->durable_rows == 0) continue;
+            if (job.peer->durable_rows == 0)
+                continue;
             rows.row_count = command_rows(options, job.peer->durable_rows);
             job.row_count = rows.row_count;
             job.path = command_path(options, job.peer->key);
@@ -214,9 +215,11 @@ void command_profile(const struct command_options *options)
     start = measure_now_s();
     peer_nanots.append_singly(db, &rows);
     elapsed_s = measure_now_s() - start;
-    if (counted) instructions = measure_instructions_stop();
+    if (counted)
+        instructions = measure_instructions_stop();
     peer_nanots.close(db);
-    if (!options->keep) peer_nanots.remove(path);
+    if (!options->keep)
+        peer_nanots.remove(path);
     printf("%zu rows of %zu columns: %.1f ns a row", rows.row_count, rows.column_count,
            elapsed_s * 1e9 / (double)rows.row_count);
     if (counted)

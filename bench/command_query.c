@@ -46,7 +46,8 @@ static bool query_prepare(const struct command_options *options, size_t peer_ind
         .column_count = WORKLOAD_COLUMNS_MAX,
         .batch_rows = LOAD_BATCH_ROWS,
     };
-    if (query_files.loaded[peer_index]) return query_files.usable[peer_index];
+    if (query_files.loaded[peer_index])
+        return query_files.usable[peer_index];
     query_files.loaded[peer_index] = true;
     keeping.keep = true;
     query_files.usable[peer_index] =
@@ -80,7 +81,8 @@ void command_query(const struct command_options *options)
             char path[COMMAND_PATH_SIZE];
             struct job job;
 
-            if (!query_prepare(options, i, path, sizeof path, &job)) continue;
+            if (!query_prepare(options, i, path, sizeof path, &job))
+                continue;
             job.seed = SEED + run;
             report_value(p50, name, query_measure(&job, job_windows, values));
             report_value(p99, name, values[JOB_P99_US]);
@@ -88,7 +90,8 @@ void command_query(const struct command_options *options)
             report_value(aggregate, name, query_measure(&job, job_aggregate, values));
         }
     }
-    if (command_has(options, &peer_lmdb)) report_ratio_goal(p50, peer_lmdb.name, 1.0);
+    if (command_has(options, &peer_lmdb))
+        report_ratio_goal(p50, peer_lmdb.name, 1.0);
     report_note(aggregate, "NanoTS and LMDB by reading rows; SQLite and DuckDB by SQL");
     report_print(p50);
     report_print(p99);
@@ -105,16 +108,19 @@ void command_open(const struct command_options *options)
     snprintf(title, sizeof title, "Open %.3g M rows cleanly closed, read the newest row",
              (double)options->row_count / 1e6);
     figure = report_figure(title, "us", REPORT_LESS);
-    if (command_has(options, &peer_nanots)) report_goal(figure, peer_nanots.name, GOAL_OPEN_US);
+    if (command_has(options, &peer_nanots))
+        report_goal(figure, peer_nanots.name, GOAL_OPEN_US);
     for (size_t run = 0; run < options->run_count; run++) {
         for (size_t i = 0; i < options->peer_count; i++) {
             char path[COMMAND_PATH_SIZE];
             struct job job;
 
-            if (!query_prepare(options, i, path, sizeof path, &job)) continue;
+            if (!query_prepare(options, i, path, sizeof path, &job))
+                continue;
             job.writer = job.peer == &peer_nanots;
             report_value(figure, job.peer->name, query_measure(&job, job_open, values));
-            if (job.peer != &peer_nanots) continue;
+            if (job.peer != &peer_nanots)
+                continue;
             job.writer = false;
             report_value(figure, "NanoTS read-only", query_measure(&job, job_open, values));
         }
@@ -128,6 +134,7 @@ void command_query_clean(const struct command_options *options)
         char path[COMMAND_PATH_SIZE];
 
         query_path(options, i, path, sizeof path);
-        if (query_files.loaded[i]) options->peers[i]->remove(path);
+        if (query_files.loaded[i])
+            options->peers[i]->remove(path);
     }
 }

@@ -29,7 +29,8 @@ static struct nanots_table *tables_open[TABLES_MAX];
 
 static void tables_check(nanots_status status, const struct nanots_error *error)
 {
-    if (status != NANOTS_OK) die("NanoTS: %s: %s", nanots_status_name(status), error->message);
+    if (status != NANOTS_OK)
+        die("NanoTS: %s: %s", nanots_status_name(status), error->message);
 }
 
 static const char *tables_name(size_t index, char name[NAME_SIZE])
@@ -80,7 +81,8 @@ static void tables_append(const void *context, double *values)
         nanots_status status = nanots_table_append(tables_open[table], job->workload->ts[row],
                                                    &column[row], 1, NULL, &error);
 
-        if (status != NANOTS_OK) tables_check(status, &error);
+        if (status != NANOTS_OK)
+            tables_check(status, &error);
         table = table + 1 == job->table_count ? 0 : table + 1;
     }
     values[TABLES_RATE] = (double)job->row_count / (measure_now_s() - start);
@@ -111,7 +113,8 @@ static void tables_read_back(const void *context, double *values)
                 memcmp(&series.values[j], &job->workload->columns[0][row], sizeof(double)) != 0)
                 die("NanoTS: row %zu of %s is wrong", j, name);
         }
-        if (row < job->row_count) die("NanoTS: rows of %s are missing", name);
+        if (row < job->row_count)
+            die("NanoTS: rows of %s are missing", name);
         nanots_free(series.block);
     }
     tables_check(nanots_close(db, &error), &error);
@@ -127,7 +130,8 @@ static void tables_measure(const struct command_options *options, const struct t
         for (size_t i = 0; i < MEASURE_VALUES_MAX; i++)
             values[i] = (double)NAN;
     }
-    if (!options->keep) unlink(job->path);
+    if (!options->keep)
+        unlink(job->path);
 }
 
 void command_tables(const struct command_options *options)
@@ -140,7 +144,8 @@ void command_tables(const struct command_options *options)
     struct tables_job job = {.row_count = command_rows(options, ROWS_MAX)};
     double values[MEASURE_VALUES_MAX];
 
-    if (!command_has(options, &peer_nanots)) return;
+    if (!command_has(options, &peer_nanots))
+        return;
     job.workload = workload_get(WORKLOAD_DECIMALS, options->row_count);
     job.path = command_path(options, "tables");
     for (size_t run = 0; run < options->run_count; run++) {

@@ -65,7 +65,8 @@ void *measure_shared_memory(size_t size)
 {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    if (memory == MAP_FAILED) die("cannot map %zu bytes: %s", size, strerror(errno));
+    if (memory == MAP_FAILED)
+        die("cannot map %zu bytes: %s", size, strerror(errno));
     return memory;
 }
 
@@ -87,7 +88,8 @@ uint64_t measure_file_bytes(const char *path)
 {
     struct stat info;
 
-    if (stat(path, &info) != 0) die("cannot stat %s: %s", path, strerror(errno));
+    if (stat(path, &info) != 0)
+        die("cannot stat %s: %s", path, strerror(errno));
     return (uint64_t)info.st_size;
 }
 
@@ -97,7 +99,8 @@ static void measure_run_child(measure_job run, const void *job, enum measure_end
     alarm(CHILD_SECONDS_MAX);
     run(job, slot->values);
     slot->done = true;
-    if (end == MEASURE_END_KILL) kill(getpid(), SIGKILL);
+    if (end == MEASURE_END_KILL)
+        kill(getpid(), SIGKILL);
     _exit(0);
 }
 
@@ -111,10 +114,13 @@ bool measure_in_child(measure_job run, const void *job, enum measure_end end,
 
     fflush(NULL);
     child = fork();
-    if (child < 0) die("cannot fork: %s", strerror(errno));
-    if (child == 0) measure_run_child(run, job, end, slot);
+    if (child < 0)
+        die("cannot fork: %s", strerror(errno));
+    if (child == 0)
+        measure_run_child(run, job, end, slot);
     while (waitpid(child, &wait_status, 0) < 0) {
-        if (errno != EINTR) die("cannot wait for a child: %s", strerror(errno));
+        if (errno != EINTR)
+            die("cannot wait for a child: %s", strerror(errno));
     }
     if (end == MEASURE_END_KILL)
         ended_well = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
@@ -146,7 +152,8 @@ static uint64_t measure_anon_bytes(int statm_fd)
     unsigned long long resident;
     unsigned long long shared;
 
-    if (size <= 0) die("cannot read /proc/self/statm");
+    if (size <= 0)
+        die("cannot read /proc/self/statm");
     text[size] = '\0';
     if (sscanf(text, "%llu %llu %llu", &total, &resident, &shared) != 3)
         die("cannot understand /proc/self/statm");
@@ -161,7 +168,8 @@ static void *measure_watch_memory(void *statm_fd_pointer)
     do {
         uint64_t now = measure_anon_bytes(statm_fd);
 
-        if (now > memory_watch.peak_bytes) memory_watch.peak_bytes = now;
+        if (now > memory_watch.peak_bytes)
+            memory_watch.peak_bytes = now;
         nanosleep(&interval, NULL);
     } while (!atomic_load(&memory_watch.stop));
     return NULL;
@@ -172,7 +180,8 @@ void measure_memory_start(void)
     static int statm_fd;
 
     statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (statm_fd < 0) die("cannot open /proc/self/statm: %s", strerror(errno));
+    if (statm_fd < 0)
+        die("cannot open /proc/self/statm: %s", strerror(errno));
     memory_watch.start_bytes = measure_anon_bytes(statm_fd);
     memory_watch.peak_bytes = 0;
     atomic_store(&memory_watch.stop, false);
@@ -184,7 +193,8 @@ double measure_memory_stop(void)
 {
     atomic_store(&memory_watch.stop, true);
     pthread_join(memory_watch.thread, NULL);
-    if (memory_watch.peak_bytes < memory_watch.start_bytes) return 0.0;
+    if (memory_watch.peak_bytes < memory_watch.start_bytes)
+        return 0.0;
     return (double)(memory_watch.peak_bytes - memory_watch.start_bytes);
 }
 

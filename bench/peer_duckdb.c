@@ -44,7 +44,8 @@ static bool duckdb_find(char *path, size_t path_size, unsigned *python_version_o
     if (chosen != NULL) {
         snprintf(path, path_size, "%s", chosen);
     } else {
-        if (glob(BENCH_PEERS_DIR "/_duckdb.cpython-*.so", 0, NULL, &found) != 0) return false;
+        if (glob(BENCH_PEERS_DIR "/_duckdb.cpython-*.so", 0, NULL, &found) != 0)
+            return false;
         snprintf(path, path_size, "%s", found.gl_pathv[0]);
         globfree(&found);
     }
@@ -145,16 +146,20 @@ static struct peer_db *duckdb_open(const char *path, enum peer_access access, en
     char *message = NULL;
 
     (void)sync;
-    if (access == PEER_CREATE) duckdb_remove(path);
+    if (access == PEER_CREATE)
+        duckdb_remove(path);
     if (duckdb.create_config(&config) != 0 || duckdb.set_config(config, "threads", "1") != 0 ||
         duckdb.set_config(config, "memory_limit", "4GB") != 0)
         die("DuckDB: cannot be configured");
-    if (duckdb.open_ext(path, &db->database, config, &message) != 0) die("DuckDB: %s", message);
+    if (duckdb.open_ext(path, &db->database, config, &message) != 0)
+        die("DuckDB: %s", message);
     duckdb.destroy_config(&config);
-    if (duckdb.connect(db->database, &db->connection) != 0) die("DuckDB: cannot connect");
+    if (duckdb.connect(db->database, &db->connection) != 0)
+        die("DuckDB: cannot connect");
     db->column_count = column_count;
     db->range_query = NULL;
-    if (access == PEER_CREATE) duckdb_create(db);
+    if (access == PEER_CREATE)
+        duckdb_create(db);
     return db;
 }
 
@@ -193,7 +198,8 @@ static void duckdb_append_bulk(struct peer_db *db, const struct workload *worklo
             die("DuckDB: %s", duckdb.appender_error(appender));
         duckdb.data_chunk_reset(chunk);
     }
-    if (duckdb.appender_close(appender) != 0) die("DuckDB: %s", duckdb.appender_error(appender));
+    if (duckdb.appender_close(appender) != 0)
+        die("DuckDB: %s", duckdb.appender_error(appender));
     duckdb.appender_destroy(&appender);
     duckdb.destroy_data_chunk(&chunk);
     for (size_t i = 0; i <= db->column_count; i++)
@@ -291,7 +297,8 @@ static void duckdb_last(struct peer_db *db, int64_t *ts_out, double *value_out)
 
 static void duckdb_close(struct peer_db *db)
 {
-    if (db->range_query != NULL) duckdb.destroy_prepare(&db->range_query);
+    if (db->range_query != NULL)
+        duckdb.destroy_prepare(&db->range_query);
     duckdb.disconnect(&db->connection);
     duckdb.close(&db->database);
 }

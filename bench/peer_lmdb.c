@@ -29,7 +29,8 @@ static struct peer_db lmdb_handle;
 
 static void lmdb_check(int code)
 {
-    if (code != MDB_SUCCESS) die("LMDB: %s", mdb_strerror(code));
+    if (code != MDB_SUCCESS)
+        die("LMDB: %s", mdb_strerror(code));
 }
 
 static bool lmdb_probe(char *why, size_t why_size)
@@ -61,7 +62,8 @@ static struct peer_db *lmdb_open(const char *path, enum peer_access access, enum
     bool reading = access == PEER_READ;
     MDB_txn *txn;
 
-    if (access == PEER_CREATE) lmdb_remove(path);
+    if (access == PEER_CREATE)
+        lmdb_remove(path);
     if (reading)
         env_flags |= MDB_RDONLY | MDB_NOTLS;
     else if (sync == PEER_SYNC_OFF)
@@ -152,7 +154,8 @@ static void lmdb_read(struct peer_db *db, const struct peer_range *range, struct
         const char *values = value.mv_data;
 
         memcpy(&block->ts[row], key.mv_data, sizeof block->ts[row]);
-        if (block->ts[row] > range->to) break;
+        if (block->ts[row] > range->to)
+            break;
         for (size_t i = 0; i < range->column_count; i++)
             memcpy(&block->columns[i][row], values + range->column_indexes[i] * sizeof(double),
                    sizeof(double));
@@ -160,7 +163,8 @@ static void lmdb_read(struct peer_db *db, const struct peer_range *range, struct
         if (block->row_count == PEER_BLOCK_ROWS)
             peer_block_flush(block, range->column_count, digest);
     }
-    if (code != MDB_NOTFOUND) lmdb_check(code);
+    if (code != MDB_NOTFOUND)
+        lmdb_check(code);
     peer_block_flush(block, range->column_count, digest);
 }
 
@@ -183,7 +187,8 @@ static void lmdb_aggregate(struct peer_db *db, size_t column_index,
             count = 0;
         }
     }
-    if (code != MDB_NOTFOUND) lmdb_check(code);
+    if (code != MDB_NOTFOUND)
+        lmdb_check(code);
     peer_aggregate_add(result_out, values, count);
 }
 

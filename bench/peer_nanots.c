@@ -24,7 +24,8 @@ static struct peer_db nanots_handle;
 
 static void nanots_check(nanots_status status, const struct nanots_error *error)
 {
-    if (status != NANOTS_OK) die("NanoTS: %s: %s", nanots_status_name(status), error->message);
+    if (status != NANOTS_OK)
+        die("NanoTS: %s: %s", nanots_status_name(status), error->message);
 }
 
 static bool nanots_probe(char *why, size_t why_size)
@@ -64,14 +65,16 @@ static struct peer_db *nanots_open_file(const char *path, enum peer_access acces
     struct nanots_error error;
 
     options.sync_mode = modes[sync];
-    if (access == PEER_READ) options.flags = NANOTS_OPEN_READ_ONLY;
+    if (access == PEER_READ)
+        options.flags = NANOTS_OPEN_READ_ONLY;
     if (access == PEER_CREATE)
         nanots_remove(path);
     else
         options.flags |= NANOTS_OPEN_NO_CREATE;
     db->column_count = column_count;
     nanots_check(nanots_open(path, &options, &db->db, &error), &error);
-    if (access == PEER_CREATE) nanots_create(db);
+    if (access == PEER_CREATE)
+        nanots_create(db);
     db->table = NULL;
     if (access != PEER_READ)
         nanots_check(nanots_table_open(db->db, TABLE, &db->table, &error), &error);
@@ -89,7 +92,8 @@ static void nanots_append_singly(struct peer_db *db, const struct workload_rows 
         nanots_status status =
             nanots_table_append(table, rows->ts[row], values, column_count, NULL, &error);
 
-        if (status != NANOTS_OK) nanots_check(status, &error);
+        if (status != NANOTS_OK)
+            nanots_check(status, &error);
     }
 }
 
@@ -144,7 +148,8 @@ static void nanots_read(struct peer_db *db, const struct peer_range *range, stru
 
     for (;;) {
         nanots_check(nanots_query_next(cursor, &batch, &error), &error);
-        if (batch == NULL) break;
+        if (batch == NULL)
+            break;
         for (size_t i = 0; i < batch->column_count; i++)
             columns[i] = batch->columns[i].values;
         digest_add(digest, batch->row_count, batch->ts, columns, batch->column_count);
@@ -163,7 +168,8 @@ static void nanots_aggregate(struct peer_db *db, size_t column_index,
     *result_out = (struct peer_aggregate){.min = (double)INFINITY, .max = -(double)INFINITY};
     for (;;) {
         nanots_check(nanots_query_next(cursor, &batch, &error), &error);
-        if (batch == NULL) break;
+        if (batch == NULL)
+            break;
         peer_aggregate_add(result_out, batch->columns[0].values, batch->row_count);
     }
     nanots_query_close(cursor);

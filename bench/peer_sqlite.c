@@ -35,7 +35,8 @@ static void sqlite_fail(const struct peer_db *db)
 
 static void sqlite_check(const struct peer_db *db, int code)
 {
-    if (code != SQLITE_OK) sqlite_fail(db);
+    if (code != SQLITE_OK)
+        sqlite_fail(db);
 }
 
 static void sqlite_execute(const struct peer_db *db, const char *sql)
@@ -94,8 +95,10 @@ static struct peer_db *sqlite_open(const char *path, enum peer_access access, en
     }
     db->column_count = column_count;
     db->range_query = NULL;
-    if (sqlite3_open_v2(path, &db->db, flags, NULL) != SQLITE_OK) sqlite_fail(db);
-    if (access == PEER_CREATE) sqlite_execute(db, "pragma page_size=8192");
+    if (sqlite3_open_v2(path, &db->db, flags, NULL) != SQLITE_OK)
+        sqlite_fail(db);
+    if (access == PEER_CREATE)
+        sqlite_execute(db, "pragma page_size=8192");
     sqlite_execute(db, "pragma journal_mode=wal");
     sqlite_execute(db, sync_pragmas[sync]);
     sqlite_execute(db, "pragma cache_size=-65536");
@@ -120,7 +123,8 @@ static sqlite3_stmt *sqlite_prepare_insert(const struct peer_db *db)
 
 static void sqlite_step_done(const struct peer_db *db, sqlite3_stmt *statement)
 {
-    if (sqlite3_step(statement) != SQLITE_DONE) sqlite_fail(db);
+    if (sqlite3_step(statement) != SQLITE_DONE)
+        sqlite_fail(db);
     sqlite3_reset(statement);
 }
 
@@ -187,7 +191,8 @@ static void sqlite_read(struct peer_db *db, const struct peer_range *range, stru
         if (block->row_count == PEER_BLOCK_ROWS)
             peer_block_flush(block, range->column_count, digest);
     }
-    if (code != SQLITE_DONE) sqlite_fail(db);
+    if (code != SQLITE_DONE)
+        sqlite_fail(db);
     peer_block_flush(block, range->column_count, digest);
     sqlite3_reset(db->range_query);
 }
@@ -201,7 +206,8 @@ static void sqlite_aggregate(struct peer_db *db, size_t column_index,
     snprintf(sql, sizeof sql, "select count(*), min(c%zu), max(c%zu), sum(c%zu) from cpu",
              column_index, column_index, column_index);
     statement = sqlite_prepare(db, sql);
-    if (sqlite3_step(statement) != SQLITE_ROW) sqlite_fail(db);
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        sqlite_fail(db);
     result_out->count = (uint64_t)sqlite3_column_int64(statement, 0);
     result_out->min = sqlite3_column_double(statement, 1);
     result_out->max = sqlite3_column_double(statement, 2);
@@ -213,7 +219,8 @@ static void sqlite_last(struct peer_db *db, int64_t *ts_out, double *value_out)
 {
     sqlite3_stmt *statement = sqlite_prepare(db, "select ts, c0 from cpu order by ts desc limit 1");
 
-    if (sqlite3_step(statement) != SQLITE_ROW) sqlite_fail(db);
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        sqlite_fail(db);
     *ts_out = sqlite3_column_int64(statement, 0);
     *value_out = sqlite3_column_double(statement, 1);
     sqlite3_finalize(statement);

@@ -78,7 +78,8 @@ const struct workload *workload_get(enum workload_kind kind, size_t row_count)
     int64_t *ts;
     int wide = kind == WORKLOAD_INTEGERS || kind == WORKLOAD_DECIMALS || kind == WORKLOAD_SINES;
 
-    if (workload->row_count >= row_count) return workload;
+    if (workload->row_count >= row_count)
+        return workload;
     workload->row_count = row_count;
     workload->column_count = wide ? WORKLOAD_COLUMNS_MAX : 1;
     ts = measure_shared_memory(row_count * sizeof *ts);

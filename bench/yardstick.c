@@ -25,12 +25,14 @@ static int yardstick_open(const char *path)
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     static const char zeros[BLOCK_BYTES];
 
-    if (fd < 0) die("cannot open %s: %s", path, strerror(errno));
+    if (fd < 0)
+        die("cannot open %s: %s", path, strerror(errno));
     for (size_t done = 0; done < LOG_BYTES; done += sizeof zeros) {
         if (write(fd, zeros, sizeof zeros) != (ssize_t)sizeof zeros)
             die("cannot write %s: %s", path, strerror(errno));
     }
-    if (fsync(fd) != 0) die("cannot sync %s: %s", path, strerror(errno));
+    if (fsync(fd) != 0)
+        die("cannot sync %s: %s", path, strerror(errno));
     return fd;
 }
 
@@ -45,7 +47,8 @@ void yardstick_store(const void *context, double *values)
     size_t offset = 0;
     double start;
 
-    if (log == MAP_FAILED) die("cannot map %s: %s", job->path, strerror(errno));
+    if (log == MAP_FAILED)
+        die("cannot map %s: %s", job->path, strerror(errno));
     memset(log, 1, LOG_BYTES);
     start = measure_now_s();
     for (size_t row = 0; row < job->rows->row_count; row++) {
@@ -57,7 +60,8 @@ void yardstick_store(const void *context, double *values)
                job->rows->values + row * job->column_count, row_size - sizeof(int64_t));
         checksum = XXH3_64bits(record + LOG_HEADER_BYTES, row_size);
         memcpy(record, &checksum, sizeof checksum);
-        if (offset + record_size > LOG_BYTES) offset = 0;
+        if (offset + record_size > LOG_BYTES)
+            offset = 0;
         memcpy(log + offset, record, record_size);
         offset += record_size;
     }

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* unit/test_table_def.c - definitions of tables and the rules for names (format/table_def.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "format/table_def.h"
+#include "support/faultalloc.h"
+#include "support/guard.h"
+
+static const struct nanots_column sample_columns[] = {{"power", NANOTS_TYPE_F64},
+                                                      {"\xC2\xB0"
+                                                       "C",
+                                                       NANOTS_TYPE_F64}};
+
+static size_t sample_encode(uint8_t *bytes)
+{
+    struct nts_table_def *def =
+        nts_table_def_new(nts_alloc_libc(), 9, 1234, "boiler", sample_columns, 2);
+    assert_non_null(def);
+    const size_t size = nts_table_def_encoded_size(def);
+    nts_table_def_encode(def, bytes);
+    nts_free(def);
+    return size;
+}
+
+/* Goal: a definition comes back whole, from the bytes that SPEC.md 4.1 gives it, padded or not. */
+static void table_def_round_trips(void **state)
+{
+    uint8_t bytes[64] = {0};
+    struct nts_table_def *def = NULL;
+    size_t used = 0;
+    (void)state;
+    const size_t size = sample_encode(bytes);
+    static const uint8_t wanted[] = {9,   0,   0,   0,   1,   0,   2,   0,   0xD2, 4,    0,  0, 0,
+                                     0,   0,   0,   6,   'b', 'o', 'i', 'l', 'e',  'r',  1,  0, 5,
+                                     'p', 'o', 'w', 'e', 'r', 1,   0,   3,   0xC2, 0xB0, 'C'};
+    assert_int_equal(size, sizeof wanted);
+    assert_memory_equal(bytes, wanted, sizeof wanted);
+    for (size_t given = size; given <= sizeof bytes; given++) {
+        assert_int_equal(nts_table_def_decode(nts_alloc_libc(), bytes, given, &def, &used, NULL),
+                         NANOTS_OK);
+        assert_int_equal(used, size);
+        assert_int_equal(def->table_id, 9);
+        assert_int_equal(def->created_seq, 1234);
+        assert_string_equal(def->name, "boiler");
+        assert_int_equal(def->column_count, 2);
+        assert_string_equal(def->columns[0].name, "power");
+        assert_string_equal(def->columns[1].name, sample_columns[1].name);
+        assert_int_equal(def->columns[1].type, NANOTS_TYPE_F64);
+        nts_free(def);
+    }
+}
+
+/* Goal: a definition that is cut short is damage, and no read leaves its bytes. */
+static void table_def_cut_short_is_corrupt(void **state)
+{
+    struct guard guard = guard_open(64);
+    uint8_t bytes[64];
+    struct nts_table_def *def = NULL;
+    (void)state;
+    const size_t size = sample_encode(bytes);
+    for (size_t given = 0; given < size; given++) {
+        uint8_t *cut = guard_at_end(&guard, given);
+        memcpy(cut, bytes, given);
+        assert_int_equal(nts_table_def_decode(nts_alloc_libc(), cut, given, &def, NULL, NULL),
+                         NANOTS_CORRUPT);
+        assert_null(def);
+    }
+    guard_close(&guard);
+}
+
+/* Goal: what this version does not know, and names that are none, are damage. */
+static void table_def_impossible_contents_are_corrupt(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } wrong[] = {{4, 0},  {4, 2},     {5, 1},  {6, 0},  {6, 3},  {7, 5},  {16, 0},
+                 {17, 0}, {18, 0xFF}, {23, 0}, {23, 2}, {24, 1}, {25, 0}, {26, 0x80}};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        uint8_t bytes[64] = {0};
+        struct nts_table_def *def = NULL;
+        struct nanots_error error;
+        const size_t size = sample_encode(bytes);
+        bytes[wrong[i].at] = wrong[i].value;
+        assert_int_equal(nts_table_def_decode(nts_alloc_libc(), bytes, size, &def, NULL, &error),
+                         NANOTS_CORRUPT);
+        assert_non_null(strstr(error.message, "table definition"));
+    }
+}
+
+/* Goal: the widest definition there may be. */
+static void table_def_of_1024_long_names_round_trips(void **state)
+{
+    static struct nanots_column columns[NTS_COLUMNS_MAX];
+    static char names[NTS_COLUMNS_MAX][NTS_NAME_SIZE_MAX + 1];
+    static uint8_t bytes[1u << 19];
+    struct nts_table_def *def_out = NULL;
+    (void)state;
+    for (size_t i = 0; i < NTS_COLUMNS_MAX; i++) {
+        memset(names[i], 'a' + (int)(i % 26), NTS_NAME_SIZE_MAX);
+        columns[i].name = names[i];
+        columns[i].type = NANOTS_TYPE_F64;
+    }
+    struct nts_table_def *def =
+        nts_table_def_new(nts_alloc_libc(), 1, 0, names[3], columns, NTS_COLUMNS_MAX);
+    assert_non_null(def);
+    const size_t size = nts_table_def_encoded_size(def);
+    assert_in_range(size, 1, sizeof bytes);
+    nts_table_def_encode(def, bytes);
+    assert_int_equal(nts_table_def_decode(nts_alloc_libc(), bytes, size, &def_out, NULL, NULL),
+                     NANOTS_OK);
+    for (size_t i = 0; i < NTS_COLUMNS_MAX; i++)
+        assert_string_equal(def_out->columns[i].name, names[i]);
+    nts_free(def);
+    nts_free(def_out);
+}
+
+/* Goal: no memory is a status, and leaks nothing. */
+static void table_def_without_memory_is_a_status(void **state)
+{
+    struct faultalloc memory;
+    struct nts_table_def *def = NULL;
+    uint8_t bytes[64];
+    (void)state;
+    const size_t size = sample_encode(bytes);
+    faultalloc_init(&memory);
+    faultalloc_fail(&memory, 0, true);
+    assert_null(nts_table_def_new(&memory.alloc, 1, 0, "t", sample_columns, 2));
+    assert_int_equal(nts_table_def_decode(&memory.alloc, bytes, size, &def, NULL, NULL),
+                     NANOTS_NO_MEMORY);
+    assert_int_equal(memory.block_count, 0);
+    faultalloc_deinit(&memory);
+}
+
+static nanots_status check(const char *what, const char *name)
+{
+    struct nanots_error error = {NANOTS_OK, 0, ""};
+    const nanots_status status = nts_name_check(what, name, &error);
+    if (status != NANOTS_OK)
+        assert_non_null(strstr(error.message, what));
+    return status;
+}
+
+/* Goal: names are 1 to 255 bytes of UTF-8 without control characters, and not reserved. */
+static void name_check_follows_its_rules(void **state)
+{
+    char name[NTS_NAME_SIZE_MAX + 2];
+    (void)state;
+    memset(name, 'x', sizeof name);
+    name[NTS_NAME_SIZE_MAX + 1] = '\0';
+    assert_int_equal(check("table", name), NANOTS_INVALID);
+    name[NTS_NAME_SIZE_MAX] = '\0';
+    assert_int_equal(check("table", name), NANOTS_OK);
+    assert_int_equal(check("table", NULL), NANOTS_INVALID);
+    assert_int_equal(check("table", ""), NANOTS_INVALID);
+    assert_int_equal(check("table", "a\nb"), NANOTS_INVALID);
+    assert_int_equal(check("table", "a\x7F"), NANOTS_INVALID);
+    assert_int_equal(check("table", "a\xFF"), NANOTS_INVALID);
+    assert_int_equal(check("table", "\xC0\xAF"), NANOTS_INVALID);
+    assert_int_equal(check("table", "Stra\xC3\x9F"
+                                    "e 7/b"),
+                     NANOTS_OK);
+    assert_int_equal(check("table", "nanots_x"), NANOTS_INVALID);
+    assert_int_equal(check("column", "nanots_x"), NANOTS_OK);
+    assert_int_equal(check("table", "ts"), NANOTS_OK);
+    static const char *const times[] = {"ts", "ts_s", "ts_ms", "ts_us", "ts_ns"};
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(check("column", times[i]), NANOTS_INVALID);
+    assert_int_equal(check("column", "ts_"), NANOTS_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_def_round_trips),
+        cmocka_unit_test(table_def_cut_short_is_corrupt),
+        cmocka_unit_test(table_def_impossible_contents_are_corrupt),
+        cmocka_unit_test(table_def_of_1024_long_names_round_trips),
+        cmocka_unit_test(table_def_without_memory_is_a_status),
+        cmocka_unit_test(name_check_follows_its_rules),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -128,7 +128,7 @@ typedef enum nanots_sync_mode {
 #define NANOTS_OPEN_NO_CREATE 2u  /* NANOTS_NOT_FOUND if there is no such file */
 #define NANOTS_OPEN_EXCLUSIVE 4u  /* NANOTS_EXISTS if there is one already */
 
-/* Zero in a field means its default. Begin with `struct nanots_open_options o = {sizeof o};`. */
+/* Zero in a field means its default. Begin with `struct nanots_open_options o = {.struct_size = sizeof o};`. */
 struct nanots_open_options {
     size_t struct_size;
     uint32_t flags;            /* NANOTS_OPEN_* */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/append.c - rows into the log, then into the memtable.
  *
- *   lock ─► room? ─► payload into the log's image ─► checksum ─► header: logged ─► memtable ─► unlock
- *             │ no: seal and freeze; or, if the log is full, unlock, flush, lock again
- *             ▼
+ *   lock -> room? -> payload into the log's image -> checksum -> header: logged -> memtable -> unlock
+ *             | no: seal and freeze; or, if the log is full, unlock, flush, lock again
+ *             v
  *   after unlocking: sync (mode full), interval sync (mode normal), flush of what was frozen
  *
  * The append lock is write_lock. Nothing is waited for and nothing flushed under it.

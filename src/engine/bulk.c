@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/bulk.c - a large batch: segments first, then one record that names them.
  *
- *   rows ─► segment(s) in free space ─► lock ─► seq given, headers rewritten ─► SEGMENT record ─► parts
+ *   rows -> segment(s) in free space -> lock -> seq given, headers rewritten -> SEGMENT record -> parts
  *
  * The record is the moment at which the batch exists: before it the bytes are free space, after it
  * replay checks them against their checksums. So the batch is compressed and written once, and all of

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/commit.h - the one place that moves the superblock (SPEC.md 9).
  *
- *   begin ──► fill in ──► run:  (1) manifest edits, durable   (2) superblock of generation + 1, durable ──► end
+ *   begin --> fill in --> run:  (1) manifest edits, durable   (2) superblock of generation + 1, durable --> end
  *                                    any doubt poisons             any failure poisons
  *
  * Everything here needs flush_lock. Tests: unit/test_commit.c, crash/, fault/.

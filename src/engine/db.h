@@ -2,9 +2,9 @@
 /* engine/db.h - the open database: what is shared, and which lock guards it.
  *
  *              append                freeze              flush + commit
- *   caller ───► WAL + active run ───► frozen runs ───────► segments of the table's version
- *                     │                    │                      │
- *                     └──── parts of each table, in seq order ────┴──► snapshot ──► query
+ *   caller ---> WAL + active run ---> frozen runs -------> segments of the table's version
+ *                     |                    |                      |
+ *                     +---- parts of each table, in seq order ----+--> snapshot --> query
  *
  * Locks, outermost first; whoever holds one takes only those below it.
  *   upkeep_lock  one pack, retention cut or close at a time; held over I/O
@@ -14,8 +14,8 @@
  *                the WAL, the runs, the catalog, every table's version and parts, and the counters
  *   view.lock, space.lock  innermost, inside segment/
  *
- * States of a handle:   open ──► poisoned (a sync or a commit failed: reads go on, writes are refused)
- *                         └────────┴──► closed
+ * States of a handle:   open --> poisoned (a sync or a commit failed: reads go on, writes are refused)
+ *                         +--------+--> closed
  */
 #ifndef NTS_DB_H
 #define NTS_DB_H

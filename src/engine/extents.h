@@ -2,7 +2,7 @@
 /* engine/extents.h - room in the file: taking it, giving it back when nobody reads it any more, the
  * WAL's extents, the reserve for a full disk, and the file's end.
  *
- *   free ──obtain──► held ──commit names it──► live ──commit drops it──► limbo ──no pin, no reader──► free
+ *   free --obtain--> held --commit names it--> live --commit drops it--> limbo --no pin, no reader--> free
  *
  * Everything here needs flush_lock, except nts_extents_obtain, which needs no lock.
  * Tests: unit/test_extents.c, fault/.

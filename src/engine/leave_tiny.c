@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/leave_tiny.c - a file in tiny form is about to be written.
  *
- *   |A |man seg|            ─►   |A |      |B |man|seg ...|
+ *   |A |man seg|            ->   |A |      |B |man|seg ...|
  *
  * The tiny file's bytes lie where slot A's second copy goes. They are copied to extents of their own and
  * a commit to slot B names those; the old ones stay until nobody reads them (commit.c writes slot A

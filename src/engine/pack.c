@@ -2,7 +2,7 @@
 /* engine/pack.c - fewer, larger, sorted segments: pack on request, and the bounded merge of a close.
  *
  *   by arrival:  [a][b][c] [d d d] [e][f]        d: outputs of an earlier pack, one seq interval
- *                └─ unit ┘ └unit ┘                a unit is what shares an interval; only whole units,
+ *                +- unit + +unit +                a unit is what shares an interval; only whole units,
  *                                                 neighbours of each other, are merged
  *
  * So the seq intervals of a table stay equal or disjoint, and no row needs a seq of its own.

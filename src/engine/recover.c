@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/recover.c - from the file's bytes to an open database (SPEC.md 5, 9).
  *
- *   superblock ─► manifest ─► copy of the log ─► its end ─► replay into memtables
- *                                                              │ writer, if there is a log
- *                                                              ▼
- *      superblock again in its place, durable ─► flush ─► commit with a new salt ─► appends
+ *   superblock -> manifest -> copy of the log -> its end -> replay into memtables
+ *                                                              | writer, if there is a log
+ *                                                              v
+ *      superblock again in its place, durable -> flush -> commit with a new salt -> appends
  *
  * A torn tail is cut and counted, never an error. Nothing is appended or recycled before the commit
  * with the new salt, so that no record of the old log can continue the new one.

@@ -2,7 +2,7 @@
 /* engine/rewrite.h - some segments of one table read in order and written anew: the common part of
  * pack, merging and retention.
  *
- *   inputs (neighbours in order of arrival) ─► scan ─► row groups ─► outputs ─► one commit: removed, added
+ *   inputs (neighbours in order of arrival) -> scan -> row groups -> outputs -> one commit: removed, added
  *
  * Inputs stay readable until the commit, and for readers that have them after it. Appends and flushes
  * go on meanwhile: flush_lock is taken for the commit only. Needs upkeep_lock.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/run.c - runs: what one flush takes.
  *
- *   active ──freeze──► frozen, oldest first ──flush──► gone
+ *   active --freeze--> frozen, oldest first --flush--> gone
  *
  * A run lists the tables that were touched while it was active; which of a table's parts belong to it
  * their run_number says. All of it needs write_lock.

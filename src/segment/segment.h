@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* segment/segment.h - one immutable segment, read vector by vector.
  *
- *   entry (from manifest or WAL) ──► footer, verified once ──► column index, decoded once a column
- *                                                          └──► chunk, verified once ──► vector
+ *   entry (from manifest or WAL) --> footer, verified once --> column index, decoded once a column
+ *                                                          +--> chunk, verified once --> vector
  *
  * Opening reads nothing; each step happens at first need and is remembered. What is checked: the header
  * and footer against the entry's footer_checksum, each chunk against its own. Failures name the table,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* segment/segment_writer.h - sorted rows into one segment (SPEC.md 6).
  *
- *   new ──► begin ──► add_group ... add_group ──► finish ──► begin ... ──► free
+ *   new --> begin --> add_group ... add_group --> finish --> begin ... --> free
  *
  * One writer makes any number of segments, one after the other, through an extent writer. Each call of
  * add_group takes one row group: NTS_GROUP_ROWS rows, only the last may have fewer. Nothing is durable

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* wal/wal_replay.h - what a log says after a crash (SPEC.md 5).
  *
- *   measure: head ─► record ─► record ─► SEAL ═► record ─► BEGIN ─► record ─► x       the log ends before
+ *   measure: head -> record -> record -> SEAL => record -> BEGIN -> record -> x       the log ends before
  *                                                          ^ end                      an open group
  *   apply:   the same records again, up to `end`, handed to the engine in order
  *

@@ -86,7 +86,7 @@ static nanots_status commit_rewrite_manifest(struct nts_commit *commit, struct n
     nts_buf_init(&whole, db->alloc, NTS_MANIFEST_SIZE_MAX);
     NTS_TRY_OUT(nts_commit_snapshot(db, &whole));
     NTS_TRY_OUT(nts_buf_append(&whole, commit->edits.bytes, commit->edits.size));
-    if (extent.size == 0) {
+    if (!commit->shrink) {
         NTS_TRY_OUT(commit_pad(commit, &whole));
         NTS_TRY_OUT(nts_extents_obtain(db, nts_round_up(whole.size * 2, NTS_BLOCK_SIZE) +
                                                NTS_BLOCK_SIZE,
@@ -100,7 +100,7 @@ static nanots_status commit_rewrite_manifest(struct nts_commit *commit, struct n
     sb->manifest_size = whole.size;
     sb->manifest_capacity = extent.size;
 out:
-    if (status != NANOTS_OK && commit->manifest.size == 0 && extent.size != 0)
+    if (status != NANOTS_OK && !commit->shrink && extent.size != 0)
         nts_space_settle(&db->space, extent.off, 0);
     nts_buf_deinit(&whole);
     return status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/flush.c - a frozen run becomes segments.
  *
- *   run ─► one data extent: a segment for each memtable ─┐
- *          bulk segments, already written ───────────────┴─► edits ─► commit ─► new versions, head moves
+ *   run -> one data extent: a segment for each memtable -+
+ *          bulk segments, already written ---------------+-> edits -> commit -> new versions, head moves
  *
  * A flush takes the whole run: every row of every table up to its last seq. Until the commit nothing
  * that readers or replay see has changed; a flush that fails leaves the run to be flushed again.
@@ -376,21 +376,38 @@ nanots_status nts_flush(struct nanots_db *db, bool all, struct nanots_error *err
     return status;
 }
 
-/* A commit for nothing but larger WAL extents. */
+/* The log's end, if nothing before it waits for a flush and extents before it are still live: a run
+ * that was frozen just before the log went on in a new extent leaves them so. Needs write_lock. */
+static bool flush_can_move_head(const struct nanots_db *db, struct nts_wal_position *head_out)
+{
+    *head_out = db->wal.end;
+    return db->run->table_count == 0 && db->frozen_first == NULL &&
+           db->wal.extents[0].serial < db->wal.end.serial;
+}
+
+/* A commit for nothing but larger or free WAL extents. */
 static nanots_status flush_grow_log(struct nanots_db *db, struct nanots_error *error)
 {
+    struct nts_wal_position head;
     struct nts_log_growth growth;
     struct nts_commit commit;
     nanots_status status;
 
     nts_commit_begin(db, &commit);
+    commit.sync_all = true; /* the file grows, and no manifest write makes its size durable */
+    nts_mutex_lock(&db->write_lock);
+    if (flush_can_move_head(db, &head))
+        commit.head = &head;
+    nts_mutex_unlock(&db->write_lock);
     nts_extents_plan_growth(db, &commit, &growth);
-    if (growth.size == 0)
+    if (growth.size == 0 && commit.head == NULL)
         status = nts_fail(error, NANOTS_NO_SPACE, "no space left for a larger log");
     else
         status = nts_commit_run(&commit, error);
     if (status == NANOTS_OK) {
         nts_mutex_lock(&db->write_lock);
+        if (commit.head != NULL)
+            nts_wal_advance_head(&db->wal, &head, db->sb.flushed_seq);
         nts_extents_swap_log(db, &commit, &growth);
         nts_mutex_unlock(&db->write_lock);
     }
@@ -404,10 +421,12 @@ nanots_status nts_flush_for_room(struct nanots_db *db, uint64_t size, struct nan
     nts_mutex_lock(&db->write_lock);
     const bool has_room = nts_append_has_room(db, size);
     const bool is_frozen = db->frozen_first != NULL;
+    const bool is_full = db->run->table_count != 0 && !nts_wal_can_seal(&db->wal);
     nts_mutex_unlock(&db->write_lock);
     if (has_room)
         return NANOTS_OK; /* another thread was here first */
-    return is_frozen ? nts_flush_locked(db, false, error) : flush_grow_log(db, error);
+    return is_frozen || is_full ? nts_flush_locked(db, !is_frozen, error)
+                                : flush_grow_log(db, error);
 }
 
 nanots_status nts_flush_recovered(struct nanots_db *db, const struct nts_log_restart *restart,

@@ -99,6 +99,7 @@ struct nts_options {
 
 struct nts_recovery {
     uint64_t rows;
+    uint64_t log_bytes;
     uint64_t torn_bytes;
     bool damaged;
 };

@@ -210,6 +210,7 @@ static nanots_status recover_replay(struct recover *recover, struct nanots_error
     NTS_TRY(nts_wal_replay(&recover->log, recover->end.record_count, recover_apply, recover,
                            error));
     db->recovery.rows = db->last_seq - db->sb.flushed_seq;
+    db->recovery.log_bytes = recover->end.log_bytes;
     db->recovery.torn_bytes = recover->end.torn_bytes;
     db->recovery.damaged = recover->end.damaged;
     return NANOTS_OK;

@@ -79,7 +79,8 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
         diagnosis->wal_bytes += db->sb.wal_extents[i].size;
     nts_mutex_unlock(&db->flush_lock);
     nts_mutex_lock(&db->write_lock);
-    diagnosis->wal_used_bytes = nts_wal_live_bytes(&db->wal);
+    diagnosis->wal_used_bytes =
+        db->options.read_only ? db->recovery.log_bytes : nts_wal_live_bytes(&db->wal);
     diagnosis->last_seq = db->last_seq;
     diagnosis->pending_rows = db->run->row_count;
     for (const struct nts_run *run = db->frozen_first; run != NULL; run = run->next)

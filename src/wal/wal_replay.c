@@ -105,21 +105,27 @@ static bool log_has_synced_record_behind(const struct nts_wal_log *log, const st
     return false;
 }
 
+/* Old laps leave records behind the end too, but only the one that was being written continues the
+ * chain. */
 static uint64_t log_torn_bytes(const struct nts_wal_log *log, const struct wal_walk *walk)
 {
-    if (walk->image >= log->image_count || walk->at > log->images[walk->image].place.size)
+    if (walk->image >= log->image_count)
         return 0;
     const struct nts_wal_image *image = &log->images[walk->image];
-    uint64_t end = image->place.size;
-    while (end > walk->at && image->bytes[end - 1] == 0)
-        end--;
-    return end - walk->at;
+    const uint64_t left = walk->at < image->place.size ? image->place.size - walk->at : 0;
+    if (left < NTS_WAL_RECORD_HEADER_SIZE)
+        return 0;
+    const uint64_t size = nts_load_u32(image->bytes + walk->at + 8);
+    const bool continues = nts_load_u64(image->bytes + walk->at + 16) == walk->chain;
+    if (size < NTS_WAL_RECORD_HEADER_SIZE || !continues)
+        return 0;
+    return size < left ? size : left;
 }
 
 void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
                      nts_wal_segment_check check, void *context, struct nts_wal_end *end)
 {
-    struct nts_wal_end group_start = {0, 0, 0, false};
+    struct nts_wal_end group_start = {0};
     struct wal_walk walk;
     struct wal_walk group_walk;
     struct nts_wal_record record;
@@ -143,6 +149,7 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
         if (record.kind == NTS_WAL_GROUP_COMMIT)
             in_group = false;
         end->record_count++;
+        end->log_bytes += record.size;
         if (record.row_count != 0)
             end->last_seq = record.first_seq + record.row_count - 1;
     }

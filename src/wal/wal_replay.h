@@ -35,7 +35,8 @@ typedef bool (*nts_wal_segment_check)(void *context, const struct nts_wal_record
 struct nts_wal_end {
     uint64_t record_count;
     uint64_t last_seq;   /* of the last row in the log; 0 if none */
-    uint64_t torn_bytes; /* bytes behind the end that are not zero, up to the extent's end */
+    uint64_t log_bytes;  /* of the records */
+    uint64_t torn_bytes; /* of the record that was cut: its header continues the chain, the rest is lost */
     bool damaged;        /* a later record proves that synced rows were lost */
 };
 

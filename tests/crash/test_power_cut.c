@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* crash/test_power_cut.c - the power goes at every operation (contract I1, I2, I3).
+ *
+ *   workload ──► power cut at operation k ──► reboot: unsynced sectors old or new, by seed
+ *                                                │
+ *                open, cut again at operation j ◄┤ reboot
+ *                                                ▼
+ *   open never fails; a prefix of the calls is there, whole: in full mode all that were acknowledged,
+ *   else at least all before the last flush or sync; and the file takes rows, closes and opens again
+ *
+ * The workload has all that changes a file: tables made by need, appends of every kind, logs that grow
+ * and wrap, flush, sync, pack, retention, close in tiny form and as a small file, and reopening.
+ * REBOOTS=<n> in the environment: so many ways to lose sectors at each operation, 1 to 4 (1).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "engine/db.h"
+#include "support/faultvfs.h"
+#include "support/memvfs.h"
+#include "support/oracle.h"
+#include "support/seed.h"
+
+#define PATH        "disk.ntt"
+#define CALLS       72u /* of the workload */
+#define CALLS_AFTER 8u  /* made after recovery, to see whether the file still takes rows */
+#define WAL_BYTES   (128u << 10)
+#define REBOOTS     4u /* ways to lose what is not synced; a run tries one at each operation */
+
+enum cut_step { STEP_FLUSH, STEP_SYNC, STEP_PACK, STEP_RETAIN, STEP_CLOSE };
+
+/* After call `after`, do this. */
+static const struct {
+    uint32_t after;
+    enum cut_step step;
+} cut_steps[] = {
+    {0, STEP_CLOSE},  {2, STEP_CLOSE},         {6, STEP_FLUSH},   {7, STEP_FLUSH},
+    {10, STEP_SYNC},  {14, STEP_PACK},         {20, STEP_FLUSH},  {26, STEP_RETAIN},
+    {30, STEP_CLOSE}, {36, STEP_SYNC},         {40, STEP_FLUSH},  {44, STEP_PACK},
+    {50, STEP_FLUSH}, {54, STEP_CLOSE},        {62, STEP_RETAIN}, {66, STEP_FLUSH},
+    {68, STEP_PACK},  {CALLS - 1, STEP_CLOSE},
+};
+
+/* One run on one disk. */
+struct cut {
+    struct memvfs disk;
+    struct faultvfs view; /* of the disk: may lack mappings for the log */
+    struct oracle oracle;
+    struct oracle_rows rows;
+    uint64_t seqs[CALLS + CALLS_AFTER];
+    nanots_sync_mode sync_mode;
+    bool no_wal_map;
+    struct nanots_db *db;
+    uint32_t begun;   /* calls */
+    uint32_t durable; /* the first so many were promised to be */
+};
+
+struct cut_totals {
+    uint64_t cuts;
+    uint64_t cuts_of_recovery;
+    uint64_t lost_calls; /* acknowledged, and allowed to go */
+};
+
+static void cut_require(const struct cut *cut, const char *complaint)
+{
+    if (complaint == NULL)
+        return;
+    fail_msg("mode %d, %s log, cut after call %u: %s", (int)cut->sync_mode,
+             cut->no_wal_map ? "written" : "mapped", cut->begun, complaint);
+}
+
+static nanots_status cut_open(struct cut *cut, struct nanots_error *error)
+{
+    const struct nanots_open_options options = {.struct_size = sizeof options,
+                                                .sync_mode = cut->sync_mode,
+                                                .sync_interval_ms = UINT32_MAX,
+                                                .wal_bytes = WAL_BYTES};
+    return nts_db_open(&cut->view.vfs, nts_alloc_libc(), PATH, &options, &cut->db, error);
+}
+
+static void cut_begin(struct cut *cut, uint64_t seed, nanots_sync_mode sync_mode, bool no_wal_map)
+{
+    memvfs_init(&cut->disk);
+    faultvfs_init(&cut->view, &cut->disk.vfs);
+    cut->view.no_wal_map = no_wal_map;
+    for (size_t i = 0; i < CALLS + CALLS_AFTER; i++)
+        cut->seqs[i] = 0;
+    oracle_init(&cut->oracle, seed, CALLS + CALLS_AFTER, WAL_BYTES / 2 + 8, cut->seqs);
+    oracle_rows_init(&cut->rows, &cut->oracle);
+    cut->oracle.bulk_of_64 = 5;
+    cut->sync_mode = sync_mode;
+    cut->no_wal_map = no_wal_map;
+    cut->db = NULL;
+    cut->begun = 0;
+    cut->durable = 0;
+}
+
+static void cut_end(struct cut *cut)
+{
+    assert_null(cut->db);
+    oracle_rows_deinit(&cut->rows);
+    oracle_deinit(&cut->oracle);
+    faultvfs_deinit(&cut->view);
+    memvfs_deinit(&cut->disk);
+}
+
+static nanots_status cut_close(struct cut *cut, struct nanots_error *error)
+{
+    const nanots_status status = nanots_close(cut->db, error);
+    cut->db = NULL;
+    return status;
+}
+
+/* Cuts the table of call `id` at half of its time. */
+static nanots_status cut_retain(struct cut *cut, uint32_t id, struct nanots_error *error)
+{
+    const uint32_t table = oracle_call_of(&cut->oracle, id).table;
+    const int64_t cutoff = (int64_t)(id / 2) * ORACLE_TS_STEP + 40;
+    cut->oracle.cut_maybe[table] = cutoff;
+    NTS_TRY(nanots_compact_retention(cut->db, oracle_table_name(table), cutoff, NULL, error));
+    cut->oracle.cut_sure[table] = cutoff;
+    return NANOTS_OK;
+}
+
+static nanots_status cut_do_step(struct cut *cut, enum cut_step step, uint32_t id,
+                                 struct nanots_error *error)
+{
+    const char *table = oracle_table_name(oracle_call_of(&cut->oracle, id).table);
+    switch (step) {
+    case STEP_FLUSH:
+        return nanots_flush(cut->db, error);
+    case STEP_SYNC:
+        return nanots_sync(cut->db, error);
+    case STEP_PACK:
+        return nanots_pack_table(cut->db, table, 600, error);
+    case STEP_RETAIN:
+        return cut_retain(cut, id, error);
+    case STEP_CLOSE:
+        NTS_TRY(cut_close(cut, error));
+        return cut_open(cut, error);
+    }
+    return NANOTS_OK;
+}
+
+/* Everything, until the power goes; whatever is open is closed then. */
+static nanots_status cut_workload(struct cut *cut)
+{
+    struct nanots_error error;
+    size_t step = 0;
+    nanots_status status = cut_open(cut, &error);
+
+    while (status == NANOTS_OK && cut->begun < CALLS) {
+        const uint32_t id = cut->begun++;
+        status = oracle_append(&cut->oracle, cut->db, id, &cut->rows, &error);
+        if (status == NANOTS_OK && cut->sync_mode == NANOTS_SYNC_FULL)
+            cut->durable = cut->begun;
+        if (status != NANOTS_OK || cut_steps[step].after != id)
+            continue;
+        status = cut_do_step(cut, cut_steps[step++].step, id, &error);
+        if (status == NANOTS_OK)
+            cut->durable = cut->begun;
+    }
+    const nanots_status closed = cut->db == NULL ? NANOTS_OK : cut_close(cut, &error);
+    if (status == NANOTS_OK)
+        status = closed;
+    if (status != NANOTS_OK && !memvfs_crashed(&cut->disk))
+        fail_msg("mode %d, call %u failed without a cut: %s", (int)cut->sync_mode, cut->begun,
+                 error.message);
+    return status;
+}
+
+/* The file opens and has what it must; it stays open. */
+static void cut_check(struct cut *cut, struct cut_totals *totals)
+{
+    struct nanots_error error;
+    uint32_t kept = 0;
+
+    if (cut_open(cut, &error) != NANOTS_OK)
+        fail_msg("mode %d, cut after call %u: open says %s: %s", (int)cut->sync_mode, cut->begun,
+                 nanots_status_name(error.code), error.message);
+    cut_require(cut, oracle_scan(&cut->oracle, cut->db));
+    cut_require(cut, oracle_check_prefix(&cut->oracle, cut->durable, cut->begun));
+    cut_require(cut, oracle_verify(&cut->oracle, cut->db));
+    while (kept < cut->begun && oracle_has(&cut->oracle, kept))
+        kept++;
+    for (uint32_t id = kept; id < cut->begun; id++)
+        totals->lost_calls += cut->seqs[id] != 0;
+    for (uint32_t id = 0; id < cut->begun; id++)
+        cut->seqs[id] = id < kept;
+    cut->begun = cut->durable = kept;
+}
+
+/* Appends to the recovered file; closes, opens: all is there. */
+static void cut_go_on(struct cut *cut)
+{
+    struct nanots_error error;
+    for (uint32_t id = CALLS; id < CALLS + CALLS_AFTER; id++)
+        if (oracle_append(&cut->oracle, cut->db, id, &cut->rows, &error) != NANOTS_OK)
+            fail_msg("append after recovery: %s", error.message);
+    if (cut_close(cut, &error) != NANOTS_OK)
+        fail_msg("close after recovery: %s", error.message);
+    assert_int_equal(cut_open(cut, &error), NANOTS_OK);
+    cut_require(cut, oracle_scan(&cut->oracle, cut->db));
+    cut_require(cut, oracle_check_acknowledged(&cut->oracle));
+    cut_require(cut, oracle_verify(&cut->oracle, cut->db));
+}
+
+/* Opens with the power going at operation `index` of the recovery; false if it is shorter. */
+static bool cut_recovery_at(struct cut *cut, uint64_t index)
+{
+    struct nanots_error error;
+    memvfs_crash_at(&cut->disk, index);
+    if (cut_open(cut, &error) == NANOTS_OK)
+        (void)cut_close(cut, &error);
+    return memvfs_crashed(&cut->disk);
+}
+
+/* One cut at operation k, the recovery cut at operation j, and what is left. False if k is too far. */
+static bool cut_once(struct cut *cut, uint64_t seed, uint64_t k, unsigned reboot,
+                     struct cut_totals *totals)
+{
+    uint64_t random = seed + k * REBOOTS + reboot;
+
+    memvfs_crash_at(&cut->disk, k);
+    const bool is_cut = cut_workload(cut) != NANOTS_OK;
+    memvfs_reboot(&cut->disk, reboot < 2 ? reboot : seed_next(&random));
+    totals->cuts += is_cut;
+    if (seed_next(&random) % 2 == 0) {
+        const bool again = cut_recovery_at(cut, seed_next(&random) % 12);
+        memvfs_reboot(&cut->disk, again ? seed_next(&random) % 16 : MEMVFS_KEEP_ALL);
+        totals->cuts_of_recovery += again;
+    }
+    cut_check(cut, totals);
+    if (seed_next(&random) % 4 == 0)
+        cut_go_on(cut);
+    struct nanots_error error;
+    assert_int_equal(cut_close(cut, &error), NANOTS_OK);
+    return is_cut;
+}
+
+static void cut_everywhere(nanots_sync_mode sync_mode, bool no_wal_map)
+{
+    const uint64_t seed = seed_of_run();
+    struct cut_totals totals = {0, 0, 0};
+    const char *given = getenv("REBOOTS");
+    const unsigned reboots = given == NULL ? 1 : (unsigned)strtoul(given, NULL, 10);
+    bool is_cut = true;
+
+    for (uint64_t k = 0; is_cut; k++)
+        for (unsigned i = 0; i < reboots; i++) {
+            struct cut cut;
+            cut_begin(&cut, seed, sync_mode, no_wal_map);
+            is_cut = cut_once(&cut, seed, k, (unsigned)(k + i + seed) % REBOOTS, &totals);
+            cut_end(&cut);
+        }
+    (void)printf("# %llu cuts, %llu of recovery; %llu calls not yet durable were lost\n",
+                 (unsigned long long)totals.cuts, (unsigned long long)totals.cuts_of_recovery,
+                 (unsigned long long)totals.lost_calls);
+    assert_true(totals.cuts > 100);
+    assert_int_equal(totals.lost_calls != 0, sync_mode != NANOTS_SYNC_FULL);
+}
+
+static void power_cut_in_full_mode_keeps_all_acknowledged(void **state)
+{
+    (void)state;
+    cut_everywhere(NANOTS_SYNC_FULL, false);
+}
+
+static void power_cut_in_normal_mode_keeps_a_prefix(void **state)
+{
+    (void)state;
+    cut_everywhere(NANOTS_SYNC_NORMAL, false);
+}
+
+static void power_cut_in_off_mode_keeps_a_prefix(void **state)
+{
+    (void)state;
+    cut_everywhere(NANOTS_SYNC_OFF, false);
+}
+
+static void power_cut_with_written_log_in_full_mode_keeps_all_acknowledged(void **state)
+{
+    (void)state;
+    cut_everywhere(NANOTS_SYNC_FULL, true);
+}
+
+static void power_cut_with_written_log_in_normal_mode_keeps_a_prefix(void **state)
+{
+    (void)state;
+    cut_everywhere(NANOTS_SYNC_NORMAL, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(power_cut_in_full_mode_keeps_all_acknowledged),
+        cmocka_unit_test(power_cut_in_normal_mode_keeps_a_prefix),
+        cmocka_unit_test(power_cut_in_off_mode_keeps_a_prefix),
+        cmocka_unit_test(power_cut_with_written_log_in_full_mode_keeps_all_acknowledged),
+        cmocka_unit_test(power_cut_with_written_log_in_normal_mode_keeps_a_prefix),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* unit/test_segment_check.c - whether a segment is whole, without its table (segment/segment_check.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "segment/segment_check.h"
+#include "support/faultalloc.h"
+#include "support/scratch.h"
+#include "support/seed.h"
+#include "support/table_file.h"
+
+#define ROWS 20000u
+
+static uint8_t image[1u << 20];
+static struct nts_segment_header header;
+static struct nts_footer footer;
+
+/* Two row groups, one column of noise and one of a constant: some chunks are empty. */
+static void image_make(const char *path)
+{
+    static int64_t ts[ROWS];
+    static double noise[ROWS];
+    static double constant[ROWS];
+    const double *const columns[] = {noise, constant};
+    struct nts_segment_entry entry;
+    struct table_file table;
+    uint64_t seed = seed_of_run();
+    for (uint32_t i = 0; i < ROWS; i++) {
+        ts[i] = (int64_t)i * 10 + (int64_t)(seed_next(&seed) % 5);
+        noise[i] = (double)(seed_next(&seed) % 256);
+        constant[i] = 4.0;
+    }
+    table_file_open(&table, path, 2);
+    table_file_add(&table, ts, columns, ROWS, &entry);
+    assert_in_range(entry.size, 1, sizeof image);
+    assert_int_equal(
+        table.file->ops->read_at(table.file, image, (size_t)entry.size, entry.off, NULL),
+        NANOTS_OK);
+    table_file_close(&table);
+    assert_true(nts_segment_header_decode(image, &header));
+    assert_true(nts_footer_decode(image + header.footer_off,
+                                  (size_t)(header.size - header.footer_off), &footer));
+}
+
+/* Goal: a whole segment is whole; with a flipped bit in any chunk it is not. */
+static void segment_check_finds_a_flip_in_any_chunk(void **state)
+{
+    const struct scratch *scratch = *state;
+    image_make(scratch->path);
+    assert_true(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &footer));
+    for (uint64_t at = NTS_SEGMENT_HEADER_SIZE; at < header.footer_off;
+         at += 1 + header.footer_off / 100) {
+        image[at] ^= 8;
+        assert_false(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &footer));
+        image[at] ^= 8;
+    }
+    assert_true(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &footer));
+}
+
+/* Goal: a footer that lacks an index, or whose chunks leave the segment, is not whole. */
+static void segment_check_refuses_an_impossible_footer(void **state)
+{
+    const struct scratch *scratch = *state;
+    image_make(scratch->path);
+    struct nts_footer wrong = footer;
+    wrong.column_count = 3;
+    assert_false(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &wrong));
+    wrong = footer;
+    wrong.indexes_size = 20;
+    assert_false(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &wrong));
+    struct nts_segment_header short_header = header;
+    short_header.footer_off = 200;
+    assert_false(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &short_header, &footer));
+}
+
+/* Goal: without memory nothing is called whole, and nothing leaks. */
+static void segment_check_without_memory_says_no(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct faultalloc memory;
+    image_make(scratch->path);
+    faultalloc_init(&memory);
+    for (uint64_t k = 0;; k++) {
+        faultalloc_fail(&memory, k, false);
+        const bool is_whole = nts_segment_chunks_are_whole(&memory.alloc, image, &header, &footer);
+        assert_int_equal(memory.block_count, 0);
+        assert_int_equal(is_whole, !memory.failed);
+        if (!memory.failed)
+            break;
+    }
+    faultalloc_deinit(&memory);
+}
+
+#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_SCRATCH(segment_check_finds_a_flip_in_any_chunk),
+        WITH_SCRATCH(segment_check_refuses_an_impossible_footer),
+        WITH_SCRATCH(segment_check_without_memory_says_no),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -3,6 +3,7 @@
 #include "codec/bitpack.h"
 
 #include "codec/bitpack_kernels.h"
+#include "codec/decimal_kernels.h"
 
 /* Packs without touching a byte past the stream: whole words first, then the bytes of the rest. */
 static void stream_pack(uint8_t *dst, const uint64_t *src, size_t count, unsigned width)
@@ -119,6 +120,18 @@ static void scalar_unzigzag(uint64_t *dst, size_t count, uint64_t base)
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static size_t scalar_decimal_from_f64(uint64_t *restrict dst, uint64_t *restrict wrong,
+                                      const double *restrict src, size_t count, double scale)
+{
+    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale);
+}
+
+static uint64_t scalar_decimal_to_f64(double *restrict dst, const uint64_t *restrict src,
+                                      size_t count, double scale)
+{
+    return nts_kernel_decimal_to_f64(dst, src, count, scale);
+}
+
 const struct nts_kernels nts_kernels_scalar = {
     .lanes_pack = scalar_lanes_pack,
     .lanes_unpack = scalar_lanes_unpack,
@@ -127,4 +140,6 @@ const struct nts_kernels nts_kernels_scalar = {
     .outliers_zigzag = scalar_outliers_zigzag,
     .to_f64 = scalar_to_f64,
     .unzigzag = scalar_unzigzag,
+    .decimal_from_f64 = scalar_decimal_from_f64,
+    .decimal_to_f64 = scalar_decimal_to_f64,
 };

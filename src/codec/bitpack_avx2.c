@@ -2,6 +2,7 @@
 /* codec/bitpack_avx2.c - the kernels compiled for AVX2; nothing on other processors. The functions
  * carry their target: a global -mavx2 would let common code use it unasked. */
 #include "codec/bitpack_kernels.h"
+#include "codec/decimal_kernels.h"
 
 #if defined(__x86_64__)
 
@@ -45,6 +46,19 @@ static TARGET_AVX2 void avx2_unzigzag(uint64_t *dst, size_t count, uint64_t base
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static TARGET_AVX2 size_t avx2_decimal_from_f64(uint64_t *restrict dst, uint64_t *restrict wrong,
+                                                const double *restrict src, size_t count,
+                                                double scale)
+{
+    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale);
+}
+
+static TARGET_AVX2 uint64_t avx2_decimal_to_f64(double *restrict dst, const uint64_t *restrict src,
+                                                size_t count, double scale)
+{
+    return nts_kernel_decimal_to_f64(dst, src, count, scale);
+}
+
 const struct nts_kernels nts_kernels_avx2 = {
     .lanes_pack = avx2_lanes_pack,
     .lanes_unpack = avx2_lanes_unpack,
@@ -53,6 +67,8 @@ const struct nts_kernels nts_kernels_avx2 = {
     .outliers_zigzag = avx2_outliers_zigzag,
     .to_f64 = avx2_to_f64,
     .unzigzag = avx2_unzigzag,
+    .decimal_from_f64 = avx2_decimal_from_f64,
+    .decimal_to_f64 = avx2_decimal_to_f64,
 };
 
 #else

@@ -2,6 +2,7 @@
 /* codec/bitpack_avx512.c - the kernels compiled for AVX-512; nothing on other processors. The
  * functions carry their target: a global -mavx512f would let common code use it unasked. */
 #include "codec/bitpack_kernels.h"
+#include "codec/decimal_kernels.h"
 
 #if defined(__x86_64__)
 
@@ -45,6 +46,21 @@ static TARGET_AVX512 void avx512_unzigzag(uint64_t *dst, size_t count, uint64_t 
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static TARGET_AVX512 size_t avx512_decimal_from_f64(uint64_t *restrict dst,
+                                                    uint64_t *restrict wrong,
+                                                    const double *restrict src, size_t count,
+                                                    double scale)
+{
+    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale);
+}
+
+static TARGET_AVX512 uint64_t avx512_decimal_to_f64(double *restrict dst,
+                                                    const uint64_t *restrict src, size_t count,
+                                                    double scale)
+{
+    return nts_kernel_decimal_to_f64(dst, src, count, scale);
+}
+
 const struct nts_kernels nts_kernels_avx512 = {
     .lanes_pack = avx512_lanes_pack,
     .lanes_unpack = avx512_lanes_unpack,
@@ -53,6 +69,8 @@ const struct nts_kernels nts_kernels_avx512 = {
     .outliers_zigzag = avx512_outliers_zigzag,
     .to_f64 = avx512_to_f64,
     .unzigzag = avx512_unzigzag,
+    .decimal_from_f64 = avx512_decimal_from_f64,
+    .decimal_to_f64 = avx512_decimal_to_f64,
 };
 
 #else

@@ -2,8 +2,8 @@
 /* codec/codec.c - which codec a vector gets, and who reads it back.
  *
  * encode:  i64 --> constant? --> orders 0..2 --> runs of those? ---------> smallest, else RAW
- *          f64 --> constant? -+-> integers? --> as i64, one byte more --+-> smallest, else RAW
- *                             +-> XOR --> runs of XOR? -----------------+
+ *          f64 --> constant? -+-> integers, decimals? --> as i64, with a head --+-> smallest,
+ *                             +-> XOR --> runs of XOR? -------------------------+   else RAW
  *
  * Sizes are computed exactly before a byte is written. Of equal sizes the one that decodes faster
  * wins, which is the one tried first.
@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/decimal.h"
 #include "codec/delta.h"
 #include "codec/dispatch.h"
 #include "codec/integer.h"
@@ -21,8 +22,10 @@
 #include "codec/rle.h"
 #include "codec/xor.h"
 
-/* Bytes a value up to which nothing but INTEGER is tried for integers. */
-#define INTEGER_SIZE_GOOD 4u
+/* Bytes a value up to which nothing but INTEGER is tried for integers, nothing but DECIMAL for
+ * decimals; and the count of decimals below which all are tried even so, as every byte matters. */
+#define INTEGER_SIZE_GOOD  4u
+#define DECIMAL_COUNT_MANY 64u
 
 /* What one vector without runs becomes; size includes the codec byte. */
 struct flat_plan {
@@ -42,9 +45,11 @@ struct vector_plan {
 const char *nts_codec_name(unsigned codec)
 {
     static const char *const names[NTS_CODEC_ID_END] = {
-        [NTS_CODEC_RAW] = "raw",     [NTS_CODEC_CONSTANT] = "constant", [NTS_CODEC_XOR] = "xor",
-        [NTS_CODEC_RLE] = "rle",     [NTS_CODEC_INTEGER] = "integer",   [NTS_CODEC_FOR] = "for",
-        [NTS_CODEC_DELTA] = "delta", [NTS_CODEC_DELTA2] = "delta2",
+        [NTS_CODEC_RAW] = "raw",         [NTS_CODEC_CONSTANT] = "constant",
+        [NTS_CODEC_XOR] = "xor",         [NTS_CODEC_RLE] = "rle",
+        [NTS_CODEC_INTEGER] = "integer", [NTS_CODEC_FOR] = "for",
+        [NTS_CODEC_DELTA] = "delta",     [NTS_CODEC_DELTA2] = "delta2",
+        [NTS_CODEC_DECIMAL] = "decimal",
     };
     return codec < NTS_CODEC_ID_END ? names[codec] : NULL;
 }
@@ -170,47 +175,72 @@ size_t nts_i64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const int
     return (size_t)(end - dst);
 }
 
-/* Encodes the values of the scratch, the bits or (is_integer) the integers of a vector of doubles,
- * if that is smaller than size_max. Returns the size, 0 if it is not. */
-static size_t f64_encode_as(struct nts_codec_scratch *scratch, uint8_t *dst, bool is_integer,
-                            size_t count, size_t size_max)
+/* Encodes the integers of the scratch as INTEGER, or as DECIMAL if that is their plan, if that is
+ * smaller than size_max. Returns the size, 0 if it is not. */
+static size_t integers_encode(struct nts_codec_scratch *scratch, uint8_t *dst,
+                              const struct nts_decimal_plan *decimal, const double *src,
+                              size_t count, size_t size_max)
 {
-    const enum nts_value_kind kind = is_integer ? NTS_VALUE_I64 : NTS_VALUE_F64;
-    const struct vector_plan plan = vector_choose(scratch, kind, scratch->values, count);
+    const size_t head_size = 1 + (decimal != NULL ? decimal->head_size : 0);
     uint8_t *at = dst;
 
-    if (is_integer + plan.size >= size_max) return 0;
-    if (is_integer) *at++ = NTS_CODEC_INTEGER;
+    if (head_size >= size_max) return 0;
+    const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_I64, scratch->values, count);
+    if (head_size + plan.size >= size_max) return 0;
+    *at++ = decimal != NULL ? NTS_CODEC_DECIMAL : NTS_CODEC_INTEGER;
+    if (decimal != NULL) at = nts_decimal_write_head(at, decimal, src, count);
     at = vector_write(at, &plan, scratch, scratch->values, count);
-    assert(at == dst + is_integer + plan.size);
+    assert(at == dst + head_size + plan.size);
     return (size_t)(at - dst);
+}
+
+/* Encodes as integers if the values are such. Returns the size, 0 if they are not or need as much
+ * as raw; *is_good_out says that nothing else is worth trying. */
+static size_t f64_encode_integers(struct nts_codec_scratch *scratch, uint8_t *dst,
+                                  const double *src, size_t count, bool *is_good_out)
+{
+    const size_t size_max = nts_vector_bound(count);
+    struct nts_decimal_plan decimal;
+    size_t size = 0;
+
+    if (nts_integer_from_f64(scratch->values, src, count)) {
+        size = integers_encode(scratch, dst, NULL, src, count, size_max);
+        *is_good_out = size > 0 && size <= count * INTEGER_SIZE_GOOD;
+    } else if (nts_decimal_from_f64(&decimal, scratch, src, count)) {
+        size = integers_encode(scratch, dst, &decimal, src, count, size_max);
+        *is_good_out = size > 0 && size <= count * INTEGER_SIZE_GOOD &&
+                       count >= DECIMAL_COUNT_MANY && decimal.exception_count <= count / 16;
+    } else {
+        *is_good_out = false;
+    }
+    return size;
 }
 
 size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const double *src,
                       size_t count)
 {
     uint64_t *const values = scratch->values;
-    size_t integer_size = 0;
-    size_t size;
+    bool is_good;
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
     codec_copy(values, src, count);
     if (all_equal(values, count)) return constant_encode(dst, NTS_VALUE_F64, values[0]);
 
-    if (nts_integer_from_f64(values, src, count)) {
-        integer_size = f64_encode_as(scratch, dst, true, count, nts_vector_bound(count));
-        if (integer_size > 0 && integer_size <= count * INTEGER_SIZE_GOOD) return integer_size;
-    }
+    const size_t integers_size = f64_encode_integers(scratch, dst, src, count, &is_good);
+    if (is_good) return integers_size;
+
     codec_copy(values, src, count);
-    size = f64_encode_as(scratch, dst, false, count,
-                         integer_size > 0 ? integer_size : nts_vector_bound(count) + 1);
-    return size > 0 ? size : integer_size;
+    const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_F64, values, count);
+    if (integers_size > 0 && plan.size >= integers_size) return integers_size;
+    const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
+    assert(end == dst + plan.size);
+    return (size_t)(end - dst);
 }
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-/* Reads a vector of any codec but RLE and INTEGER, with its codec byte. */
+/* Reads a vector of any codec but RLE, INTEGER and DECIMAL, with its codec byte. */
 static nanots_status flat_read(uint64_t *dst, enum nts_value_kind kind, size_t count,
                                const uint8_t *src, size_t src_size)
 {
@@ -227,7 +257,7 @@ static nanots_status flat_read(uint64_t *dst, enum nts_value_kind kind, size_t c
     return NANOTS_CORRUPT;
 }
 
-/* Reads a vector of any codec but INTEGER. */
+/* Reads a vector of any codec but INTEGER and DECIMAL. */
 static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *dst,
                                  enum nts_value_kind kind, size_t count, const uint8_t *src,
                                  size_t src_size)
@@ -252,6 +282,18 @@ nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int64_t *dst, si
     return vector_read(scratch, (uint64_t *)dst, NTS_VALUE_I64, count, src, src_size);
 }
 
+static nanots_status decimal_read(struct nts_codec_scratch *scratch, double *dst, size_t count,
+                                  const uint8_t *at, const uint8_t *end)
+{
+    uint64_t *const values = scratch->values;
+    struct nts_decimal_head head;
+
+    at = nts_decimal_read_head(&head, count, at, end);
+    if (at == NULL) return NANOTS_CORRUPT;
+    NTS_TRY(vector_read(scratch, values, NTS_VALUE_I64, count, at, (size_t)(end - at)));
+    return nts_decimal_to_f64(dst, &head, values, count);
+}
+
 nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, size_t count,
                              const uint8_t *src, size_t src_size)
 {
@@ -259,6 +301,8 @@ nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, siz
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
+    if (src_size >= 1 && src[0] == NTS_CODEC_DECIMAL)
+        return decimal_read(scratch, dst, count, src + 1, src + src_size);
     if (src_size >= 1 && src[0] == NTS_CODEC_INTEGER) {
         NTS_TRY(vector_read(scratch, values, NTS_VALUE_I64, count, src + 1, src_size - 1));
         nts_kernels()->to_f64(dst, values, count);

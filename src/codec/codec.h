@@ -31,7 +31,8 @@ enum nts_codec_id {
     NTS_CODEC_FOR = 5,      /* i64: frame of reference, bit-packed with patches */
     NTS_CODEC_DELTA = 6,    /* i64: differences, then as FOR */
     NTS_CODEC_DELTA2 = 7,   /* i64: differences of differences, then as FOR */
-    NTS_CODEC_ID_END = 8
+    NTS_CODEC_DECIMAL = 8,  /* f64: integers / 10^k and exceptions; holds a vector of i64 */
+    NTS_CODEC_ID_END = 9
 };
 
 /* Working memory of one thread's encode or decode; contents mean nothing between calls. */
@@ -65,7 +66,8 @@ NTS_CHECKED nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int6
 NTS_CHECKED nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst,
                                          size_t count, const uint8_t *src, size_t src_size);
 
-/* "raw", "constant", "xor", "integer", "rle", "for", "delta", "delta2"; NULL for other numbers. */
+/* "raw", "constant", "xor", "integer", "rle", "for", "delta", "delta2", "decimal"; NULL for other
+ * numbers. */
 const char *nts_codec_name(unsigned codec);
 
 #endif

@@ -38,6 +38,13 @@ struct nts_kernels {
     void (*to_f64)(double *dst, const uint64_t *src, size_t count);
     /* dst[i] = base + unzigzag(src[i]). */
     void (*unzigzag)(uint64_t *dst, size_t count, uint64_t base);
+    /* dst[i] = src[i] * scale, rounded to an integer. wrong[i] = 1 where dst[i] / scale is not
+     * src[i] in every bit or |dst[i]| >= 2^50, else 0; returns how many are 1. */
+    size_t (*decimal_from_f64)(uint64_t *dst, uint64_t *wrong, const double *src, size_t count,
+                               double scale);
+    /* dst[i] = src[i] as a signed integer, divided by scale. Returns 0 if -2^51 <= src[i] < 2^51
+     * for all; otherwise another number, and dst is unspecified. */
+    uint64_t (*decimal_to_f64)(double *dst, const uint64_t *src, size_t count, double scale);
 };
 
 /* The best set that nts_cpu_simd() allows. */

@@ -159,9 +159,10 @@ static void codec_all_numbers_are_used_by_the_series(void **state)
         }
     assert_true(used[0][NTS_CODEC_RAW] && used[0][NTS_CODEC_CONSTANT] && used[0][NTS_CODEC_RLE]);
     assert_true(used[0][NTS_CODEC_FOR] && used[0][NTS_CODEC_DELTA] && used[0][NTS_CODEC_DELTA2]);
-    assert_false(used[0][NTS_CODEC_XOR] || used[0][NTS_CODEC_INTEGER]);
+    assert_false(used[0][NTS_CODEC_XOR] || used[0][NTS_CODEC_INTEGER] ||
+                 used[0][NTS_CODEC_DECIMAL]);
     assert_true(used[1][NTS_CODEC_RAW] && used[1][NTS_CODEC_CONSTANT] && used[1][NTS_CODEC_RLE]);
-    assert_true(used[1][NTS_CODEC_XOR] && used[1][NTS_CODEC_INTEGER]);
+    assert_true(used[1][NTS_CODEC_XOR] && used[1][NTS_CODEC_INTEGER] && used[1][NTS_CODEC_DECIMAL]);
 }
 
 /* Goal: cut bytes are corrupt, spoilt ones at worst give other values, and nothing is read outside.
@@ -206,7 +207,7 @@ static void codec_random_bytes_are_ok_or_corrupt(void **state)
         uint8_t *const at = guard_at_end(&encoded, size);
         for (size_t i = 0; i < size; i++)
             at[i] = (uint8_t)(seed_next(&seed) >> (seed_next(&seed) % 8));
-        if (size > 0) at[0] %= 9;
+        if (size > 0) at[0] %= NTS_CODEC_ID_END + 1;
         const nanots_status status = decode(round % 2, at, size, count);
         assert_true(status == NANOTS_OK || status == NANOTS_CORRUPT);
     }
@@ -231,8 +232,8 @@ static void codec_small_vectors_are_as_small_as_promised(void **state)
 
 static void codec_names_are_those_of_the_specification(void **state)
 {
-    static const char *const names[] = {"raw", "constant", "xor",   "integer",
-                                        "rle", "for",      "delta", "delta2"};
+    static const char *const names[] = {"raw", "constant", "xor",    "integer", "rle",
+                                        "for", "delta",    "delta2", "decimal"};
     (void)state;
     for (unsigned codec = 0; codec < NTS_CODEC_ID_END; codec++)
         assert_string_equal(nts_codec_name(codec), names[codec]);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* codec/decimal.h - codec DECIMAL, for doubles that are decimal numbers of few digits.
+ *
+ *   +---------+ - - - - - - - - - - - - - - - - - - +---------------------------------------------+
+ *   | control | m | m positions | m values, 8 bytes | vector of i64, with its codec byte, to the  |
+ *   | u8      |  only if control says so            | end; any codec of i64                       |
+ *   +---------+ - - - - - - - - - - - - - - - - - - +---------------------------------------------+
+ *
+ *   control  bits 0-4: digits k behind the point, 0..17; bits 5-6: 0; bit 7: there are exceptions
+ *   m        1..count; it and the positions take 1 byte each if count <= 256, else 2; they rise
+ *
+ *   x[i] = (double)n[i] / 10^k, to nearest even, -2^51 <= n[i] < 2^51; at the positions: the value
+ *
+ * 21.7 is not in binary what it is on paper, but it is the double nearest to 217 / 10, and division
+ * rounds to that very double. The writer keeps n if the division gives back the bits of x and
+ * |n| < 2^50; all else is an exception, NaN, infinities and -0.0 among them. The slot of an
+ * exception holds the integer before it, or the first good one, so that it costs nothing more.
+ * Pure; any thread. Bytes are untrusted. Tests: unit/test_decimal.c.
+ * After: Afroozeh, Kuffo, Boncz: ALP: Adaptive Lossless Floating-Point Compression, SIGMOD 2023.
+ */
+#ifndef NTS_DECIMAL_H
+#define NTS_DECIMAL_H
+
+#include <stdbool.h>
+
+#include "codec/codec.h"
+
+#define NTS_DECIMAL_DIGITS_MAX 17u
+
+/* More exceptions than this and the writer does without. */
+#define NTS_DECIMAL_EXCEPTION_COUNT_MAX(count) (1 + (count) / 8)
+
+struct nts_decimal_plan {
+    size_t head_size; /* control and exceptions */
+    size_t exception_count;
+    unsigned digits;
+    uint16_t positions[NTS_DECIMAL_EXCEPTION_COUNT_MAX(NTS_VECTOR_ROWS) + 1];
+};
+
+/* If most of src[0..count) are such decimals, plans them, leaves the integers in values of the
+ * scratch and returns true; else values are unspecified. Uses a of the scratch. */
+bool nts_decimal_from_f64(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
+                          const double *src, size_t count);
+
+/* Writes plan->head_size bytes; returns the byte after. */
+uint8_t *nts_decimal_write_head(uint8_t *dst, const struct nts_decimal_plan *plan,
+                                const double *src, size_t count);
+
+/* A head as it lies in the bytes. */
+struct nts_decimal_head {
+    const uint8_t *positions;
+    const uint8_t *values;
+    size_t exception_count;
+    unsigned digits;
+};
+
+/* Returns the byte after the head, NULL if it is corrupt; positions are not looked at yet. */
+const uint8_t *nts_decimal_read_head(struct nts_decimal_head *head, size_t count, const uint8_t *at,
+                                     const uint8_t *end);
+
+/* Turns `count` integers into doubles and puts the exceptions in their places. */
+NTS_CHECKED nanots_status nts_decimal_to_f64(double *dst, const struct nts_decimal_head *head,
+                                             const uint64_t *src, size_t count);
+
+#endif

@@ -101,6 +101,23 @@ static void free_run_give(struct nts_space *space, struct nts_extent run)
     }
 }
 
+/* Where the free tail begins; the end of the file if there is none. */
+static uint64_t space_live_end_locked(const struct nts_space *space)
+{
+    const struct nts_extent_list *runs = &space->free_runs;
+    if (runs->count == 0)
+        return space->file_end;
+    const struct nts_extent last = runs->items[runs->count - 1];
+    return last.off + last.size == space->file_end ? last.off : space->file_end;
+}
+
+/* Where what is taken at the end begins: the free tail grows into it, unless an older reader may still
+ * see that tail. */
+static uint64_t space_growth_start(const struct nts_space *space)
+{
+    return space->only_at_end ? space->file_end : space_live_end_locked(space);
+}
+
 /* The lowest free run with room, or the end of the file. */
 static uint64_t space_find(const struct nts_space *space, uint64_t size, uint64_t alignment,
                            size_t *run_index_out)
@@ -114,7 +131,7 @@ static uint64_t space_find(const struct nts_space *space, uint64_t size, uint64_
         }
     }
     *run_index_out = SIZE_MAX;
-    return nts_round_up(space->file_end, alignment);
+    return nts_round_up(space_growth_start(space), alignment);
 }
 
 static nanots_status space_take_locked(struct nts_space *space, uint64_t size, uint64_t alignment,
@@ -129,7 +146,10 @@ static nanots_status space_take_locked(struct nts_space *space, uint64_t size, u
     if (run != SIZE_MAX) {
         free_run_cut(&space->free_runs, run, off, size);
     } else {
-        const struct nts_extent gap = {space->file_end, off - space->file_end};
+        const uint64_t start = space_growth_start(space);
+        const struct nts_extent gap = {start, off - start};
+        if (start < space->file_end)
+            space->free_runs.count--; /* the tail */
         free_run_give(space, gap);
         space->file_end = off + size;
     }
@@ -231,15 +251,6 @@ nanots_status nts_space_rebuild(struct nts_space *space, struct nts_extent *live
     const nanots_status status = space_rebuild_locked(space, live, live_count);
     nts_mutex_unlock(&space->lock);
     return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof(struct nts_extent));
-}
-
-static uint64_t space_live_end_locked(const struct nts_space *space)
-{
-    const struct nts_extent_list *runs = &space->free_runs;
-    if (runs->count == 0)
-        return space->file_end;
-    const struct nts_extent last = runs->items[runs->count - 1];
-    return last.off + last.size == space->file_end ? last.off : space->file_end;
 }
 
 uint64_t nts_space_live_end(struct nts_space *space)

@@ -127,13 +127,11 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
 {
     struct nts_wal_end group_start = {0};
     struct wal_walk walk;
-    struct wal_walk group_walk;
     struct nts_wal_record record;
     bool in_group = false;
 
     *end = group_start;
     walk_begin(&walk, log);
-    group_walk = walk;
     for (;;) {
         const struct wal_walk before = walk;
         if (!walk_next(&walk, &record) ||
@@ -143,7 +141,6 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
         }
         if (record.kind == NTS_WAL_GROUP_BEGIN) {
             group_start = *end;
-            group_walk = before;
             in_group = true;
         }
         if (record.kind == NTS_WAL_GROUP_COMMIT)
@@ -155,9 +152,10 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
     }
     /* Rows of an open group were promised to nobody: losing them proves nothing. */
     const uint64_t known = end->last_seq > flushed_seq ? end->last_seq : flushed_seq;
+    const uint64_t log_bytes = end->log_bytes;
     if (in_group)
         *end = group_start;
-    end->torn_bytes = log_torn_bytes(log, in_group ? &group_walk : &walk);
+    end->torn_bytes = log_bytes - end->log_bytes + log_torn_bytes(log, &walk);
     end->damaged = log_has_synced_record_behind(log, &walk, known);
 }
 

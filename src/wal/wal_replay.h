@@ -36,7 +36,8 @@ struct nts_wal_end {
     uint64_t record_count;
     uint64_t last_seq;   /* of the last row in the log; 0 if none */
     uint64_t log_bytes;  /* of the records */
-    uint64_t torn_bytes; /* of the record that was cut: its header continues the chain, the rest is lost */
+    uint64_t torn_bytes; /* of an open group, and of the record that was cut: one that continues the
+                          * chain but is not whole */
     bool damaged;        /* a later record proves that synced rows were lost */
 };
 

@@ -81,7 +81,8 @@ static void model_check(struct space_model *model)
     assert_int_equal(nts_space_live_end(space), live_end);
 }
 
-/* Lowest place of `count` free blocks at the alignment inside the file; else behind it. */
+/* Lowest place of `count` free blocks at the alignment inside the file; else behind its last block in
+ * use, so that a free tail grows. */
 static uint64_t model_place(const struct space_model *model, uint64_t count, uint64_t alignment)
 {
     const uint64_t step = alignment / NTS_BLOCK_SIZE;
@@ -92,7 +93,10 @@ static uint64_t model_place(const struct space_model *model, uint64_t count, uin
         if (run == count)
             return first * NTS_BLOCK_SIZE;
     }
-    return nts_round_up(model->block_count * NTS_BLOCK_SIZE, alignment);
+    uint64_t end = model->block_count;
+    while (end != 0 && model->uses[end - 1] == BLOCK_FREE)
+        end--;
+    return nts_round_up(end * NTS_BLOCK_SIZE, alignment);
 }
 
 static void model_take(struct space_model *model)

@@ -143,7 +143,12 @@ static void wal_replay_flipped_bit_ends_the_log_before_it(void **state)
             torn.bytes[whole.records[r].extent][at] ^= (uint8_t)(1u << seed_next(&seed) % 8);
             const struct nts_wal_end end = replay_all(&torn, 0);
             assert_int_equal(end.record_count, r);
-            assert_true(end.torn_bytes > 0);
+            /* A record whose size and chain are intact is known to have been cut. */
+            const uint32_t in_record = at - whole.records[r].start;
+            const bool names_itself = in_record >= 24 || in_record < 8 ||
+                                      (in_record >= 12 && in_record < 16);
+            if (names_itself)
+                assert_true(end.torn_bytes > 0);
         }
 }
 
@@ -190,7 +195,7 @@ static void wal_replay_open_group_counts_as_torn(void **state)
     log_image_put_rows(&image, 3);
     const struct nts_wal_end end = replay_all(&image, 0);
     assert_int_equal(end.record_count, 1);
-    assert_in_range(end.torn_bytes, image.at - group_start - 8, image.at - group_start);
+    assert_int_equal(end.torn_bytes, image.at - group_start);
 }
 
 /* Goal: an open group whose first rows were synced is cut and no damage: nobody was promised it.

@@ -244,7 +244,8 @@ static int64_t random_bound(void)
 
 static struct nts_scan_spec random_spec(uint32_t columns[SCAN_COLUMNS])
 {
-    struct nts_scan_spec spec = {.from = random_bound(), .to = random_bound(), .columns = columns};
+    struct nts_scan_spec spec = {.from = random_bound(), .columns = columns};
+    spec.to = random_bound();
     if (spec.from > spec.to && seed_next(&seed) % 8 != 0) {
         const int64_t swap = spec.from;
         spec.from = spec.to;

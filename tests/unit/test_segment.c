@@ -204,8 +204,8 @@ static void segment_entry_of_another_segment_is_refused(void **state)
         wrong.seq_first += field == 4;
         wrong.seq_last += field == 5;
         wrong.footer_checksum += field == 6;
-        wrong.ts_min -= field == 7;
-        wrong.ts_max += field == 8;
+        wrong.ts_min ^= field == 7;
+        wrong.ts_max ^= field == 8;
         wrong.off += field == 9 ? 64 : 0;
         assert_int_equal(read_entry(&table, &wrong, NULL), NANOTS_CORRUPT);
     }

@@ -101,7 +101,8 @@ static uint64_t model_place(const struct space_model *model, uint64_t count, uin
 
 static void model_take(struct space_model *model)
 {
-    const uint64_t size = 1 + seed_next(&seed) % (seed_next(&seed) % 4 == 0 ? 200000 : 20000);
+    const uint64_t size_max = seed_next(&seed) % 4 == 0 ? 200000 : 20000;
+    const uint64_t size = 1 + seed_next(&seed) % size_max;
     const uint64_t alignment = seed_next(&seed) % 4 == 0 ? 65536 : 4096;
     const uint64_t count = nts_round_up(size, NTS_BLOCK_SIZE) / NTS_BLOCK_SIZE;
     struct nts_extent extent;

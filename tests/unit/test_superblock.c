@@ -275,80 +275,65 @@ static void superblock_newer_format_counts_in_the_winner_only(void **state)
     }
 }
 
+/* Sets one field of `sb` to what cannot be. */
+static void superblock_spoil(struct nts_superblock *sb, unsigned field)
+{
+    const uint64_t impossible[] = {0,
+                                   8191,
+                                   NTS_FILE_SIZE_MAX + 1,
+                                   8128,
+                                   UINT64_MAX - 100,
+                                   2u << 20,
+                                   8193,
+                                   65535,
+                                   131080,
+                                   65537,
+                                   4096,
+                                   1u << 20,
+                                   131072 + 4096,
+                                   4096,
+                                   512u << 20,
+                                   4096,
+                                   UINT64_MAX};
+    uint64_t *const fields[] = {&sb->generation,
+                                &sb->file_end,
+                                &sb->file_end,
+                                &sb->manifest_off,
+                                &sb->manifest_off,
+                                &sb->manifest_capacity,
+                                &sb->manifest_size,
+                                &sb->wal_head_off,
+                                &sb->wal_head_off,
+                                &sb->wal_head_off,
+                                &sb->wal_extents[1].off,
+                                &sb->wal_extents[1].off,
+                                &sb->wal_extents[1].off,
+                                &sb->wal_extents[1].size,
+                                &sb->wal_extents[0].size,
+                                &sb->reserve.off,
+                                &sb->reserve.size};
+    if (field < 2)
+        sb->wal_count = field; /* a log of no or one extent, and a head */
+    else
+        *fields[field - 2] = impossible[field - 2];
+}
+
 /* Goal: offsets and sizes that cannot be are refused though the checksum is right. */
 static void superblock_impossible_contents_are_refused(void **state)
 {
+    const struct nts_superblock good = superblock_sample(6);
+    uint8_t bytes[NTS_SUPERBLOCK_SIZE];
+    struct nts_superblock out;
+    struct nanots_error error;
     (void)state;
+    assert_int_equal(decode(&good, &error), NANOTS_OK);
     for (unsigned field = 0; field < 19; field++) {
-        struct nts_superblock sb = superblock_sample(6);
-        struct nanots_error error;
-        assert_int_equal(decode(&sb, &error), NANOTS_OK);
-        switch (field) {
-        case 0:
-            sb.generation = 0;
-            break;
-        case 1:
-            sb.file_end = 8191;
-            break;
-        case 2:
-            sb.file_end = NTS_FILE_SIZE_MAX + 1;
-            break;
-        case 3:
-            sb.manifest_off = 8128;
-            break;
-        case 4:
-            sb.manifest_off = UINT64_MAX - 100;
-            break;
-        case 5:
-            sb.manifest_capacity = 2u << 20;
-            break;
-        case 6:
-            sb.manifest_size = 8193;
-            break;
-        case 7:
-            sb.wal_count = 1;
-            break;
-        case 8:
-            sb.wal_head_off = 65535;
-            break;
-        case 9:
-            sb.wal_head_off = 131080;
-            break;
-        case 10:
-            sb.wal_head_off = 65537;
-            break;
-        case 11:
-            sb.wal_extents[1].off = 4096;
-            break;
-        case 12:
-            sb.wal_extents[1].off = 1u << 20;
-            break;
-        case 13:
-            sb.wal_extents[1].off = 131072 + 4096;
-            break;
-        case 14:
-            sb.wal_extents[1].size = 4096;
-            break;
-        case 15:
-            sb.wal_extents[0].size = 512u << 20;
-            break;
-        case 16:
-            sb.reserve.off = 4096;
-            break;
-        case 17:
-            sb.reserve.size = UINT64_MAX;
-            break;
-        default:
-            sb.wal_count = 0;
-            break; /* with a head */
-        }
+        struct nts_superblock sb = good;
+        superblock_spoil(&sb, field);
         assert_int_equal(decode(&sb, &error), NANOTS_CORRUPT);
         assert_non_null(strstr(error.message, "impossible"));
     }
-    uint8_t bytes[NTS_SUPERBLOCK_SIZE];
-    struct nts_superblock out;
-    const struct nts_superblock sb = superblock_sample(6);
-    nts_superblock_encode(&sb, bytes);
+    nts_superblock_encode(&good, bytes);
     patch_u32(bytes, 148, 7); /* more WAL extents than there is room for */
     assert_int_equal(nts_superblock_decode(bytes, &out, NULL), NANOTS_CORRUPT);
 }

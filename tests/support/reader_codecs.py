@@ -14,9 +14,9 @@ import struct
 
 M64 = 2**64 - 1
 VECTOR_ROWS = 1024
-RAW, CONSTANT, XOR, INTEGER, RLE, FOR, DELTA, DELTA2 = range(8)
+RAW, CONSTANT, XOR, INTEGER, RLE, FOR, DELTA, DELTA2, DECIMAL = range(9)
 I64_CODECS = (RAW, CONSTANT, RLE, FOR, DELTA, DELTA2)
-F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE)
+F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL)
 
 
 class FormatError(Exception):
@@ -130,7 +130,7 @@ def read_block(cursor, count):
     return [base + number for number in numbers]
 
 
-# --- 7.3 to 7.7: codecs --------------------------------------------------------------------------
+# --- 7.3 to 7.8: codecs --------------------------------------------------------------------------
 
 def decode_constant(cursor, count, is_f64):
     size = cursor.end - cursor.at
@@ -157,7 +157,7 @@ def decode_rle(cursor, count, is_f64):
     lengths = [length & M64 for length in read_block(cursor, run_count - 1)]
     lengths.append(count - sum(lengths))
     check(min(lengths) >= 1, "%s: length of a run", cursor.what)
-    runs = decode(cursor.rest(), run_count, is_f64, forbidden=(RLE, INTEGER))
+    runs = decode(cursor.rest(), run_count, is_f64, forbidden=(RLE, INTEGER, DECIMAL))
     return [value for value, length in zip(runs, lengths) for _ in range(length)]
 
 
@@ -192,6 +192,27 @@ def decode_integer(cursor, count):
     return array("Q", array("d", [float(value) for value in integers]).tobytes())
 
 
+def decode_decimal(cursor, count):
+    control, = cursor.take("B")
+    digits, places, exceptions = control & 127, (), ()
+    check(digits <= 17, "%s: %d digits", cursor.what, digits)
+    if control & 128:
+        place = "B" if count <= 256 else "H"
+        exception_count, = cursor.take(place)
+        check(1 <= exception_count <= count, "%s: %d exceptions", cursor.what, exception_count)
+        places = cursor.take("%d%s" % (exception_count, place))
+        check(places[-1] < count and all(a < b for a, b in zip(places, places[1:])),
+              "%s: exception positions", cursor.what)
+        exceptions = cursor.take("%dQ" % exception_count)
+    integers = signed(decode(cursor.rest(), count, False))
+    check(-2**51 <= min(integers) and max(integers) < 2**51, "%s: integers", cursor.what)
+    # Python divides integers as the specification wants it: exactly, then rounded once.
+    values = array("Q", array("d", [value / 10**digits for value in integers]).tobytes())
+    for at, bits in zip(places, exceptions):
+        values[at] = bits
+    return values
+
+
 def decode(data, count, is_f64, forbidden=()):
     """The values of a vector, as residues modulo 2^64."""
     cursor = Cursor(data, 0, len(data), "vector")
@@ -208,6 +229,8 @@ def decode(data, count, is_f64, forbidden=()):
         values = decode_integer(cursor, count)
     elif codec == RLE:
         values = decode_rle(cursor, count, is_f64)
+    elif codec == DECIMAL:
+        values = decode_decimal(cursor, count)
     else:
         values = decode_differences(cursor, count, codec - FOR)
     check(cursor.at == cursor.end, "vector: bytes behind the last value")

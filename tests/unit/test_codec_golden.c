@@ -103,6 +103,17 @@ static void golden_integer(void **state)
     check_f64(values, 4, "03 05 03 02 88 08");
 }
 
+static void golden_decimal(void **state)
+{
+    static const double values[] = {21.7, 21.9, 22.0, 21.8, 22.1};
+    const double with_gap[] = {21.7, 21.9, nts_double_of_bits(0x7FF8000000000000u), 21.8, 22.1};
+    static const double negative_zero[] = {3.0, 1.0, 4.0, -0.0, 5.0, 9.0, 2.0, 6.0};
+    (void)state;
+    check_f64(values, 5, "08 01 05 03 b2 03 d0 42");
+    check_f64(with_gap, 5, "08 81 01 02 00 00 00 00 00 00 f8 7f 05 03 b2 03 90 42");
+    check_f64(negative_zero, 8, "08 80 01 03 00 00 00 00 00 00 00 80 05 04 02 02 33 84 51");
+}
+
 static void golden_rle(void **state)
 {
     static const int64_t of_runs[] = {50, 3, 99, 27, 81, 64};
@@ -172,11 +183,11 @@ static void golden_delta2(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_raw),          cmocka_unit_test(golden_constant),
-        cmocka_unit_test(golden_xor),          cmocka_unit_test(golden_integer),
-        cmocka_unit_test(golden_rle),          cmocka_unit_test(golden_for),
-        cmocka_unit_test(golden_for_in_lanes), cmocka_unit_test(golden_delta),
-        cmocka_unit_test(golden_delta2),
+        cmocka_unit_test(golden_raw),     cmocka_unit_test(golden_constant),
+        cmocka_unit_test(golden_xor),     cmocka_unit_test(golden_integer),
+        cmocka_unit_test(golden_decimal), cmocka_unit_test(golden_rle),
+        cmocka_unit_test(golden_for),     cmocka_unit_test(golden_for_in_lanes),
+        cmocka_unit_test(golden_delta),   cmocka_unit_test(golden_delta2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,32 +139,23 @@ static nanots_status flush_write_item(struct flush *flush, struct flush_item *it
     return item->segment == NULL ? nts_fail_memory(error, sizeof *item->segment) : NANOTS_OK;
 }
 
-/* Upper bound of what the memtables become. */
-static uint64_t flush_size_max(const struct flush *flush)
+static bool flush_has_memtables(const struct flush *flush)
 {
-    uint64_t size = 0;
-    for (size_t i = 0; i < flush->item_count; i++) {
-        const struct flush_item *item = &flush->items[i];
-        if (item->part->memtable != NULL)
-            size += nts_segment_size_max(item->table->def, item->part->memtable->row_count);
-    }
-    return size;
+    for (size_t i = 0; i < flush->item_count; i++)
+        if (flush->items[i].part->memtable != NULL)
+            return true;
+    return false;
 }
 
-/* Memtables to segments, durably; bulk segments are adopted as they are. */
-static nanots_status flush_write(struct flush *flush, struct nanots_error *error)
+/* Memtables to segments in memory, at places counted from 0; bulk segments are adopted as they are. */
+static nanots_status flush_encode(struct flush *flush, struct nanots_error *error)
 {
     struct nanots_db *db = flush->db;
-    const uint64_t size_max = flush_size_max(flush);
 
-    if (size_max != 0) {
-        flush->writer = nts_segment_writer_new(db->alloc);
-        if (flush->writer == NULL)
-            return nts_fail_memory(error, 0);
-        NTS_TRY(nts_extent_writer_init(&flush->out, db->alloc, db->file, true, error));
-        NTS_TRY(nts_extents_obtain_urgent(db, size_max, &flush->commit, &flush->extent, error));
-        nts_extent_writer_begin(&flush->out, flush->extent);
-    }
+    flush->writer = nts_segment_writer_new(db->alloc);
+    if (flush->writer == NULL)
+        return nts_fail_memory(error, 0);
+    NTS_TRY(nts_extent_writer_init_gather(&flush->out, db->alloc, error));
     for (size_t i = 0; i < flush->item_count; i++) {
         struct flush_item *item = &flush->items[i];
         if (item->part->segment != NULL)
@@ -172,12 +163,27 @@ static nanots_status flush_write(struct flush *flush, struct nanots_error *error
         else
             NTS_TRY(flush_write_item(flush, item, error));
     }
-    if (size_max == 0)
+    return NANOTS_OK;
+}
+
+/* One durable write of exactly what was encoded: so that free runs of any size are of use. */
+static nanots_status flush_write(struct flush *flush, struct nanots_error *error)
+{
+    struct nanots_db *db = flush->db;
+
+    NTS_TRY(flush_encode(flush, error));
+    if (!flush_has_memtables(flush))
         return NANOTS_OK;
-    const nanots_status status = nts_extent_writer_flush(&flush->out, error);
+    NTS_TRY(nts_extents_obtain_urgent(db, flush->out.buffer_used, &flush->commit, &flush->extent,
+                                      error));
+    const nanots_status status =
+        nts_extent_writer_emit(&flush->out, db->file, flush->extent.off, error);
     if (status != NANOTS_OK && status != NANOTS_NO_SPACE)
         nts_db_poison(db, status);
-    flush->used = nts_extent_writer_place(&flush->out) - flush->extent.off;
+    for (size_t i = 0; i < flush->item_count; i++)
+        if (flush->items[i].part->memtable != NULL)
+            flush->items[i].segment->entry.off += flush->extent.off;
+    flush->used = flush->out.buffer_used;
     return status;
 }
 

@@ -12,11 +12,45 @@ nanots_status nts_extent_writer_init(struct nts_extent_writer *writer,
                                      bool durable, struct nanots_error *error)
 {
     memset(writer, 0, sizeof *writer);
+    writer->alloc = alloc;
     writer->file = file;
     writer->durable = durable;
-    writer->buffer = nts_alloc(alloc, NTS_EXTENT_BUFFER_SIZE);
-    if (writer->buffer == NULL)
-        return nts_fail_memory(error, NTS_EXTENT_BUFFER_SIZE);
+    writer->buffer_size = NTS_EXTENT_BUFFER_SIZE;
+    writer->buffer = nts_alloc(alloc, writer->buffer_size);
+    return writer->buffer == NULL ? nts_fail_memory(error, writer->buffer_size) : NANOTS_OK;
+}
+
+nanots_status nts_extent_writer_init_gather(struct nts_extent_writer *writer,
+                                            const struct nts_alloc *alloc,
+                                            struct nanots_error *error)
+{
+    NTS_TRY(nts_extent_writer_init(writer, alloc, NULL, false, error));
+    writer->gathers = true;
+    writer->extent.size = NTS_FILE_SIZE_MAX;
+    return NANOTS_OK;
+}
+
+nanots_status nts_extent_writer_emit(struct nts_extent_writer *writer, struct nts_file *file,
+                                     uint64_t off, struct nanots_error *error)
+{
+    assert(writer->gathers);
+    writer->bytes_written += writer->buffer_used;
+    return file->ops->write_at(file, writer->buffer, writer->buffer_used, off, true, error);
+}
+
+/* Room for `size` more bytes in the buffer of a writer that gathers. */
+static nanots_status extent_writer_grow(struct nts_extent_writer *writer, size_t size,
+                                        struct nanots_error *error)
+{
+    size_t buffer_size = writer->buffer_size;
+    while (buffer_size - writer->buffer_used < size)
+        if (!nts_mul_size(buffer_size, 2, &buffer_size))
+            return nts_fail_memory(error, size);
+    uint8_t *buffer = nts_realloc(writer->alloc, writer->buffer, buffer_size);
+    if (buffer == NULL)
+        return nts_fail_memory(error, buffer_size);
+    writer->buffer = buffer;
+    writer->buffer_size = buffer_size;
     return NANOTS_OK;
 }
 
@@ -35,7 +69,7 @@ void nts_extent_writer_begin(struct nts_extent_writer *writer, struct nts_extent
 
 nanots_status nts_extent_writer_flush(struct nts_extent_writer *writer, struct nanots_error *error)
 {
-    if (writer->buffer_used == 0)
+    if (writer->buffer_used == 0 || writer->gathers)
         return NANOTS_OK;
     NTS_TRY(writer->file->ops->write_at(writer->file, writer->buffer, writer->buffer_used,
                                         writer->buffer_off, writer->durable, error));
@@ -54,8 +88,9 @@ nanots_status nts_extent_writer_reserve(struct nts_extent_writer *writer, size_t
     if (size > writer->extent.size - used)
         return nts_fail(error, NANOTS_TOO_BIG, "an extent of %llu bytes is too small for its data",
                         (unsigned long long)writer->extent.size);
-    if (size > NTS_EXTENT_BUFFER_SIZE - writer->buffer_used)
-        NTS_TRY(nts_extent_writer_flush(writer, error));
+    if (size > writer->buffer_size - writer->buffer_used)
+        NTS_TRY(writer->gathers ? extent_writer_grow(writer, size, error)
+                                : nts_extent_writer_flush(writer, error));
     *bytes_out = writer->buffer + writer->buffer_used;
     return NANOTS_OK;
 }

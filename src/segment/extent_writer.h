@@ -5,6 +5,9 @@
  *   |=====================================|===============|-------------------------|
  *                                         ^ buffer_off    ^ at
  *
+ * A writer that *gathers* has no place yet: it keeps everything in its buffer, which grows, at places
+ * counted from 0, and is written out in one piece when the size is known (nts_extent_writer_emit).
+ *
  * Several segments share an extent; each starts on a granule. A header is patched when its segment is
  * done, in the buffer or, if it left it already, in the file. Not shared between threads.
  * Tests: unit/test_extent_writer.c.
@@ -22,7 +25,10 @@
 struct nts_extent_writer {
     struct nts_file *file;
     struct nts_extent extent;
+    const struct nts_alloc *alloc;
     uint8_t *buffer;
+    size_t buffer_size;
+    bool gathers;
     uint64_t buffer_off; /* place in the file of buffer[0] */
     size_t buffer_used;
     bool durable;        /* every write is durable on return */
@@ -33,6 +39,14 @@ struct nts_extent_writer {
 NTS_CHECKED nanots_status nts_extent_writer_init(struct nts_extent_writer *writer,
                                                  const struct nts_alloc *alloc,
                                                  struct nts_file *file, bool durable,
+                                                 struct nanots_error *error);
+/* A writer that gathers; begun at once. */
+NTS_CHECKED nanots_status nts_extent_writer_init_gather(struct nts_extent_writer *writer,
+                                                        const struct nts_alloc *alloc,
+                                                        struct nanots_error *error);
+/* Writes what was gathered to `off`, durably. */
+NTS_CHECKED nanots_status nts_extent_writer_emit(struct nts_extent_writer *writer,
+                                                 struct nts_file *file, uint64_t off,
                                                  struct nanots_error *error);
 void nts_extent_writer_deinit(struct nts_extent_writer *writer);
 
@@ -61,7 +75,7 @@ NTS_CHECKED nanots_status nts_extent_writer_align(struct nts_extent_writer *writ
 NTS_CHECKED nanots_status nts_extent_writer_patch(struct nts_extent_writer *writer, uint64_t off,
                                                   const uint8_t *bytes, size_t size,
                                                   struct nanots_error *error);
-/* Writes out what is buffered. */
+/* Writes out what is buffered; a writer that gathers keeps it. */
 NTS_CHECKED nanots_status nts_extent_writer_flush(struct nts_extent_writer *writer,
                                                   struct nanots_error *error);
 

@@ -5,7 +5,7 @@
  *
  * One writer makes any number of segments, one after the other, through an extent writer. Each call of
  * add_group takes one row group: NTS_GROUP_ROWS rows, only the last may have fewer. Nothing is durable
- * before the extent writer is flushed. Not shared between threads. Tests: unit/test_segment.c.
+ * before the extent writer is flushed. Not shared between threads. Tests: unit/test_segment_writer.c.
  */
 #ifndef NTS_SEGMENT_WRITER_H
 #define NTS_SEGMENT_WRITER_H

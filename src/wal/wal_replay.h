@@ -7,7 +7,7 @@
  *
  * Works on copies or mappings of the extents; the published end is ignored, the chain decides. Bytes may
  * lie: no read leaves an image, and the work is bounded by a small multiple of its size.
- * Pure; any thread. Tests: unit/test_wal_replay.c, fuzz/fuzz_wal_record.c.
+ * Pure; any thread. Tests: unit/test_wal_replay.c, fuzz/fuzz_wal_replay.c.
  */
 #ifndef NTS_WAL_REPLAY_H
 #define NTS_WAL_REPLAY_H

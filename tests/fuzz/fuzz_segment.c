@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* fuzz/fuzz_segment.c - bytes of a segment in, rows or a status out.
  *
- * Header and footer get right checksums first; chunk checksums are tried as they are, then every vector
- * is decoded without them, as if they had been right. No read may leave the segment.
+ * Header and footer get right checksums first; chunk checksums are tried as they are, then every
+ * vector is decoded without them, as if they had been right. No read may leave the segment.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -66,7 +66,8 @@ static inline void log_image_copy(struct log_image *to, const struct log_image *
     to->log.images = to->images;
 }
 
-/* Appends a record whose payload lies in place already; of *record, kind, columns and rows are set. */
+/* Appends a record whose payload lies in place already; of *record, kind, columns and rows are
+ * set. */
 static inline void log_image_put(struct log_image *image, struct nts_wal_record *record,
                                  uint32_t payload_size)
 {

@@ -8,8 +8,8 @@
  *     ...
  *     table_file_close(&table);
  *
- * The file lies behind a faultvfs, so that a test may take mappings away before it opens one. Include
- * after cmocka.h.
+ * The file lies behind a faultvfs, so that a test may take mappings away before it opens one.
+ * Include after cmocka.h.
  */
 #ifndef TABLE_FILE_H
 #define TABLE_FILE_H

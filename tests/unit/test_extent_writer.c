@@ -43,8 +43,9 @@ static void bench_close(struct bench *bench)
     faultvfs_deinit(&bench->faults);
 }
 
-/* Goal: the file gets exactly what was put, in few writes. Method: random puts, alignments, reserves and
- * patches, some of bytes that left the buffer or are half in it, beside a copy in memory. */
+/* Goal: the file gets exactly what was put, in few writes. Method: random puts, alignments,
+ * reserves and patches, some of bytes that left the buffer or are half in it, beside a copy in
+ * memory. */
 static void extent_writer_file_equals_the_copy(void **state)
 {
     const struct scratch *scratch = *state;

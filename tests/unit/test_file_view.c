@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_file_view.c - the file as readers see it (segment/file_view.h): mapped, or said not to be. */
+/* unit/test_file_view.c - the file as readers see it (segment/file_view.h): mapped, or said not to
+ * be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,8 +42,8 @@ static void bench_close(struct bench *bench)
     faultvfs_deinit(&bench->faults);
 }
 
-/* Goal: bytes are seen at their place, also when the file outgrows its mapping, and pointers into the
- * older mapping stay good. */
+/* Goal: bytes are seen at their place, also when the file outgrows its mapping, and pointers into
+ * the older mapping stay good. */
 static void file_view_follows_a_growing_file(void **state)
 {
     const struct scratch *scratch = *state;
@@ -86,8 +87,8 @@ static void file_view_past_the_end_is_a_status(void **state)
     bench_close(&bench);
 }
 
-/* Goal: where bytes cannot be mapped or made present, the view says so by NULL and OK, and hands out no
- * pointer from then on. */
+/* Goal: where bytes cannot be mapped or made present, the view says so by NULL and OK, and hands
+ * out no pointer from then on. */
 static void file_view_without_mappings_says_so(void **state)
 {
     const struct scratch *scratch = *state;

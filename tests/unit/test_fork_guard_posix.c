@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_fork_guard_posix.c - a byte that tells a process from its children (os/fork_guard.h). */
+/* unit/test_fork_guard_posix.c - a byte that tells a process from its children
+ * (os/fork_guard.h). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

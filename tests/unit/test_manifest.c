@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_manifest.c - the log of edits (format/manifest.h, SPEC.md 4): what is put is found again,
- * over the padding between commits, and damage is named with its place. */
+/* unit/test_manifest.c - the log of edits (format/manifest.h, SPEC.md 4): what is put is found
+ * again, over the padding between commits, and damage is named with its place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,8 +153,9 @@ static void manifest_edits_come_back_in_order(void **state)
     nts_buf_deinit(&buf);
 }
 
-/* Goal: every edit of every commit is found, wherever edits end in a sector. Method: random edits of
- * all sizes modulo a sector, random commits padded to sectors, at sectors and at granules of the file. */
+/* Goal: every edit of every commit is found, wherever edits end in a sector. Method: random edits
+ * of all sizes modulo a sector, random commits padded to sectors, at sectors and at granules of the
+ * file. */
 static void manifest_edits_are_found_at_every_place_of_a_sector(void **state)
 {
     uint64_t seed = seed_of_run();

@@ -50,8 +50,8 @@ static void check_rows(const struct nts_memtable *memtable, uint32_t from, uint3
     }
 }
 
-/* Goal: all rows are where they were put, whatever the sizes of the appends, and stay at their place
- * when more come. Method: random appends; addresses of the first rows are remembered. */
+/* Goal: all rows are where they were put, whatever the sizes of the appends, and stay at their
+ * place when more come. Method: random appends; addresses of the first rows are remembered. */
 static void memtable_rows_stay_where_they_are(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_scan.c - scans of segments and memtables (query/scan.h) against a naive model: all rows in
- * one array, sorted by (ts, arrival), filtered. */
+/* unit/test_scan.c - scans of segments and memtables (query/scan.h) against a naive model: all rows
+ * in one array, sorted by (ts, arrival), filtered. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -259,9 +259,9 @@ static struct nts_scan_spec random_spec(uint32_t columns[SCAN_COLUMNS])
     return spec;
 }
 
-/* Goal: any scan over any sources gives the rows of the model, in its order, forwards and backwards.
- * Method: random tables of overlapping segments and memtables with many equal times; random ranges
- * with the extremes of int64, limits, and column lists with repetitions. */
+/* Goal: any scan over any sources gives the rows of the model, in its order, forwards and
+ * backwards. Method: random tables of overlapping segments and memtables with many equal times;
+ * random ranges with the extremes of int64, limits, and column lists with repetitions. */
 static void scan_random_tables_equal_the_model(void **state)
 {
     const struct scratch *scratch = *state;
@@ -314,8 +314,8 @@ static void scan_without_sources_has_no_rows(void **state)
     nts_scan_free(NULL);
 }
 
-/* Goal: a scan that runs out of memory says so, leaks nothing and drops its references. Method: each
- * allocation fails in turn, of the scan and of all its batches. */
+/* Goal: a scan that runs out of memory says so, leaks nothing and drops its references. Method:
+ * each allocation fails in turn, of the scan and of all its batches. */
 static void scan_out_of_memory_is_clean(void **state)
 {
     const struct scratch *scratch = *state;
@@ -356,8 +356,8 @@ static void scan_out_of_memory_is_clean(void **state)
     faultalloc_deinit(&memory);
 }
 
-/* Goal: damage met on the way is reported, and what came before was right. Method: the last chunk of a
- * segment of two row groups loses a bit. */
+/* Goal: damage met on the way is reported, and what came before was right. Method: the last chunk
+ * of a segment of two row groups loses a bit. */
 static void scan_damaged_chunk_is_reported(void **state)
 {
     const struct scratch *scratch = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_segment.c - segments written and read back (segment/segment.h): every bit of every value,
- * mapped or not, and no damage that goes unnoticed. */
+/* unit/test_segment.c - segments written and read back (segment/segment.h): every bit of every
+ * value, mapped or not, and no damage that goes unnoticed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,9 +104,9 @@ static nanots_status read_entry(struct table_file *table, const struct nts_segme
     return status;
 }
 
-/* Goal: all rows come back bit by bit, whatever the system can map. Method: random tables of up to three
- * row groups, NaN payloads, negative zeros and the ends of time included, read through a mapping,
- * without mappings, and where mapped bytes cannot be made present. */
+/* Goal: all rows come back bit by bit, whatever the system can map. Method: random tables of up to
+ * three row groups, NaN payloads, negative zeros and the ends of time included, read through a
+ * mapping, without mappings, and where mapped bytes cannot be made present. */
 static void segment_random_tables_round_trip(void **state)
 {
     const struct scratch *scratch = *state;
@@ -154,7 +154,8 @@ static void segment_regular_series_costs_a_few_hundred_bytes(void **state)
     table_file_close(&table);
 }
 
-/* Goal: no flipped bit passes. Method: each byte of a segment, a random bit of it, and all is read. */
+/* Goal: no flipped bit passes. Method: each byte of a segment, a random bit of it, and all is
+ * read. */
 static void segment_any_flipped_byte_is_reported(void **state)
 {
     const struct scratch *scratch = *state;
@@ -185,8 +186,8 @@ static void segment_any_flipped_byte_is_reported(void **state)
     table_file_close(&table);
 }
 
-/* Goal: an entry that is not the segment's own is refused, not trusted. Method: each field of it off by
- * one step, and a table of another width. */
+/* Goal: an entry that is not the segment's own is refused, not trusted. Method: each field of it
+ * off by one step, and a table of another width. */
 static void segment_entry_of_another_segment_is_refused(void **state)
 {
     const struct scratch *scratch = *state;
@@ -217,8 +218,8 @@ static void segment_entry_of_another_segment_is_refused(void **state)
     table_file_close(&table);
 }
 
-/* Goal: where mapped bytes cannot be made present they are never touched, so that a file that loses its
- * end is a status and no signal. Method: the file is cut off behind a verified chunk's back. */
+/* Goal: where mapped bytes cannot be made present they are never touched, so that a file that loses
+ * its end is a status and no signal. Method: the file is cut off behind a verified chunk's back. */
 static void segment_cut_off_file_is_a_status_without_populate(void **state)
 {
     const struct scratch *scratch = *state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_segment_check.c - whether a segment is whole, without its table (segment/segment_check.h). */
+/* unit/test_segment_check.c - whether a segment is whole, without its table
+ * (segment/segment_check.h). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

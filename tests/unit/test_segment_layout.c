@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_segment_layout.c - header, footer and column indexes <-> bytes (format/segment_layout.h,
- * SPEC.md 6.1 and 6.2). */
+/* unit/test_segment_layout.c - header, footer and column indexes <-> bytes
+ * (format/segment_layout.h, SPEC.md 6.1 and 6.2). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,7 +107,8 @@ static void footer_round_trips_and_is_checked(void **state)
     nts_buf_deinit(&buf);
 }
 
-/* Random but possible contents: chunks one after another from the header's end. Returns their end. */
+/* Random but possible contents: chunks one after another from the header's end. Returns their
+ * end. */
 static uint64_t index_fill(struct nts_column_index *index, uint64_t *seed)
 {
     uint64_t end = NTS_SEGMENT_HEADER_SIZE;
@@ -137,8 +138,8 @@ static uint64_t index_fill(struct nts_column_index *index, uint64_t *seed)
     return end;
 }
 
-/* Goal: an index comes back bit by bit, for one row and for the largest segment; cut anywhere, or with
- * bytes left over, it is corrupt, and no read leaves it. */
+/* Goal: an index comes back bit by bit, for one row and for the largest segment; cut anywhere, or
+ * with bytes left over, it is corrupt, and no read leaves it. */
 static void column_index_round_trips_and_stays_inside(void **state)
 {
     static const uint32_t counts[] = {

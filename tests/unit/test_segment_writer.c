@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_segment_writer.c - sorted rows to the bytes of a segment (segment/segment_writer.h): what it
- * derives, what it promises, how it fails. That the rows come back is in test_segment.c. */
+/* unit/test_segment_writer.c - sorted rows to the bytes of a segment (segment/segment_writer.h):
+ * what it derives, what it promises, how it fails. That the rows come back is in test_segment.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,8 +40,8 @@ static const struct nts_column_index *index_of(struct nts_segment *segment,
     return index;
 }
 
-/* Goal: zone maps, sums, first and last values are those of the rows. Method: three row groups of noise
- * beside SPEC.md 6.3 done naively: sums of vectors, added in order from 0.0. */
+/* Goal: zone maps, sums, first and last values are those of the rows. Method: three row groups of
+ * noise beside SPEC.md 6.3 done naively: sums of vectors, added in order from 0.0. */
 static void segment_writer_index_describes_the_rows(void **state)
 {
     const struct scratch *scratch = *state;
@@ -85,8 +85,8 @@ static void segment_writer_index_describes_the_rows(void **state)
     table_file_close(&table);
 }
 
-/* Goal: vectors that their zone map gives are left out, others never. Method: regular and almost regular
- * times, equal bits and equal values of other bits. */
+/* Goal: vectors that their zone map gives are left out, others never. Method: regular and almost
+ * regular times, equal bits and equal values of other bits. */
 static void segment_writer_leaves_out_what_it_can_derive(void **state)
 {
     const struct scratch *scratch = *state;

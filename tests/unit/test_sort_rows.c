@@ -33,8 +33,8 @@ static void check_order(uint32_t count)
     nts_free(order);
 }
 
-/* Goal: rows come in order of time, those of equal time in order of arrival. Method: all counts to 70
- * and some large ones; few and many distinct times, the extremes, sorted and backwards. */
+/* Goal: rows come in order of time, those of equal time in order of arrival. Method: all counts to
+ * 70 and some large ones; few and many distinct times, the extremes, sorted and backwards. */
 static void sort_rows_orders_by_time_then_arrival(void **state)
 {
     uint64_t seed = seed_of_run();

@@ -56,8 +56,8 @@ static void bench_close(struct bench *bench)
     table_file_close(&bench->table);
 }
 
-/* The rows as a segment, or as a memtable that got them in another order: rows of equal time keep theirs,
- * which is that of their values. */
+/* The rows as a segment, or as a memtable that got them in another order: rows of equal time keep
+ * theirs, which is that of their values. */
 static struct nts_source_spec spec_make(struct bench *bench, unsigned kind)
 {
     struct nts_source_spec spec = {.ts_min = times[0], .ts_max = times[ROWS - 1]};
@@ -128,9 +128,9 @@ static uint32_t rows_in(int64_t from, int64_t to)
     return count;
 }
 
-/* Goal: the blocks of a range hold all its rows, in order of (ts, arrival), and blocks without any are
- * not among them. Method: random ranges and the extremes, over a segment, a memtable in order and one
- * that has to be sorted. */
+/* Goal: the blocks of a range hold all its rows, in order of (ts, arrival), and blocks without any
+ * are not among them. Method: random ranges and the extremes, over a segment, a memtable in order
+ * and one that has to be sorted. */
 static void source_blocks_hold_the_rows_of_the_range(void **state)
 {
     const struct scratch *scratch = *state;

@@ -81,8 +81,8 @@ static void model_check(struct space_model *model)
     assert_int_equal(nts_space_live_end(space), live_end);
 }
 
-/* Lowest place of `count` free blocks at the alignment inside the file; else behind its last block in
- * use, so that a free tail grows. */
+/* Lowest place of `count` free blocks at the alignment inside the file; else behind its last block
+ * in use, so that a free tail grows. */
 static uint64_t model_place(const struct space_model *model, uint64_t count, uint64_t alignment)
 {
     const uint64_t step = alignment / NTS_BLOCK_SIZE;
@@ -152,7 +152,8 @@ static void model_rebuild(struct space_model *model)
 }
 
 /* Goal: after any sequence of takes, settles and rebuilds the free runs are exactly the blocks that
- * nobody has, and a take gets the lowest place that fits. Method: random operations beside a map. */
+ * nobody has, and a take gets the lowest place that fits. Method: random operations beside a
+ * map. */
 static void space_random_operations_equal_the_block_map(void **state)
 {
     (void)state;
@@ -192,7 +193,8 @@ static void space_only_at_end_spares_free_runs(void **state)
     nts_space_deinit(&space);
 }
 
-/* Goal: live ranges that share blocks, touch or repeat are one: a block with live bytes is never free. */
+/* Goal: live ranges that share blocks, touch or repeat are one: a block with live bytes is never
+ * free. */
 static void space_rebuild_joins_ranges_in_blocks(void **state)
 {
     struct nts_extent live[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_superblock.c - the 256 bytes that name everything else (format/superblock.h, SPEC.md 3). */
+/* unit/test_superblock.c - the 256 bytes that name everything else (format/superblock.h, SPEC.md
+ * 3). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +77,8 @@ static void patch_u32(uint8_t bytes[NTS_SUPERBLOCK_SIZE], size_t at, uint32_t va
     nts_store_u64(bytes + 248, nts_checksum(bytes, 248));
 }
 
-/* Goal: what is written is read. Method: all fields, and places in the bytes as SPEC.md has them. */
+/* Goal: what is written is read. Method: all fields, and places in the bytes as SPEC.md has
+ * them. */
 static void superblock_round_trips_every_field(void **state)
 {
     const struct nts_superblock sb = superblock_sample(6);
@@ -173,8 +175,8 @@ static void superblock_torn_slot_leaves_old_or_new(void **state)
     }
 }
 
-/* Goal: tiny form is one copy at offset 0, of an even generation, with all of the file in one block;
- * what lies at 512 is no copy then. */
+/* Goal: tiny form is one copy at offset 0, of an even generation, with all of the file in one
+ * block; what lies at 512 is no copy then. */
 static void superblock_tiny_form_has_its_rules(void **state)
 {
     const struct nts_superblock tiny = superblock_tiny(8);
@@ -209,7 +211,8 @@ static void superblock_tiny_form_has_its_rules(void **state)
     assert_int_equal(decode(&wrong, NULL), NANOTS_OK);
 }
 
-/* Goal: nothing, and nothing but zeros, is an empty database; anything else without magic is none. */
+/* Goal: nothing, and nothing but zeros, is an empty database; anything else without magic is
+ * none. */
 static void superblock_zeros_are_generation_0(void **state)
 {
     uint8_t file[NTS_SUPERBLOCK_AREA] = {0};
@@ -252,8 +255,9 @@ static void superblock_newer_format_names_the_writer(void **state)
     assert_int_equal(nts_superblock_decode(bytes, &out, &error), NANOTS_OK);
 }
 
-/* Goal: it is the winner that decides whether the file is too new. Method: a newer library's feature in
- * the newest slot, then in the one before, as that library leaves it when it drops the feature. */
+/* Goal: it is the winner that decides whether the file is too new. Method: a newer library's
+ * feature in the newest slot, then in the one before, as that library leaves it when it drops the
+ * feature. */
 static void superblock_newer_format_counts_in_the_winner_only(void **state)
 {
     (void)state;

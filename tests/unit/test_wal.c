@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_wal.c - appending to the log (wal/wal.h): what the ring of extents holds is what a replay of
- * the file finds, mapped or not, over many laps. */
+/* unit/test_wal.c - appending to the log (wal/wal.h): what the ring of extents holds is what a
+ * replay of the file finds, mapped or not, over many laps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,9 +127,9 @@ static uint64_t replay_file(const struct bench *bench, struct nts_file *file)
     return next_seq;
 }
 
-/* Goal: after every step the file replays to exactly the live rows. Method: random appends over many
- * laps of the ring, seals when an extent is full, heads that advance to random positions; with mapped
- * extents and with a write for each record. */
+/* Goal: after every step the file replays to exactly the live rows. Method: random appends over
+ * many laps of the ring, seals when an extent is full, heads that advance to random positions; with
+ * mapped extents and with a write for each record. */
 static void wal_file_replays_to_the_live_rows(void **state)
 {
     const struct scratch *scratch = *state;
@@ -220,8 +220,8 @@ static void wal_sync_survives_a_power_cut(void **state)
     }
 }
 
-/* Goal: a failed write appends nothing; the same record may be tried again. Method: an unmapped log, a
- * write that fails with half of its bytes there. */
+/* Goal: a failed write appends nothing; the same record may be tried again. Method: an unmapped
+ * log, a write that fails with half of its bytes there. */
 static void wal_failed_write_appends_nothing(void **state)
 {
     const struct scratch *scratch = *state;
@@ -262,7 +262,8 @@ static void wal_room_leaves_place_for_a_seal(void **state)
     bench_close(&bench);
 }
 
-/* Goal: extents leave and join the ring only while they are free; a restart forgets what was live. */
+/* Goal: extents leave and join the ring only while they are free; a restart forgets what was
+ * live. */
 static void wal_ring_gives_and_takes_free_extents(void **state)
 {
     const struct scratch *scratch = *state;

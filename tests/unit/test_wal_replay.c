@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* unit/test_wal_replay.c - what a log says after a crash (wal/wal_replay.h): a prefix of whole records
- * and whole groups, whatever tore it, and damage only where synced rows are gone. */
+/* unit/test_wal_replay.c - what a log says after a crash (wal/wal_replay.h): a prefix of whole
+ * records and whole groups, whatever tore it, and damage only where synced rows are gone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,8 +107,8 @@ static void wal_replay_whole_log_gives_every_record(void **state)
     assert_false(end.damaged);
 }
 
-/* Goal: a tail torn at any byte leaves the records before it, never a part of one, and is no damage.
- * Method: from each byte of each extent on, what was written is zero, or is noise. */
+/* Goal: a tail torn at any byte leaves the records before it, never a part of one, and is no
+ * damage. Method: from each byte of each extent on, what was written is zero, or is noise. */
 static void wal_replay_torn_at_any_byte_gives_the_records_before(void **state)
 {
     struct log_image whole;
@@ -145,15 +145,15 @@ static void wal_replay_flipped_bit_ends_the_log_before_it(void **state)
             assert_int_equal(end.record_count, r);
             /* A record whose size and chain are intact is known to have been cut. */
             const uint32_t in_record = at - whole.records[r].start;
-            const bool names_itself = in_record >= 24 || in_record < 8 ||
-                                      (in_record >= 12 && in_record < 16);
+            const bool names_itself =
+                in_record >= 24 || in_record < 8 || (in_record >= 12 && in_record < 16);
             if (names_itself)
                 assert_true(end.torn_bytes > 0);
         }
 }
 
-/* Goal: rows of a group take effect together. Method: a log with two groups, the second over a SEAL,
- * torn at each byte; the rows left are those before a group or those behind it. */
+/* Goal: rows of a group take effect together. Method: a log with two groups, the second over a
+ * SEAL, torn at each byte; the rows left are those before a group or those behind it. */
 static void wal_replay_group_is_all_or_nothing(void **state)
 {
     struct log_image whole;
@@ -244,8 +244,9 @@ static void wal_replay_seal_leads_to_fresh_listed_extents_only(void **state)
     }
 }
 
-/* Goal: records of an earlier lap never continue the log. Method: a lap fills the extent with records
- * of one size; the next lap, with the same salt and with another, covers fewer and fewer of them. */
+/* Goal: records of an earlier lap never continue the log. Method: a lap fills the extent with
+ * records of one size; the next lap, with the same salt and with another, covers fewer and fewer of
+ * them. */
 static void wal_replay_old_lap_never_continues_the_log(void **state)
 {
     (void)state;
@@ -275,8 +276,9 @@ static void wal_replay_old_lap_never_continues_the_log(void **state)
         }
 }
 
-/* Goal: `damaged` says that rows known to be durable are lost, and nothing else. Method: twelve records
- * over two extents; after each a sync; breaks at each record; then the same with flushed rows. */
+/* Goal: `damaged` says that rows known to be durable are lost, and nothing else. Method: twelve
+ * records over two extents; after each a sync; breaks at each record; then the same with flushed
+ * rows. */
 static void wal_replay_damage_needs_a_synced_row_behind_the_break(void **state)
 {
     struct log_image whole;

@@ -82,7 +82,7 @@ static nanots_status load_segments(struct load *load, const struct nts_edit *edi
         struct nts_segment_entry entry;
         const bool is_valid = nts_segment_entry_decode(edit->body + at, &entry);
         if (!is_valid || entry.segment_id >= sb->next_segment_id || entry.off < NTS_TINY_START ||
-            entry.off + entry.size > sb->file_end || entry.seq_last > sb->flushed_seq)
+            entry.seq_last > sb->flushed_seq)
             return nts_fail(error, NANOTS_CORRUPT,
                             "manifest: segment %llu at offset %llu is impossible",
                             (unsigned long long)entry.segment_id, (unsigned long long)entry.off);
@@ -163,7 +163,8 @@ static int load_compare_table(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Drops removals and what they hit; two living segments of one id are damage. */
+/* Drops removals and what they hit; two living segments of one id are damage, and so is one that leaves
+ * the file. The dead may lie behind its end, since the file shrinks without a new manifest. */
 static nanots_status load_keep_living(struct load *load, struct nanots_error *error)
 {
     size_t kept = 0;
@@ -179,6 +180,11 @@ static nanots_status load_keep_living(struct load *load, struct nanots_error *er
         if (has_later)
             return nts_fail(error, NANOTS_CORRUPT, "manifest: segment %llu is there twice",
                             (unsigned long long)load->items[i].entry.segment_id);
+        const struct nts_segment_entry *entry = &load->items[i].entry;
+        if (entry->off + entry->size > load->db->sb.file_end)
+            return nts_fail(error, NANOTS_CORRUPT,
+                            "manifest: segment %llu at offset %llu lies behind the file's end",
+                            (unsigned long long)entry->segment_id, (unsigned long long)entry->off);
         load->items[kept++] = load->items[i];
     }
     load->count = kept;

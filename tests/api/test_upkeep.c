@@ -179,6 +179,32 @@ static void retention_removes_rows_before_the_cutoff(void **state)
     db_close(db);
 }
 
+/* Goal: a file that shrank while it is open can be opened by others, though its manifest still tells
+ * of segments that lay behind its end. Method: large batches are written and removed. */
+static void retention_that_shrinks_the_file_leaves_it_readable(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct nanots_open_options options = {.struct_size = sizeof options, .wal_bytes = 64 << 10};
+    struct nanots_db *db = db_open_with(scratch->path, &options);
+    struct db_rows rows = db_rows_sine(100000, 1, 0);
+    struct db_rows none = db_rows_new(1);
+
+    db_create(db, "a", 1);
+    db_ok(nanots_append(db, "low", 0, 1.0, NULL, &db_error)); /* log and manifest lie low */
+    db_ok(nanots_flush(db, &db_error));
+    for (unsigned i = 0; i < 4; i++)
+        db_append_all(db, "a", &rows);
+    db_ok(nanots_flush(db, &db_error));
+    const uint64_t before = db_file_size(scratch->path);
+    db_ok(nanots_compact_retention(db, "a", INT64_MAX, NULL, &db_error));
+    assert_true(db_file_size(scratch->path) < before);
+    struct nanots_db *reader = db_open_read_only(scratch->path);
+    db_expect_table(reader, "a", &none);
+    db_close(reader);
+    db_rows_free(&rows);
+    db_close(db);
+}
+
 /* Without a table every table is cut; rows appended afterwards may be as old as they like. */
 static void retention_of_all_tables_cuts_once(void **state)
 {
@@ -256,6 +282,7 @@ int main(void)
         UPKEEP_TEST(pack_of_a_packed_table_commits_nothing),
         UPKEEP_TEST(upkeep_of_one_table_leaves_the_others),
         UPKEEP_TEST(retention_removes_rows_before_the_cutoff),
+        UPKEEP_TEST(retention_that_shrinks_the_file_leaves_it_readable),
         UPKEEP_TEST(retention_of_all_tables_cuts_once),
         UPKEEP_TEST(retention_now_counts_from_the_clock),
         UPKEEP_TEST(upkeep_in_a_read_only_handle_is_refused),

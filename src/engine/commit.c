@@ -30,7 +30,8 @@ void nts_commit_end(struct nts_commit *commit)
     nts_buf_deinit(&commit->edits);
 }
 
-nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf)
+/* Needs write_lock, since a table that is being created may move the array of tables. */
+static nanots_status snapshot_put_tables(struct nanots_db *db, struct nts_buf *buf)
 {
     const uint64_t seed = db->file_seed;
     for (size_t t = 0; t < db->by_id_count; t++) {
@@ -45,16 +46,26 @@ nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf)
     return NANOTS_OK;
 }
 
+nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf)
+{
+    nts_mutex_lock(&db->write_lock);
+    const nanots_status status = snapshot_put_tables(db, buf);
+    nts_mutex_unlock(&db->write_lock);
+    return status;
+}
+
 /* Bytes that a snapshot of the committed state would take, roughly. */
-static uint64_t manifest_live_size(const struct nanots_db *db)
+static uint64_t manifest_live_size(struct nanots_db *db)
 {
     uint64_t size = 0;
+    nts_mutex_lock(&db->write_lock);
     for (size_t t = 0; t < db->by_id_count; t++) {
         const struct nanots_table *table = db->by_id[t];
         if (table != NULL && table->in_manifest)
             size += NTS_EDIT_HEADER_SIZE + nts_table_def_encoded_size(table->def) +
                     table->version->count * (NTS_EDIT_HEADER_SIZE + NTS_SEGMENT_ENTRY_SIZE);
     }
+    nts_mutex_unlock(&db->write_lock);
     return size;
 }
 

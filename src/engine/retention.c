@@ -11,6 +11,8 @@
 #include "engine/extents.h"
 #include "engine/rewrite.h"
 
+#define RETENTION_JOIN_BYTES (16u << 20) /* a smaller file is not worth it */
+
 /* Removes the segments that are older as a whole, in one commit. */
 static nanots_status retention_drop_whole(struct nanots_table *table,
                                           const struct nts_version *version, int64_t cutoff,
@@ -75,6 +77,27 @@ static nanots_status retention_rewrite(struct nanots_table *table,
     return NANOTS_OK;
 }
 
+/* Small segments of slow tables keep the holes that a fast table leaves from being joined: when more
+ * than half of the file is free, they are merged. */
+static nanots_status retention_join_holes(struct nanots_db *db, struct nanots_error *error)
+{
+    nts_mutex_lock(&db->flush_lock);
+    const uint64_t file_bytes = db->sb.file_end;
+    nts_mutex_unlock(&db->flush_lock);
+    if (nts_space_free_bytes(&db->space) <= file_bytes / 2 || file_bytes < RETENTION_JOIN_BYTES)
+        return NANOTS_OK;
+    for (size_t id = 0;; id++) {
+        nts_mutex_lock(&db->write_lock);
+        const bool is_end = id >= db->by_id_count;
+        struct nanots_table *table = is_end ? NULL : db->by_id[id];
+        nts_mutex_unlock(&db->write_lock);
+        if (is_end)
+            return NANOTS_OK;
+        if (table != NULL)
+            NTS_TRY(nts_merge_small(table, error));
+    }
+}
+
 /* With upkeep_lock. */
 static nanots_status retention_cut_locked(struct nanots_table *table, int64_t cutoff,
                                           uint64_t *rows_removed, struct nanots_error *error)
@@ -89,6 +112,7 @@ static nanots_status retention_cut_locked(struct nanots_table *table, int64_t cu
         status = retention_rewrite(table, version, cutoff, rows_removed, error);
     nts_version_unref(version);
     NTS_TRY(status);
+    NTS_TRY(retention_join_holes(db, error));
     nts_mutex_lock(&db->flush_lock);
     status = nts_extents_trim(db, error);
     nts_mutex_unlock(&db->flush_lock);

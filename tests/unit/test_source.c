@@ -147,6 +147,8 @@ static void source_blocks_hold_the_rows_of_the_range(void **state)
             from = round == 3 ? INT64_MIN : from;
             from = round == 4 ? times[ROWS - 1] + 1 : from; /* behind them */
             to = round == 4 ? INT64_MAX : to;
+            if (round >= 5 && round < 9) /* the last row of a block, alone */
+                from = to = times[(round - 4) * NTS_VECTOR_ROWS - 1];
             struct nts_source source = bench.source;
             struct nts_source_spec own = spec;
             if (own.segment != NULL)

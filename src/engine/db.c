@@ -188,6 +188,7 @@ static nanots_status db_load_read_only(struct nanots_db *db, struct nanots_error
 {
     for (unsigned attempt = 0; attempt < OPEN_RETRIES_MAX; attempt++) {
         struct nts_superblock now;
+        nts_error_clear(error); /* of the attempt before */
         NTS_TRY(db_pin(db, error));
         db->file_seed = nts_superblock_file_seed(&db->sb);
         const struct nts_superblock read = db->sb;

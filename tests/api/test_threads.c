@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* tests/api/test_threads.c - many threads on one handle: appenders, readers, flush, pack, retention.
+/* tests/api/test_threads.c - threads on one handle: appenders, readers, flush, pack, retention.
  *
  *   4 appenders   calls of 1..40 rows into two tables; each row holds its thread, call and place
  *   2 readers     queries in both directions: whole calls only, and never fewer than before
@@ -351,6 +351,59 @@ static void threads_that_make_one_series_share_it(void **state)
     db_close(run.db);
 }
 
+/* ---- opening beside a writer -------------------------------------------------------------- */
+
+/* Single rows of rising time, a flush now and then, and old rows cut, so that commits of all kinds
+ * come between the steps of whoever opens. */
+static void *writer_main(void *context)
+{
+    struct threads_run *run = ((struct threads_job *)context)->run;
+    for (unsigned call = 0; !atomic_load(&run->must_stop); call++) {
+        if (!threads_ok(run, nanots_append(run->db, "a", call, call, NULL, &db_error), "append"))
+            break;
+        atomic_store(&run->acked[0], call + 1);
+        if (call % 50 == 49 && !threads_ok(run, nanots_flush(run->db, &db_error), "flush"))
+            break;
+        if (call % 400 == 399 &&
+            !threads_ok(run, nanots_compact_retention(run->db, "a", 1, NULL, &db_error), "retain"))
+            break;
+    }
+    return NULL;
+}
+
+/* Goal: whoever opens the file beside a busy writer sees all rows acknowledged before, in order.
+ * Method: as many read-only opens as fit half a second. */
+static void readers_that_open_beside_a_busy_writer_see_all_rows(void **state)
+{
+    const struct scratch *scratch = *state;
+    static struct threads_run run;
+    struct threads_job job = {.run = &run};
+    unsigned opens = 0;
+
+    memset(&run, 0, sizeof run);
+    run.db = db_open(scratch->path);
+    db_ok(nanots_append(run.db, "a", -1, -1.0, NULL, &db_error));
+    assert_int_equal(pthread_create(&job.thread, NULL, writer_main, &job), 0);
+    const clock_t end = clock() + CLOCKS_PER_SEC / 2;
+    for (; clock() < end && atomic_load(&run.failures) == 0; opens++) {
+        struct nanots_series series;
+        const unsigned acked = atomic_load(&run.acked[0]);
+        struct nanots_db *reader = db_open_read_only(scratch->path);
+        db_ok(nanots_query_range(reader, "a", 1, INT64_MAX, &series, &db_error));
+        assert_true(series.row_count + 1 >= acked);
+        for (size_t i = 0; i < series.row_count; i++)
+            assert_int_equal(series.ts[i], i + 1);
+        nanots_free(series.block);
+        db_close(reader);
+    }
+    atomic_store(&run.must_stop, true);
+    assert_int_equal(pthread_join(job.thread, NULL), 0);
+    assert_int_equal(atomic_load(&run.failures), 0);
+    print_message("# %u opens beside %u rows\n", opens, atomic_load(&run.acked[0]));
+    assert_true(opens > 3);
+    db_close(run.db);
+}
+
 #define THREADS_TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -359,6 +412,7 @@ int main(void)
         THREADS_TEST(threads_see_whole_calls_and_never_go_back),
         THREADS_TEST(threads_in_full_sync_mode_see_whole_calls),
         THREADS_TEST(threads_that_make_one_series_share_it),
+        THREADS_TEST(readers_that_open_beside_a_busy_writer_see_all_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

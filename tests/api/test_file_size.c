@@ -110,7 +110,7 @@ static double sensor_value(int64_t row)
            100;
 }
 
-/* Goal: 100 flushes of 1000 rows cost little: the closed file is at most 1.3 times the packed one. */
+/* Goal: 100 flushes of 1000 rows cost little: the closed file is at most 1.3 times the packed. */
 static void file_of_100_flushes_is_at_most_a_third_larger_than_packed(void **state)
 {
     const struct scratch *scratch = *state;

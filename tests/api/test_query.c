@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* tests/api/test_query.c - ranges, limits, directions, columns, and results that stay as they were. */
+/* tests/api/test_query.c - ranges, limits, directions, columns, and results that stay. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -257,8 +257,8 @@ static void query_that_is_bad_is_refused(void **state)
 }
 
 /* Goal: a query shows the rows of its opening, whatever comes after.
- * Method: a cursor is opened and read by one batch; then rows of the same times are appended, all is
- * flushed, packed, cut by retention and written over; then the rest is read. */
+ * Method: a cursor is opened and read by one batch; then rows of the same times are appended, all
+ * is flushed, packed, cut by retention and written over; then the rest is read. */
 static void query_outlives_flush_pack_and_retention(void **state)
 {
     const struct scratch *scratch = *state;

@@ -179,8 +179,8 @@ static void retention_removes_rows_before_the_cutoff(void **state)
     db_close(db);
 }
 
-/* Goal: a file that shrank while it is open can be opened by others, though its manifest still tells
- * of segments that lay behind its end. Method: large batches are written and removed. */
+/* Goal: a file that shrank while it is open can be opened by others, though its manifest still
+ * tells of segments that lay behind its end. Method: large batches are written and removed. */
 static void retention_that_shrinks_the_file_leaves_it_readable(void **state)
 {
     const struct scratch *scratch = *state;

@@ -6,9 +6,9 @@
  *   packed.ntt    closed: overlapping batches of odd values, packed by 1000, and cut
  *   live.blocks   a file that was never closed: segments, a bulk batch, rows in the log
  *
- * A .blocks file is a sparse .ntt file: u64 size, then each sector that is not zero as u64 offset and
- * its 512 bytes. A .rows file has, for each table, its columns, the number of its rows and their XXH3
- * (ts, then values, 8 bytes each), and some rows: number, ts, bits of the values.
+ * A .blocks file is a sparse .ntt file: u64 size, then each sector that is not zero as u64 offset
+ * and its 512 bytes. A .rows file has, for each table, its columns, the number of its rows, their
+ * XXH3 (chained over ts and values, 8 bytes each), and some rows: number, ts, bits of the values.
  *
  * Files are added, never made again: what was written once must open for ever.
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* tests/model/test_model.c - random operations, compared row by row with arrays in memory.
  *
- * Three tables are appended to in every way, flushed, packed, cut, closed and reopened; queries with
- * random ranges, columns, limits and directions must give what the arrays give, bit for bit. Cursors
- * stay open over other operations, and now and then a copy of the live file, which is what kill -9
- * would leave, must hold every row.
+ * Three tables are appended to in every way, flushed, packed, cut, closed and reopened; queries
+ * with random ranges, columns, limits and directions must give what the arrays give, bit for bit.
+ * Cursors stay open over other operations, and now and then a copy of the live file, which is what
+ * kill -9 would leave, must hold every row.
  *
  * SEED=<n> repeats a run, STEPS=<n> makes it longer. A failure prints the last operations.
  */

@@ -107,6 +107,55 @@ static inline void kernel_check_conversions(const struct nts_kernels *kernels,
     }
 }
 
+/* Decimals of `digits` digits, with values strewn in that are none. */
+static inline void kernel_decimals_fill(double *values, double scale, uint64_t *seed)
+{
+    static const uint64_t odd[] = {
+        0x8000000000000000u, 0x7FF8000000000000u, 0xFFF0000000000123u, 0x7FF0000000000000u, 1,
+        0x7FEFFFFFFFFFFFFFu, 0x3FD5555555555555u, 0x4310000000000000u};
+    const unsigned shift = 14 + (unsigned)(seed_next(seed) % 40);
+
+    for (size_t i = 0; i < KERNEL_COUNT; i++) {
+        const uint64_t random = seed_next(seed);
+        values[i] = (double)((int64_t)random >> shift) / scale;
+        if (seed_next(seed) % 8 == 0) values[i] = nts_double_of_bits(odd[random % 8]);
+        if (seed_next(seed) % 16 == 0) values[i] = nts_double_of_bits(random);
+    }
+}
+
+static inline void kernel_check_decimals(const struct nts_kernels *kernels, uint64_t *seed)
+{
+    static double values[KERNEL_COUNT];
+    static double wanted_doubles[KERNEL_COUNT];
+    static uint64_t wanted[2][KERNEL_COUNT];
+    static uint64_t out[2][KERNEL_COUNT];
+    const double scale = (double)(int64_t)(seed_next(seed) % 1000 + 1);
+
+    kernel_decimals_fill(values, scale, seed);
+    for (size_t step = 1; step <= KERNEL_SHORT_MAX + 2; step++) {
+        const size_t count = kernel_count_of_step(step);
+        const size_t wrong_count =
+            nts_kernels_scalar.decimal_from_f64(wanted[0], wanted[1], values, count, scale);
+        assert_true(kernels->decimal_from_f64(out[0], out[1], values, count, scale) == wrong_count);
+        assert_memory_equal(out[1], wanted[1], 8 * count);
+        for (size_t i = 0; i < count; i++) {
+            if (wanted[1][i] == 0)
+                assert_true(out[0][i] == wanted[0][i]);
+            else
+                wanted[0][i] = (seed_next(seed) >> 12) - ((uint64_t)1 << 51); /* any that fits */
+        }
+        assert_true(nts_kernels_scalar.decimal_to_f64(wanted_doubles, wanted[0], count, scale) ==
+                    0);
+        assert_true(kernels->decimal_to_f64(values, wanted[0], count, scale) == 0);
+        assert_memory_equal(values, wanted_doubles, 8 * count);
+        wanted[0][count - 1] = (uint64_t)1 << 51 << seed_next(seed) % 13;
+        assert_false(kernels->decimal_to_f64(values, wanted[0], count, scale) == 0);
+        wanted[0][count - 1] = 0 - ((uint64_t)1 << 51) - 1;
+        assert_false(kernels->decimal_to_f64(values, wanted[0], count, scale) == 0);
+        kernel_decimals_fill(values, scale, seed);
+    }
+}
+
 /* All kernels of one set. Skips the test if the set is not built or the processor lacks it. */
 static inline void kernel_check_set(enum nts_simd simd)
 {
@@ -123,6 +172,7 @@ static inline void kernel_check_set(enum nts_simd simd)
         kernel_check_lanes(kernels, numbers);
         kernel_check_range_and_outliers(kernels, numbers);
         kernel_check_conversions(kernels, numbers);
+        kernel_check_decimals(kernels, &seed);
     }
 }
 

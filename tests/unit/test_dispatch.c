@@ -37,6 +37,24 @@ static void scalar_set_computes_known_results(void **state)
     assert_true(zigzagged[0] == 10 && zigzagged[1] == 9 && zigzagged[2] == 11 && zigzagged[3] == 8);
 }
 
+static void scalar_set_takes_decimals_apart(void **state)
+{
+    static const double values[] = {0.25, -1.5, 0.125, -0.0, 0x1p50 / 100, 3.0};
+    static const uint64_t wanted_wrong[] = {0, 0, 1, 1, 1, 0};
+    static const uint64_t limits[] = {((uint64_t)1 << 51) - 1, 0 - ((uint64_t)1 << 51), 25, 0};
+    uint64_t numbers[6];
+    uint64_t wrong[6];
+    double doubles[6];
+    (void)state;
+
+    assert_int_equal(scalar->decimal_from_f64(numbers, wrong, values, 6, 100.0), 3);
+    assert_memory_equal(wrong, wanted_wrong, sizeof wrong);
+    assert_true(numbers[0] == 25 && numbers[1] == (uint64_t)-150 && numbers[5] == 300);
+    assert_true(scalar->decimal_to_f64(doubles, limits, 4, 100.0) == 0);
+    assert_true(doubles[0] == (0x1p51 - 1.0) / 100.0 && doubles[1] == -0x1p51 / 100.0);
+    assert_true(doubles[2] == 0.25 && doubles[3] == 0.0);
+}
+
 static void kernels_of_unknown_set_is_null(void **state)
 {
     (void)state;
@@ -48,6 +66,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalar_set_computes_known_results),
+        cmocka_unit_test(scalar_set_takes_decimals_apart),
         cmocka_unit_test(kernels_of_unknown_set_is_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ static nanots_status append_check(const struct nanots_table *table, const void *
     nts_error_clear(error);
     NTS_TRY(nts_api_no_null(table, "the table handle", error));
     NTS_TRY(nts_db_check_process(table->db, error));
-    if (NTS_UNLIKELY(column_count != table->def->column_count))
+    if (NTS_UNLIKELY(column_count != table->column_count))
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns, %zu values given",
                         table->def->name, table->def->column_count, column_count);
     if (NTS_UNLIKELY(row_count > UINT32_MAX))

@@ -114,7 +114,7 @@ static nanots_status append_new_memtable(struct nanots_table *table)
 {
     struct nanots_db *db = table->db;
     struct nts_part *part = nts_alloc_zeroed(db->alloc, sizeof *part);
-    struct nts_memtable *memtable = nts_memtable_new(db->alloc, table->def->column_count);
+    struct nts_memtable *memtable = nts_memtable_new(db->alloc, table->column_count);
     if (part == NULL || memtable == NULL || nts_run_touch(table) != NANOTS_OK) {
         nts_free(part);
         nts_memtable_unref(memtable);
@@ -183,7 +183,7 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
     const size_t payload_size = (size_t)rows->row_count * ((size_t)rows->column_count + 1) * 8;
     struct nts_wal_record record = {.kind = NTS_WAL_ROWS,
                                     .column_count = (uint16_t)rows->column_count,
-                                    .table_id = table->def->table_id,
+                                    .table_id = table->table_id,
                                     .row_count = rows->row_count};
 
     NTS_TRY(nts_db_check_writable_locked(db, error));

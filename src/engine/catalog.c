@@ -93,6 +93,8 @@ nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table_def *def,
         goto no_memory;
     table->db = db;
     table->def = def;
+    table->table_id = def->table_id;
+    table->column_count = def->column_count;
     table->version = version;
     HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
     if (table->db == NULL)

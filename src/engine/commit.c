@@ -279,7 +279,8 @@ nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *err
         nts_space_settle(&db->space, sb.manifest_off, sb.manifest_capacity);
     }
     if (sb.reserve.off != db->sb.reserve.off) {
-        nts_extents_free_later(db, db->sb.reserve, NULL, sb.generation);
+        if (!commit->reserve_is_taken)
+            nts_extents_free_later(db, db->sb.reserve, NULL, sb.generation);
         if (sb.reserve.size != 0)
             nts_space_settle(&db->space, sb.reserve.off, sb.reserve.size);
     }

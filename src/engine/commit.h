@@ -30,6 +30,7 @@ struct nts_commit {
     uint64_t retire_below; /* extents behind `head` that are smaller are listed no more */
     uint64_t salt;
     struct nts_extent reserve;
+    bool reserve_is_taken;   /* the old one holds data now: it is not freed */
     uint64_t end_min;        /* end of what this commit names beyond the manifest */
     bool sync_all;           /* adopts bytes written without sync, or carries a schema change */
     bool rewrite_manifest;

@@ -54,6 +54,8 @@ struct nts_version {
 struct nanots_table {
     struct nanots_db *db;
     struct nts_table_def *def;        /* immutable */
+    uint32_t table_id;                /* immutable; as in def, beside what an append touches */
+    uint32_t column_count;            /* immutable */
     struct nts_version *version;      /* written under flush_lock and write_lock, read under either */
     struct nts_part *parts_first;     /* write_lock; in order of seq */
     struct nts_part *parts_last;

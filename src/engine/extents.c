@@ -37,6 +37,7 @@ nanots_status nts_extents_obtain_urgent(struct nanots_db *db, uint64_t size,
     NTS_TRY(nts_space_hold(&db->space, reserve, error));
     *extent_out = reserve;
     commit->reserve.off = commit->reserve.size = 0;
+    commit->reserve_is_taken = true;
     return NANOTS_OK;
 }
 
@@ -65,10 +66,19 @@ nanots_status nts_extents_oldest_pin(struct nanots_db *db, uint64_t *generation_
     return db->file->ops->oldest_pin(db->file, 0, db->sb.generation + 1, generation_out, error);
 }
 
+/* Extents of the log, the manifest and the reserve are whole blocks that nothing else shares, but in a
+ * file as a close left it; segments share their blocks. */
+static bool limbo_is_alone(const struct nts_limbo *item)
+{
+    return item->segment == NULL && item->extent.off >= NTS_SUPERBLOCK_AREA &&
+           item->extent.off % NTS_BLOCK_SIZE == 0 && item->extent.size % NTS_BLOCK_SIZE == 0;
+}
+
 nanots_status nts_extents_reap(struct nanots_db *db, struct nanots_error *error)
 {
     uint64_t oldest = 0;
     size_t kept = 0;
+    bool must_rebuild = false;
 
     if (db->limbo_count == 0 && !db->space.only_at_end)
         return NANOTS_OK;
@@ -78,15 +88,17 @@ nanots_status nts_extents_reap(struct nanots_db *db, struct nanots_error *error)
     for (size_t i = 0; i < db->limbo_count; i++) {
         struct nts_limbo *item = &db->limbo[i];
         const bool is_read = item->segment != NULL && !nts_refcount_is_last(&item->segment->refs);
-        if (item->generation > oldest || is_read)
+        if (item->generation > oldest || is_read) {
             db->limbo[kept++] = *item;
-        else
+        } else if (limbo_is_alone(item)) {
+            nts_space_give(&db->space, item->extent);
+        } else {
             nts_segment_unref(item->segment);
+            must_rebuild = true;
+        }
     }
-    if (kept == db->limbo_count)
-        return NANOTS_OK;
     db->limbo_count = kept;
-    return nts_extents_rebuild(db, error);
+    return must_rebuild ? nts_extents_rebuild(db, error) : NANOTS_OK;
 }
 
 static nanots_status live_add(struct nanots_db *db, struct nts_extent_list *live, uint64_t off,

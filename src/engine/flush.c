@@ -31,6 +31,7 @@ struct flush {
     struct nts_segment_writer *writer;
     struct nts_extent_writer out;
     struct nts_log_growth growth;
+    struct nts_row_group group;
     struct nts_extent extent;
     uint64_t used; /* bytes of the extent */
     struct flush_item *items;
@@ -92,23 +93,32 @@ static nanots_status memtable_order(const struct nts_alloc *alloc,
     return status;
 }
 
+/* One row group serves all memtables of the same width; thousands of tables are common. */
+static nanots_status flush_fit_group(struct flush *flush, uint32_t column_count, uint32_t rows,
+                                     struct nanots_error *error)
+{
+    struct nts_row_group *group = &flush->group;
+    if (group->ts != NULL && group->column_count == column_count && group->capacity >= rows)
+        return NANOTS_OK;
+    nts_row_group_deinit(group);
+    return nts_row_group_init(group, flush->db->alloc, column_count, rows, error);
+}
+
 static nanots_status flush_write_rows(struct flush *flush, const struct nts_memtable *memtable,
                                       const uint32_t *order, struct nanots_error *error)
 {
     const uint32_t most =
         memtable->row_count < NTS_GROUP_ROWS ? memtable->row_count : NTS_GROUP_ROWS;
-    struct nts_row_group group;
-    nanots_status status =
-        nts_row_group_init(&group, flush->db->alloc, memtable->column_count, most, error);
-    for (uint32_t row = 0; row < memtable->row_count && status == NANOTS_OK; row += most) {
+    struct nts_row_group *group = &flush->group;
+    NTS_TRY(flush_fit_group(flush, memtable->column_count, most, error));
+    for (uint32_t row = 0; row < memtable->row_count; row += most) {
         const uint32_t left = memtable->row_count - row;
         const uint32_t rows = left < most ? left : most;
-        nts_row_group_from_memtable(&group, memtable, order, row, rows);
-        status =
-            nts_segment_writer_add_group(flush->writer, group.ts, group.columns, rows, error);
+        nts_row_group_from_memtable(group, memtable, order, row, rows);
+        NTS_TRY(nts_segment_writer_add_group(flush->writer, group->ts, group->columns, rows,
+                                             error));
     }
-    nts_row_group_deinit(&group);
-    return status;
+    return NANOTS_OK;
 }
 
 static nanots_status flush_write_item(struct flush *flush, struct flush_item *item,
@@ -295,6 +305,7 @@ static void flush_deinit(struct flush *flush, bool committed)
         nts_version_unref(flush->versions[t]);
     nts_free(flush->versions);
     nts_free(flush->items);
+    nts_row_group_deinit(&flush->group);
     nts_extent_writer_deinit(&flush->out);
     nts_segment_writer_free(flush->writer);
     nts_commit_end(&flush->commit);

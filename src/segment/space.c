@@ -202,6 +202,15 @@ void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used)
     nts_mutex_unlock(&space->lock);
 }
 
+void nts_space_give(struct nts_space *space, struct nts_extent extent)
+{
+    assert(extent.off % NTS_BLOCK_SIZE == 0);
+    assert(extent.size % NTS_BLOCK_SIZE == 0);
+    nts_mutex_lock(&space->lock);
+    free_run_give(space, extent);
+    nts_mutex_unlock(&space->lock);
+}
+
 static int extent_compare(const void *a, const void *b)
 {
     const struct nts_extent *x = a;

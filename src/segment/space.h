@@ -51,6 +51,9 @@ NTS_CHECKED nanots_status nts_space_hold(struct nts_space *space, struct nts_ext
  * are free again. used == 0 gives all of it back. */
 void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used);
 
+/* Whole blocks that were live and share none with anything else are free now: without a rebuild. */
+void nts_space_give(struct nts_space *space, struct nts_extent extent);
+
 /* Forgets the free runs and computes them from `live`, which it sorts, and what is held. */
 NTS_CHECKED nanots_status nts_space_rebuild(struct nts_space *space, struct nts_extent *live,
                                             size_t live_count, uint64_t file_end,

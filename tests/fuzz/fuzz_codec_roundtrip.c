@@ -8,7 +8,8 @@
  *   +--------+--------+----------------------------------------------+
  *   | shape  | repeat | numbers of 1, 2, 4 or 8 bytes (shape bits 0-1) |
  *   +--------+--------+----------------------------------------------+
- *   shape bit 2: sums of the numbers; bit 3: sums of sums; bit 4: as doubles, divided by 8
+ *   shape bit 2: sums of the numbers; bit 3: sums of sums; bit 4: as doubles, divided by 8, or by
+ *   10^d if bits 5-7, d, are not 0; then -1 becomes a NaN
  *   repeat: the numbers are gone through repeat + 1 times
  */
 #include <stdlib.h>
@@ -38,6 +39,21 @@ static void sum_up(size_t count)
         values[i] += values[i - 1];
 }
 
+/* Makes doubles of the numbers. */
+static void divide(size_t count, unsigned digits)
+{
+    double divisor = digits == 0 ? 8.0 : 1.0;
+
+    for (unsigned k = 0; k < digits; k++)
+        divisor *= 10.0;
+    for (size_t i = 0; i < count; i++) {
+        if (digits > 0 && values[i] == ~(uint64_t)0)
+            values[i] = 0x7FF8000000000000u;
+        else
+            values[i] = nts_bits_of_double((double)(int64_t)values[i] / divisor);
+    }
+}
+
 /* Returns the count of values, 0 if the input is too short. */
 static size_t values_make(const uint8_t *data, size_t size)
 {
@@ -53,9 +69,7 @@ static size_t values_make(const uint8_t *data, size_t size)
             values[count++] = number_at(data + 2, number_size, i);
     if (shape & 4) sum_up(count);
     if (shape & 8) sum_up(count);
-    if (shape & 16)
-        for (size_t i = 0; i < count; i++)
-            values[i] = nts_bits_of_double((double)(int64_t)values[i] / 8.0);
+    if (shape & 16) divide(count, shape >> 5);
     return count;
 }
 

@@ -203,16 +203,11 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
     return NANOTS_OK;
 }
 
-/* Whether an interval sync is due; the one who is told does it. Needs write_lock. */
+/* Whether rows have waited for longer than the interval; whoever finds out syncs. Needs write_lock. */
 static bool interval_sync_is_due(struct nanots_db *db)
 {
-    if (db->options.sync_mode != NANOTS_SYNC_NORMAL)
-        return false;
-    const uint64_t now = nts_clock_coarse_ms();
-    if (now - db->last_sync_ms < db->options.sync_interval_ms)
-        return false;
-    db->last_sync_ms = now;
-    return true;
+    return db->options.sync_mode == NANOTS_SYNC_NORMAL &&
+           nts_clock_coarse_ms() - db->last_sync_ms >= db->options.sync_interval_ms;
 }
 
 /* After the sync of mode full: the rows become visible. */
@@ -266,8 +261,9 @@ nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,
         NTS_TRY(nts_sync_to(db, end_count, error));
     nts_mutex_lock(&db->write_lock);
     const bool flush_is_due = db->flush_is_due;
-    const bool sync_is_due = db->options.sync_mode == NANOTS_SYNC_NORMAL &&
-                             db->wal.synced.count < db->wal.end.count && !flush_is_due;
+    const bool sync_is_due = !flush_is_due && interval_sync_is_due(db);
+    if (sync_is_due)
+        db->last_sync_ms = nts_clock_coarse_ms();
     db->flush_is_due = false;
     nts_mutex_unlock(&db->write_lock);
     /* The rows are logged: what fails from here on is said by the next call that needs it. */

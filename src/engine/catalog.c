@@ -194,32 +194,96 @@ static bool segment_is_among(const struct nts_segment *segment, struct nts_segme
     return false;
 }
 
+static void segment_list_unref(struct nts_segment_list *list)
+{
+    if (list == NULL || !nts_refcount_drop(&list->refs))
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        nts_segment_unref(list->segments[i]);
+    nts_free(list);
+}
+
+/* The first `count` of a list, whose reference passes to the version; NULL if out of memory. */
+static struct nts_version *version_new(const struct nts_alloc *alloc,
+                                       struct nts_segment_list *list, size_t count)
+{
+    struct nts_version *version = nts_alloc(alloc, sizeof *version);
+    if (version == NULL)
+        return NULL;
+    nts_refcount_init(&version->refs);
+    version->list = list;
+    version->count = count;
+    version->segments = list->segments;
+    return version;
+}
+
+/* Whether `added` can go behind what the version sees, in its list: nobody was faster, there is room,
+ * and the order holds. A flush does this for thousands of tables. */
+static bool version_can_grow(const struct nts_version *old, struct nts_segment *const *added,
+                             size_t added_count)
+{
+    if (old->count != old->list->count || old->list->capacity - old->count < added_count)
+        return false;
+    for (size_t i = 0; i < added_count; i++) {
+        struct nts_segment *const *before = i == 0 ? &old->segments[old->count] - 1 : &added[i - 1];
+        if ((i != 0 || old->count != 0) && segment_compare(before, &added[i]) > 0)
+            return false;
+    }
+    return true;
+}
+
+static struct nts_version *version_grow(const struct nts_alloc *alloc,
+                                        const struct nts_version *old,
+                                        struct nts_segment *const *added, size_t added_count)
+{
+    struct nts_segment_list *list = old->list;
+    struct nts_version *version = version_new(alloc, list, old->count + added_count);
+    if (version == NULL)
+        return NULL;
+    nts_refcount_take(&list->refs);
+    for (size_t i = 0; i < added_count; i++)
+        list->segments[list->count++] = added[i];
+    return version;
+}
+
+/* A list of its own, with room for as many again. */
+static struct nts_version *version_copy(const struct nts_alloc *alloc,
+                                        const struct nts_version *old,
+                                        struct nts_segment *const *added, size_t added_count,
+                                        struct nts_segment *const *removed, size_t removed_count)
+{
+    const size_t old_count = old == NULL ? 0 : old->count;
+    const size_t capacity = (old_count + added_count) * 2;
+    struct nts_segment_list *list =
+        nts_alloc(alloc, sizeof *list + capacity * sizeof(struct nts_segment *));
+    if (list == NULL)
+        return NULL;
+    nts_refcount_init(&list->refs);
+    list->capacity = capacity;
+    list->count = 0;
+    struct nts_version *version = version_new(alloc, list, 0);
+    if (version == NULL) {
+        nts_free(list);
+        return NULL;
+    }
+    for (size_t i = 0; i < old_count; i++)
+        if (!segment_is_among(old->segments[i], removed, removed_count))
+            list->segments[list->count++] = nts_segment_ref(old->segments[i]);
+    for (size_t i = 0; i < added_count; i++)
+        list->segments[list->count++] = added[i];
+    if (list->count > 1)
+        qsort(list->segments, list->count, sizeof(struct nts_segment *), segment_compare);
+    version->count = list->count;
+    return version;
+}
+
 struct nts_version *nts_version_edit(const struct nts_alloc *alloc, const struct nts_version *old,
                                      struct nts_segment *const *added, size_t added_count,
                                      struct nts_segment *const *removed, size_t removed_count)
 {
-    const size_t old_count = old == NULL ? 0 : old->count;
-    const size_t most = old_count + added_count;
-    struct nts_version *version =
-        nts_alloc(alloc, sizeof *version + most * sizeof(struct nts_segment *));
-    if (version == NULL)
-        return NULL;
-    nts_refcount_init(&version->refs);
-    version->count = 0;
-    bool sorted = true;
-    for (size_t i = 0; i < old_count; i++)
-        if (!segment_is_among(old->segments[i], removed, removed_count))
-            version->segments[version->count++] = nts_segment_ref(old->segments[i]);
-    for (size_t i = 0; i < added_count; i++) {
-        struct nts_segment *segment = added[i];
-        if (version->count != 0 &&
-            segment_compare(&version->segments[version->count - 1], &segment) > 0)
-            sorted = false;
-        version->segments[version->count++] = segment;
-    }
-    if (!sorted)
-        qsort(version->segments, version->count, sizeof(struct nts_segment *), segment_compare);
-    return version;
+    if (old != NULL && removed_count == 0 && version_can_grow(old, added, added_count))
+        return version_grow(alloc, old, added, added_count);
+    return version_copy(alloc, old, added, added_count, removed, removed_count);
 }
 
 struct nts_version *nts_version_ref(struct nts_version *version)
@@ -232,7 +296,6 @@ void nts_version_unref(struct nts_version *version)
 {
     if (version == NULL || !nts_refcount_drop(&version->refs))
         return;
-    for (size_t i = 0; i < version->count; i++)
-        nts_segment_unref(version->segments[i]);
+    segment_list_unref(version->list);
     nts_free(version);
 }

@@ -44,11 +44,21 @@ struct nts_part {
     bool is_visible;               /* the segment: logged and, in full sync mode, synced */
 };
 
+/* Room for a table's segments, shared by versions that only add: each sees its own first `count` of
+ * them. Holds a reference to each. Written under flush_lock, behind what any version sees. */
+struct nts_segment_list {
+    struct nts_refcount refs;
+    size_t count;
+    size_t capacity;
+    struct nts_segment *segments[];
+};
+
 /* The committed segments of a table, sorted by (seq_first, segment_id). Immutable. */
 struct nts_version {
     struct nts_refcount refs;
+    struct nts_segment_list *list;
     size_t count;
-    struct nts_segment *segments[];
+    struct nts_segment *const *segments; /* list->segments */
 };
 
 struct nanots_table {
@@ -188,7 +198,8 @@ void nts_catalog_free(struct nanots_db *db);
 NTS_CHECKED nanots_status nts_catalog_column(const struct nanots_table *table, const char *name,
                                              uint32_t *column_out, struct nanots_error *error);
 
-/* A version with `added` (references taken over on success) and without those in `removed`. */
+/* A version with `added` (references taken over on success) and without those in `removed`. Needs
+ * flush_lock, but to make a first one. */
 NTS_CHECKED struct nts_version *nts_version_edit(const struct nts_alloc *alloc,
                                                  const struct nts_version *old,
                                                  struct nts_segment *const *added,

@@ -130,7 +130,7 @@ nanots_status nanots_sync(struct nanots_db *db, struct nanots_error *error)
 nanots_status nanots_flush(struct nanots_db *db, struct nanots_error *error)
 {
     NTS_TRY(nts_api_enter(db, error));
-    return nts_flush(db, true, error);
+    return nts_flush(db, NTS_FLUSH_URGENT, error);
 }
 
 nanots_status nanots_pack_table(struct nanots_db *db, const char *table, uint64_t target_rows,

@@ -271,7 +271,7 @@ nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,
     if (sync_is_due)
         later = nts_sync_to(db, end_count, NULL);
     if (flush_is_due)
-        later = nts_flush(db, false, NULL);
+        later = nts_flush(db, NTS_FLUSH_FROZEN, NULL);
     (void)later;
     return NANOTS_OK;
 }

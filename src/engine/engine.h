@@ -61,10 +61,17 @@ NTS_CHECKED nanots_status nts_run_freeze(struct nanots_db *db);
 
 /* ---- flush.c ------------------------------------------------------------------------------ */
 
-/* Flushes every run that is frozen; with `all`, the active one too. Takes flush_lock. */
-NTS_CHECKED nanots_status nts_flush(struct nanots_db *db, bool all, struct nanots_error *error);
+enum nts_flush_scope {
+    NTS_FLUSH_FROZEN, /* every run that is frozen */
+    NTS_FLUSH_ALL,    /* the active one too */
+    NTS_FLUSH_URGENT  /* as ALL, and on a full disk the reserve may be used: for what frees space */
+};
+
+/* Takes flush_lock. */
+NTS_CHECKED nanots_status nts_flush(struct nanots_db *db, enum nts_flush_scope scope,
+                                    struct nanots_error *error);
 /* The same with flush_lock held. */
-NTS_CHECKED nanots_status nts_flush_locked(struct nanots_db *db, bool all,
+NTS_CHECKED nanots_status nts_flush_locked(struct nanots_db *db, enum nts_flush_scope scope,
                                            struct nanots_error *error);
 /* With flush_lock: a log without room for a record of `size` gets it, by flushing what is frozen, else
  * by larger extents. */

@@ -172,9 +172,11 @@ static void wal_extents_drop(struct nanots_db *db, struct nts_wal_extent *extent
     }
 }
 
-/* The reserve, if it is missing or too small and the disk has room for it. */
-static void reserve_plan(struct nanots_db *db, struct nts_commit *commit, uint64_t size)
+/* The reserve, if it is missing or too small and the disk has room for it: what two WAL extents of
+ * `extent_size` hold can be flushed into it, so recovery works on a full disk. */
+static void reserve_plan(struct nanots_db *db, struct nts_commit *commit, uint64_t extent_size)
 {
+    const uint64_t size = extent_size * 2;
     struct nts_extent extent;
     if (commit->reserve.size < size &&
         nts_extents_obtain(db, size, NTS_BLOCK_SIZE, &extent, NULL) == NANOTS_OK)

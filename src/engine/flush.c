@@ -38,6 +38,7 @@ struct flush {
     size_t item_count;
     struct nts_version **versions; /* [run->table_count], the new ones */
     const struct nts_log_restart *restart; /* NULL but in recovery */
+    bool is_urgent;                        /* may use the reserve */
 };
 
 /* Lists the run's parts that have rows. */
@@ -176,6 +177,15 @@ static nanots_status flush_encode(struct flush *flush, struct nanots_error *erro
     return NANOTS_OK;
 }
 
+static nanots_status flush_obtain(struct flush *flush, struct nanots_error *error)
+{
+    struct nanots_db *db = flush->db;
+    const uint64_t size = flush->out.buffer_used;
+    if (flush->is_urgent)
+        return nts_extents_obtain_urgent(db, size, &flush->commit, &flush->extent, error);
+    return nts_extents_obtain(db, size, NTS_BLOCK_SIZE, &flush->extent, error);
+}
+
 /* One durable write of exactly what was encoded: so that free runs of any size are of use. */
 static nanots_status flush_write(struct flush *flush, struct nanots_error *error)
 {
@@ -184,8 +194,7 @@ static nanots_status flush_write(struct flush *flush, struct nanots_error *error
     NTS_TRY(flush_encode(flush, error));
     if (!flush_has_memtables(flush))
         return NANOTS_OK;
-    NTS_TRY(nts_extents_obtain_urgent(db, flush->out.buffer_used, &flush->commit, &flush->extent,
-                                      error));
+    NTS_TRY(flush_obtain(flush, error));
     const nanots_status status =
         nts_extent_writer_emit(&flush->out, db->file, flush->extent.off, error);
     if (status != NANOTS_OK && status != NANOTS_NO_SPACE)
@@ -346,7 +355,8 @@ static nanots_status flush_commit(struct flush *flush, struct nanots_error *erro
 }
 
 static nanots_status flush_run(struct nanots_db *db, struct nts_run *run,
-                               const struct nts_log_restart *restart, struct nanots_error *error)
+                               const struct nts_log_restart *restart, bool is_urgent,
+                               struct nanots_error *error)
 {
     struct flush flush;
     nanots_status status;
@@ -355,6 +365,7 @@ static nanots_status flush_run(struct nanots_db *db, struct nts_run *run,
     flush.db = db;
     flush.run = run;
     flush.restart = restart;
+    flush.is_urgent = is_urgent;
     nts_commit_begin(db, &flush.commit);
     status = flush_collect(&flush);
     if (status != NANOTS_OK)
@@ -367,11 +378,12 @@ static nanots_status flush_run(struct nanots_db *db, struct nts_run *run,
     return status == NANOTS_OK ? nts_extents_reap(db, error) : status;
 }
 
-nanots_status nts_flush_locked(struct nanots_db *db, bool all, struct nanots_error *error)
+nanots_status nts_flush_locked(struct nanots_db *db, enum nts_flush_scope scope,
+                               struct nanots_error *error)
 {
     nts_mutex_lock(&db->write_lock);
     nanots_status status = nts_db_check_writable_locked(db, error);
-    if (status == NANOTS_OK && all && nts_run_freeze(db) != NANOTS_OK)
+    if (status == NANOTS_OK && scope != NTS_FLUSH_FROZEN && nts_run_freeze(db) != NANOTS_OK)
         status = nts_fail_memory(error, sizeof *db->run);
     struct nts_run *const last = db->frozen_last;
     struct nts_run *run = db->frozen_first;
@@ -379,16 +391,17 @@ nanots_status nts_flush_locked(struct nanots_db *db, bool all, struct nanots_err
     nts_mutex_unlock(&db->write_lock);
     while (status == NANOTS_OK && run != NULL) {
         struct nts_run *const next = run == last ? NULL : run->next;
-        status = flush_run(db, run, NULL, error);
+        status = flush_run(db, run, NULL, scope == NTS_FLUSH_URGENT, error);
         run = next;
     }
     return status;
 }
 
-nanots_status nts_flush(struct nanots_db *db, bool all, struct nanots_error *error)
+nanots_status nts_flush(struct nanots_db *db, enum nts_flush_scope scope,
+                        struct nanots_error *error)
 {
     nts_mutex_lock(&db->flush_lock);
-    const nanots_status status = nts_flush_locked(db, all, error);
+    const nanots_status status = nts_flush_locked(db, scope, error);
     nts_mutex_unlock(&db->flush_lock);
     return status;
 }
@@ -442,8 +455,9 @@ nanots_status nts_flush_for_room(struct nanots_db *db, uint64_t size, struct nan
     nts_mutex_unlock(&db->write_lock);
     if (has_room)
         return NANOTS_OK; /* another thread was here first */
-    return is_frozen || is_full ? nts_flush_locked(db, !is_frozen, error)
-                                : flush_grow_log(db, error);
+    if (!is_frozen && !is_full)
+        return flush_grow_log(db, error);
+    return nts_flush_locked(db, is_frozen ? NTS_FLUSH_FROZEN : NTS_FLUSH_ALL, error);
 }
 
 nanots_status nts_flush_recovered(struct nanots_db *db, const struct nts_log_restart *restart,
@@ -458,7 +472,7 @@ nanots_status nts_flush_recovered(struct nanots_db *db, const struct nts_log_res
     if (frozen != NANOTS_OK)
         return nts_fail_memory(error, sizeof *run);
     if (!is_empty)
-        return flush_run(db, run, restart, error);
+        return flush_run(db, run, restart, true, error);
     struct nts_commit commit;
     nts_commit_begin(db, &commit);
     commit.wal = NTS_COMMIT_WAL_RESTART;

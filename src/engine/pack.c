@@ -55,7 +55,7 @@ nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
 
     if (target_rows == 0 || target_rows > NTS_SEGMENT_ROWS_MAX)
         target_rows = NTS_SEGMENT_ROWS_MAX;
-    NTS_TRY(nts_flush(db, true, error));
+    NTS_TRY(nts_flush(db, NTS_FLUSH_ALL, error));
     nts_mutex_lock(&db->upkeep_lock);
     status = nts_extents_begin_upkeep(db, error);
     if (status != NANOTS_OK) {

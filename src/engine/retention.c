@@ -98,24 +98,56 @@ static nanots_status retention_join_holes(struct nanots_db *db, struct nanots_er
     }
 }
 
-/* With upkeep_lock. */
+/* The table's segments at this moment, kept alive. */
+static struct nts_version *retention_version(struct nanots_table *table)
+{
+    nts_mutex_lock(&table->db->write_lock);
+    struct nts_version *version = nts_version_ref(table->version);
+    nts_mutex_unlock(&table->db->write_lock);
+    return version;
+}
+
+/* Gives back what nobody reads any more. */
+static nanots_status retention_trim(struct nanots_db *db, struct nanots_error *error)
+{
+    nts_mutex_lock(&db->flush_lock);
+    const nanots_status status = nts_extents_trim(db, error);
+    nts_mutex_unlock(&db->flush_lock);
+    return status;
+}
+
+/* With upkeep_lock. What is dropped as a whole is given back first: on a full disk the rewriting of the
+ * rest lives on it. */
 static nanots_status retention_cut_locked(struct nanots_table *table, int64_t cutoff,
                                           uint64_t *rows_removed, struct nanots_error *error)
 {
     struct nanots_db *db = table->db;
     NTS_TRY(nts_extents_begin_upkeep(db, error));
-    nts_mutex_lock(&db->write_lock);
-    struct nts_version *version = nts_version_ref(table->version);
-    nts_mutex_unlock(&db->write_lock);
+    struct nts_version *version = retention_version(table);
     nanots_status status = retention_drop_whole(table, version, cutoff, rows_removed, error);
-    if (status == NANOTS_OK)
-        status = retention_rewrite(table, version, cutoff, rows_removed, error);
+    nts_version_unref(version);
+    NTS_TRY(status);
+    NTS_TRY(retention_trim(db, error));
+    version = retention_version(table);
+    status = retention_rewrite(table, version, cutoff, rows_removed, error);
     nts_version_unref(version);
     NTS_TRY(status);
     NTS_TRY(retention_join_holes(db, error));
-    nts_mutex_lock(&db->flush_lock);
-    status = nts_extents_trim(db, error);
-    nts_mutex_unlock(&db->flush_lock);
+    return retention_trim(db, error);
+}
+
+/* The disk is too full for the flush that comes first: what is old as a whole goes without it. */
+static nanots_status retention_make_room(struct nanots_table *table, int64_t cutoff,
+                                         uint64_t *rows_removed, struct nanots_error *error)
+{
+    struct nanots_db *db = table->db;
+    nts_mutex_lock(&db->upkeep_lock);
+    struct nts_version *version = retention_version(table);
+    nanots_status status = retention_drop_whole(table, version, cutoff, rows_removed, error);
+    nts_version_unref(version);
+    if (status == NANOTS_OK)
+        status = retention_trim(db, error);
+    nts_mutex_unlock(&db->upkeep_lock);
     return status;
 }
 
@@ -123,9 +155,14 @@ nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff, uint
                                 struct nanots_error *error)
 {
     struct nanots_db *db = table->db;
-    NTS_TRY(nts_flush(db, true, error));
+    nanots_status status = nts_flush(db, NTS_FLUSH_URGENT, error);
+    if (status == NANOTS_NO_SPACE) {
+        NTS_TRY(retention_make_room(table, cutoff, rows_removed, error));
+        status = nts_flush(db, NTS_FLUSH_URGENT, error);
+    }
+    NTS_TRY(status);
     nts_mutex_lock(&db->upkeep_lock);
-    const nanots_status status = retention_cut_locked(table, cutoff, rows_removed, error);
+    status = retention_cut_locked(table, cutoff, rows_removed, error);
     nts_mutex_unlock(&db->upkeep_lock);
     return status;
 }

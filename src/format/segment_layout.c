@@ -121,12 +121,28 @@ bool nts_footer_find_index(const struct nts_footer *footer, uint32_t column,
     }
 }
 
+/* Bytes of all arrays. */
+static size_t index_arrays_size(size_t vectors, size_t groups)
+{
+    return groups * 6 * 8 + vectors * (2 * 8 + 8);
+}
+
+bool nts_column_index_reset(struct nts_column_index *index, uint32_t row_count)
+{
+    if (index->vector_count != nts_vector_count(row_count) ||
+        index->group_count != nts_group_count(row_count))
+        return false;
+    memset(index + 1, 0, index_arrays_size(index->vector_count, index->group_count));
+    index->row_count = row_count;
+    return true;
+}
+
 struct nts_column_index *nts_column_index_new(const struct nts_alloc *alloc, uint32_t row_count,
                                               bool is_time)
 {
     const size_t vectors = nts_vector_count(row_count);
     const size_t groups = nts_group_count(row_count);
-    const size_t size = sizeof(struct nts_column_index) + groups * 6 * 8 + vectors * (2 * 8 + 8);
+    const size_t size = sizeof(struct nts_column_index) + index_arrays_size(vectors, groups);
     struct nts_column_index *index = nts_alloc_zeroed(alloc, size);
     if (index == NULL)
         return NULL;

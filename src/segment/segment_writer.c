@@ -44,6 +44,18 @@ static void writer_drop_indexes(struct nts_segment_writer *writer)
     writer->column_count = 0;
 }
 
+/* Segments of one shape follow each other when many small tables are flushed. */
+static bool writer_reuse_indexes(struct nts_segment_writer *writer, uint32_t column_count,
+                                 uint32_t row_count)
+{
+    if (writer->column_count != column_count)
+        return false;
+    for (uint32_t c = 0; c < column_count; c++)
+        if (!nts_column_index_reset(writer->indexes[c], row_count))
+            return false;
+    return true;
+}
+
 void nts_segment_writer_free(struct nts_segment_writer *writer)
 {
     if (writer == NULL)
@@ -74,12 +86,14 @@ nanots_status nts_segment_writer_begin(struct nts_segment_writer *writer,
     assert(start->row_count != 0);
     assert(start->row_count <= NTS_SEGMENT_ROWS_MAX);
     assert(start->seq_first <= start->seq_last);
-    writer_drop_indexes(writer);
     writer->start = *start;
     writer->out = out;
     writer->rows_added = 0;
     NTS_TRY(nts_extent_writer_align(out, NTS_GRANULE_SIZE, error));
     writer->off = nts_extent_writer_place(out);
+    if (writer_reuse_indexes(writer, start->def->column_count + 1u, start->row_count))
+        return nts_extent_writer_put(out, header_room, sizeof header_room, error);
+    writer_drop_indexes(writer);
     for (uint32_t c = 0; c <= start->def->column_count; c++) {
         writer->indexes[c] = nts_column_index_new(writer->alloc, start->row_count, c == 0);
         if (writer->indexes[c] == NULL)

@@ -12,6 +12,9 @@
 #define ZIGZAG_FLAG     0x80u /* of shape */
 #define SAMPLE_COUNT    9u    /* numbers whose median is the centre */
 #define PATCH_COUNT_MIN 5u    /* fewer numbers are not worth looking at */
+/* Patches would save a few bytes of so small a block, for half of what encoding it costs. */
+#define PATCH_SIZE_MIN 32u
+#define PATCH_WIDTH_MIN 8u
 
 /* Bytes of a position, and of the number of patches. */
 static size_t position_size(size_t slot_count)
@@ -109,6 +112,7 @@ struct nts_patched_plan nts_patched_choose(const uint64_t *src, size_t count, si
     plan.width = (uint8_t)nts_bit_length(spread);
     plan.size = 1 + nts_svarint_size(plan.base) + nts_bitpack_size(slot_count, plan.width);
     if (spread == 0 || count < PATCH_COUNT_MIN) return plan;
+    if (plan.size <= PATCH_SIZE_MIN && plan.width <= PATCH_WIDTH_MIN) return plan;
 
     const uint64_t centre = patched_centre(src, count);
     patched_try_widths(&plan, src, count, slot_count, range.min, nts_bit_length(spread), false);

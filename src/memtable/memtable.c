@@ -9,9 +9,12 @@
 
 struct nts_memtable *nts_memtable_new(const struct nts_alloc *alloc, uint32_t column_count)
 {
-    struct nts_memtable *memtable = nts_alloc_zeroed(alloc, sizeof *memtable);
+    const size_t first_size =
+        NTS_MEMTABLE_CHUNK_ROWS * ((size_t)column_count + 1) * sizeof(int64_t);
+    struct nts_memtable *memtable = nts_alloc(alloc, sizeof *memtable + first_size);
     if (memtable == NULL)
         return NULL;
+    memset(memtable, 0, sizeof *memtable);
     nts_refcount_init(&memtable->refs);
     memtable->alloc = alloc;
     memtable->column_count = column_count;
@@ -19,7 +22,10 @@ struct nts_memtable *nts_memtable_new(const struct nts_alloc *alloc, uint32_t co
     memtable->ts_min = INT64_MAX;
     memtable->ts_max = INT64_MIN;
     memtable->ts_last = INT64_MIN;
-    memtable->bytes = sizeof *memtable;
+    memtable->bytes = sizeof *memtable + first_size;
+    memtable->chunks[0] = (int64_t *)(memtable + 1);
+    memtable->chunk_count = 1;
+    memtable->capacity = NTS_MEMTABLE_CHUNK_ROWS;
     return memtable;
 }
 
@@ -33,7 +39,7 @@ void nts_memtable_unref(struct nts_memtable *memtable)
 {
     if (memtable == NULL || !nts_refcount_drop(&memtable->refs))
         return;
-    for (uint32_t i = 0; i < memtable->chunk_count; i++)
+    for (uint32_t i = 1; i < memtable->chunk_count; i++)
         nts_free(memtable->chunks[i]);
     nts_free(memtable);
 }

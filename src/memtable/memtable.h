@@ -4,8 +4,8 @@
  *   chunk 0      chunk 1              chunk 2                                    16, 32, 64 ... rows
  *   +----------+ +------------------+ +------------------------------------+
  *   | ts  x 16 | | ts x 32          | | ts x 64                            |
- *   | col 0    | | col 0            | | col 0                              |    one allocation a chunk
- *   | col 1    | | col 1            | | col 1                              |
+ *   | col 0    | | col 0            | | col 0                              |    an allocation a chunk; the
+ *   | col 1    | | col 1            | | col 1                              |    first lies with the struct
  *   +----------+ +------------------+ +------------------------------------+
  *                                          ^ row_count
  *

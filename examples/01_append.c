@@ -16,7 +16,8 @@ static nanots_status append_series(struct nanots_db *db, struct nanots_error *er
     for (int i = 0; i < ROW_COUNT; i++) {
         const double level = 2.5 + 0.5 * sin(i * 0.1);
         nanots_status status = nanots_append(db, "tank", BEGIN_MS + i * 1000, level, NULL, error);
-        if (status != NANOTS_OK) return status;
+        if (status != NANOTS_OK)
+            return status;
     }
     return NANOTS_OK;
 }
@@ -43,8 +44,10 @@ int main(int argc, char **argv)
     struct nanots_error error = {0};
 
     nanots_status status = nanots_open(path, NULL, &db, &error);
-    if (status == NANOTS_OK) status = append_series(db, &error);
-    if (status == NANOTS_OK) status = append_table(db, &error);
+    if (status == NANOTS_OK)
+        status = append_series(db, &error);
+    if (status == NANOTS_OK)
+        status = append_table(db, &error);
     if (status == NANOTS_OK)
         status = nanots_close(db, &error);
     else

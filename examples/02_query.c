@@ -31,7 +31,8 @@ static nanots_status print_range(struct nanots_db *db, struct nanots_error *erro
     const struct nanots_batch *batch = NULL;
 
     nanots_status status = nanots_query_open(db, "boiler", &query, &cursor, error);
-    if (status != NANOTS_OK) return status;
+    if (status != NANOTS_OK)
+        return status;
     while ((status = nanots_query_next(cursor, &batch, error)) == NANOTS_OK && batch != NULL)
         print_batch(batch);
     nanots_query_close(cursor);
@@ -49,8 +50,10 @@ int main(int argc, char **argv)
     struct nanots_error error = {0};
 
     nanots_status status = nanots_open(path, &options, &db, &error);
-    if (status == NANOTS_OK) status = print_range(db, &error);
-    if (status != NANOTS_OK) fprintf(stderr, "%s: %s\n", nanots_status_name(status), error.message);
+    if (status == NANOTS_OK)
+        status = print_range(db, &error);
+    if (status != NANOTS_OK)
+        fprintf(stderr, "%s: %s\n", nanots_status_name(status), error.message);
     (void)nanots_close(db, NULL); /* a read-only handle has nothing to lose */
     return status == NANOTS_OK ? 0 : 1;
 }

@@ -48,7 +48,7 @@ extern "C" {
 #define NANOTS_VERSION_MAJOR 0
 #define NANOTS_VERSION_MINOR 1
 #define NANOTS_VERSION_PATCH 0
-#define NANOTS_VERSION "0.1.0"
+#define NANOTS_VERSION       "0.1.0"
 
 #if defined(NANOTS_STATIC)
 #define NANOTS_API
@@ -124,14 +124,14 @@ typedef enum nanots_sync_mode {
     NANOTS_SYNC_OFF = 2,    /* the log is never synced; commits of segments still are */
 } nanots_sync_mode;
 
-#define NANOTS_OPEN_READ_ONLY 1u  /* never writes; takes no writer lock; sees the rows of the open */
-#define NANOTS_OPEN_NO_CREATE 2u  /* NANOTS_NOT_FOUND if there is no such file */
-#define NANOTS_OPEN_EXCLUSIVE 4u  /* NANOTS_EXISTS if there is one already */
+#define NANOTS_OPEN_READ_ONLY 1u /* never writes; takes no writer lock; sees the rows of the open */
+#define NANOTS_OPEN_NO_CREATE 2u /* NANOTS_NOT_FOUND if there is no such file */
+#define NANOTS_OPEN_EXCLUSIVE 4u /* NANOTS_EXISTS if there is one already */
 
 /* Zero in a field means its default. Begin with `struct nanots_open_options o = {.struct_size = sizeof o};`. */
 struct nanots_open_options {
     size_t struct_size;
-    uint32_t flags;            /* NANOTS_OPEN_* */
+    uint32_t flags; /* NANOTS_OPEN_* */
     nanots_sync_mode sync_mode;
     uint32_t sync_interval_ms; /* normal mode: longest time a row stays unsynced; 1000 */
     uint32_t sector_size;      /* bytes a torn write may spoil: 512 (default) or 4096 */
@@ -224,31 +224,29 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_append_row(struct nanots_db *db, 
                                                           struct nanots_error *error);
 
 /* Appends `row_count` rows, row-major: values[row * column_count + column]. */
-NANOTS_CHECKED NANOTS_API nanots_status
-nanots_append_rows(struct nanots_db *db, const char *table, const int64_t *ts, const double *values,
-                   size_t row_count, size_t column_count, uint64_t *seq_out,
-                   struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_append_rows(struct nanots_db *db, const char *table,
+                                                           const int64_t *ts, const double *values,
+                                                           size_t row_count, size_t column_count,
+                                                           uint64_t *seq_out,
+                                                           struct nanots_error *error);
 
 /* Appends `row_count` rows, columnar: columns[column][row]. The fastest way for many rows; a batch
  * of 1 MiB or more is compressed and written once, without a detour through the log. */
-NANOTS_CHECKED NANOTS_API nanots_status
-nanots_append_columns(struct nanots_db *db, const char *table, const int64_t *ts,
-                      const double *const *columns, size_t row_count, size_t column_count,
-                      uint64_t *seq_out, struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_append_columns(
+    struct nanots_db *db, const char *table, const int64_t *ts, const double *const *columns,
+    size_t row_count, size_t column_count, uint64_t *seq_out, struct nanots_error *error);
 
 /* The same three on a table handle: no name lookup, no allocation for a single row. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append(struct nanots_table *table, int64_t ts,
                                                             const double *values,
                                                             size_t value_count, uint64_t *seq_out,
                                                             struct nanots_error *error);
-NANOTS_CHECKED NANOTS_API nanots_status
-nanots_table_append_rows(struct nanots_table *table, const int64_t *ts, const double *values,
-                         size_t row_count, size_t column_count, uint64_t *seq_out,
-                         struct nanots_error *error);
-NANOTS_CHECKED NANOTS_API nanots_status
-nanots_table_append_columns(struct nanots_table *table, const int64_t *ts,
-                            const double *const *columns, size_t row_count, size_t column_count,
-                            uint64_t *seq_out, struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append_rows(
+    struct nanots_table *table, const int64_t *ts, const double *values, size_t row_count,
+    size_t column_count, uint64_t *seq_out, struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append_columns(
+    struct nanots_table *table, const int64_t *ts, const double *const *columns, size_t row_count,
+    size_t column_count, uint64_t *seq_out, struct nanots_error *error);
 
 /* Makes every row appended before this call durable against power loss, in any sync mode. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_sync(struct nanots_db *db,
@@ -261,8 +259,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_flush(struct nanots_db *db,
 
 /* ---- query -------------------------------------------------------------------------------- */
 
-#define NANOTS_QUERY_FROM 1u    /* `from` is set; else from the first row */
-#define NANOTS_QUERY_TO 2u      /* `to` is set; else to the last row */
+#define NANOTS_QUERY_FROM    1u /* `from` is set; else from the first row */
+#define NANOTS_QUERY_TO      2u /* `to` is set; else to the last row */
 #define NANOTS_QUERY_REVERSE 4u /* newest first: the exact reverse of the forward order */
 
 /* What to read. Zero in a field means its default. */
@@ -272,14 +270,15 @@ struct nanots_query {
     int64_t from;               /* first ts, inclusive */
     int64_t to;                 /* last ts, inclusive; from > to gives no rows */
     const char *const *columns; /* names of the value columns wanted, in the order wanted */
-    size_t column_count;        /* 0 with columns == NULL: all columns; 0 with columns != NULL: only ts */
-    uint64_t limit;             /* at most so many rows; 0: no limit */
+    size_t column_count; /* 0 with columns == NULL: all columns; 0 with columns != NULL: only ts */
+    uint64_t limit;      /* at most so many rows; 0: no limit */
 };
 
 struct nanots_batch_column {
     nanots_type type;
-    const void *values;      /* row_count values of the type, e.g. const double * */
-    const uint8_t *validity; /* bit per row, 1 = present, least significant first; NULL = no nulls */
+    const void *values; /* row_count values of the type, e.g. const double * */
+    const uint8_t
+        *validity; /* bit per row, 1 = present, least significant first; NULL = no nulls */
 };
 
 /* Some rows of a result, in order of (ts, arrival); valid until the next call on its cursor. */
@@ -363,13 +362,13 @@ struct nanots_table_stats {
     uint64_t segments;
     uint64_t pending_rows; /* of `rows`: not flushed yet */
     uint64_t column_count;
-    uint64_t raw_bytes;      /* 8 bytes a timestamp and a value */
+    uint64_t raw_bytes; /* 8 bytes a timestamp and a value */
     uint64_t raw_ts_bytes;
     uint64_t raw_value_bytes;
-    uint64_t disk_bytes;     /* segments, whole */
-    uint64_t disk_ts_bytes;  /* of these: encoded timestamps */
+    uint64_t disk_bytes;    /* segments, whole */
+    uint64_t disk_ts_bytes; /* of these: encoded timestamps */
     uint64_t disk_value_bytes;
-    uint64_t disk_index_bytes; /* of these: headers, zone maps, directories */
+    uint64_t disk_index_bytes;                      /* of these: headers, zone maps, directories */
     uint64_t codec_vectors[NANOTS_CODEC_COUNT_MAX]; /* vectors that each codec won */
 };
 NANOTS_CHECKED NANOTS_API nanots_status nanots_stats(struct nanots_db *db, const char *table,
@@ -386,7 +385,7 @@ struct nanots_diagnosis {
     uint64_t wal_bytes;      /* size of the WAL extents */
     uint64_t wal_used_bytes; /* of these: records not flushed yet */
     uint64_t pending_rows;
-    uint64_t generation;     /* commits since the file was made */
+    uint64_t generation; /* commits since the file was made */
     uint64_t flushed_seq;
     uint64_t last_seq;
     uint64_t tables;

@@ -80,8 +80,10 @@ nanots_status nanots_table_append_columns(struct nanots_table *table, const int6
     NTS_TRY(append_check(table, ts, columns, row_count, column_count, error));
     for (size_t c = 0; c < column_count && row_count != 0; c++)
         if (columns[c] == NULL)
-            return nts_fail(error, NANOTS_INVALID, "table '%.80s': the values of column '%.80s' are "
-                            "NULL", table->def->name, table->def->columns[c].name);
+            return nts_fail(error, NANOTS_INVALID,
+                            "table '%.80s': the values of column '%.80s' are "
+                            "NULL",
+                            table->def->name, table->def->columns[c].name);
     return append_rows(table, &rows, seq_out, error);
 }
 

@@ -142,8 +142,8 @@ nanots_status nanots_pack_table(struct nanots_db *db, const char *table, uint64_
 }
 
 /* Every table there is now; tables never go away while the handle is open. */
-static nanots_status retention_cut_all(struct nanots_db *db, int64_t cutoff,
-                                       uint64_t *rows_removed, struct nanots_error *error)
+static nanots_status retention_cut_all(struct nanots_db *db, int64_t cutoff, uint64_t *rows_removed,
+                                       struct nanots_error *error)
 {
     for (size_t id = 0;; id++) {
         nts_mutex_lock(&db->write_lock);
@@ -186,7 +186,8 @@ nanots_status nanots_compact_retention_now(struct nanots_db *db, uint64_t *rows_
     NTS_TRY(nts_api_enter(db, error));
     if (db->options.retention_ms == 0)
         return nts_fail(error, NANOTS_INVALID,
-                        "%.120s was opened without retention_ms: nothing says what is old", db->path);
+                        "%.120s was opened without retention_ms: nothing says what is old",
+                        db->path);
     return nanots_compact_retention(db, NULL, nts_clock_wall_ms() - db->options.retention_ms,
                                     rows_removed_out, error);
 }

@@ -7,12 +7,12 @@
 #error "NanoTS builds with gcc or clang"
 #endif
 
-#define NTS_LIKELY(x) __builtin_expect(!!(x), 1)
-#define NTS_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define NTS_LIKELY(x)                       __builtin_expect(!!(x), 1)
+#define NTS_UNLIKELY(x)                     __builtin_expect(!!(x), 0)
 #define NTS_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
-#define NTS_CHECKED __attribute__((warn_unused_result))
-#define NTS_ALWAYS_INLINE static inline __attribute__((always_inline))
-#define NTS_NOINLINE __attribute__((noinline))
-#define NTS_TARGET(features) __attribute__((target(features)))
+#define NTS_CHECKED                         __attribute__((warn_unused_result))
+#define NTS_ALWAYS_INLINE                   static inline __attribute__((always_inline))
+#define NTS_NOINLINE                        __attribute__((noinline))
+#define NTS_TARGET(features)                __attribute__((target(features)))
 
 #endif

@@ -23,7 +23,7 @@ NTS_ALWAYS_INLINE uint64_t nts_kernel_mask(unsigned width)
 }
 
 NTS_ALWAYS_INLINE void nts_kernel_lanes_unpack(uint64_t *restrict dst, const uint8_t *restrict src,
-                                           unsigned width, uint64_t base)
+                                               unsigned width, uint64_t base)
 {
     const uint64_t mask = nts_kernel_mask(width);
 
@@ -51,18 +51,20 @@ NTS_ALWAYS_INLINE void nts_kernel_lanes_unpack(uint64_t *restrict dst, const uin
 }
 
 NTS_ALWAYS_INLINE void nts_kernel_lanes_pack(uint8_t *restrict dst, const uint64_t *restrict src,
-                                         unsigned width)
+                                             unsigned width)
 {
     const uint64_t mask = nts_kernel_mask(width);
     uint64_t words[NTS_LANES] = {0};
     unsigned shift = 0; /* bits already in `words` */
 
-    if (width == 0) return;
+    if (width == 0)
+        return;
     for (unsigned row = 0; row < NTS_LANE_ROWS; row++, src += NTS_LANES) {
         for (size_t lane = 0; lane < NTS_LANES; lane++)
             words[lane] |= (src[lane] & mask) << shift;
         shift += width;
-        if (shift < 64) continue;
+        if (shift < 64)
+            continue;
         for (size_t lane = 0; lane < NTS_LANES; lane++)
             nts_store_u64(dst + 8 * lane, words[lane]);
         dst += 8 * NTS_LANES;
@@ -86,8 +88,8 @@ NTS_ALWAYS_INLINE struct nts_range nts_kernel_range(const uint64_t *src, size_t 
     return (struct nts_range){(uint64_t)min, (uint64_t)max};
 }
 
-NTS_ALWAYS_INLINE struct nts_outliers nts_kernel_outliers(const uint64_t *src, size_t count,
-                                                      uint64_t base, unsigned width, bool zigzag)
+NTS_ALWAYS_INLINE struct nts_outliers
+nts_kernel_outliers(const uint64_t *src, size_t count, uint64_t base, unsigned width, bool zigzag)
 {
     uint64_t rest_count = 0;
     uint64_t rest_or = 0;
@@ -103,7 +105,7 @@ NTS_ALWAYS_INLINE struct nts_outliers nts_kernel_outliers(const uint64_t *src, s
 }
 
 NTS_ALWAYS_INLINE void nts_kernel_to_f64(double *restrict dst, const uint64_t *restrict src,
-                                     size_t count)
+                                         size_t count)
 {
     for (size_t i = 0; i < count; i++)
         dst[i] = (double)(int64_t)src[i];

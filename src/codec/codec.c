@@ -74,13 +74,15 @@ static void codec_copy(void *dst, const void *src, size_t count)
         to += 16;
         from += 16;
     }
-    if (count & 1) memcpy(to, from, 8);
+    if (count & 1)
+        memcpy(to, from, 8);
 }
 
 static bool all_equal(const uint64_t *src, size_t count)
 {
     for (size_t i = 1; i < count; i++)
-        if (src[i] != src[0]) return false;
+        if (src[i] != src[0])
+            return false;
     return true;
 }
 
@@ -132,7 +134,8 @@ static struct vector_plan vector_choose(struct nts_codec_scratch *scratch, enum 
     plan.flat = flat_choose(scratch, kind, src, count);
     plan.size = plan.flat.size;
     const size_t run_count = nts_rle_split(scratch, src, count);
-    if (run_count < 2) return plan;
+    if (run_count < 2)
+        return plan;
 
     size_t lengths_size;
     const struct nts_patched_plan lengths = nts_rle_choose(scratch, run_count, &lengths_size);
@@ -149,7 +152,8 @@ static struct vector_plan vector_choose(struct nts_codec_scratch *scratch, enum 
 static uint8_t *vector_write(uint8_t *dst, const struct vector_plan *plan,
                              struct nts_codec_scratch *scratch, const uint64_t *src, size_t count)
 {
-    if (plan->run_count == 0) return flat_write(dst, &plan->flat, scratch, src, count);
+    if (plan->run_count == 0)
+        return flat_write(dst, &plan->flat, scratch, src, count);
     *dst++ = NTS_CODEC_RLE;
     dst = nts_rle_write(dst, &plan->lengths, scratch, plan->run_count);
     return flat_write(dst, &plan->flat, scratch, scratch->run_values, plan->run_count);
@@ -168,7 +172,8 @@ size_t nts_i64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const int
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
-    if (all_equal(values, count)) return constant_encode(dst, NTS_VALUE_I64, values[0]);
+    if (all_equal(values, count))
+        return constant_encode(dst, NTS_VALUE_I64, values[0]);
 
     const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_I64, values, count);
     const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
@@ -185,11 +190,14 @@ static size_t integers_encode(struct nts_codec_scratch *scratch, uint8_t *dst,
     const size_t head_size = 1 + (decimal != NULL ? decimal->head_size : 0);
     uint8_t *at = dst;
 
-    if (head_size >= size_max) return 0;
+    if (head_size >= size_max)
+        return 0;
     const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_I64, scratch->values, count);
-    if (head_size + plan.size >= size_max) return 0;
+    if (head_size + plan.size >= size_max)
+        return 0;
     *at++ = decimal != NULL ? NTS_CODEC_DECIMAL : NTS_CODEC_INTEGER;
-    if (decimal != NULL) at = nts_decimal_write_head(at, decimal, src, count);
+    if (decimal != NULL)
+        at = nts_decimal_write_head(at, decimal, src, count);
     at = vector_write(at, &plan, scratch, scratch->values, count);
     assert(at == dst + head_size + plan.size);
     return (size_t)(at - dst);
@@ -227,14 +235,17 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
     codec_copy(values, src, count);
-    if (all_equal(values, count)) return constant_encode(dst, NTS_VALUE_F64, values[0]);
+    if (all_equal(values, count))
+        return constant_encode(dst, NTS_VALUE_F64, values[0]);
 
     const size_t integers_size = f64_encode_integers(scratch, dst, src, count, &is_good);
-    if (is_good) return integers_size;
+    if (is_good)
+        return integers_size;
 
     codec_copy(values, src, count);
     const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_F64, values, count);
-    if (integers_size > 0 && plan.size >= integers_size) return integers_size;
+    if (integers_size > 0 && plan.size >= integers_size)
+        return integers_size;
     const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
     assert(end == dst + plan.size);
     return (size_t)(end - dst);
@@ -246,12 +257,15 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
 static nanots_status flat_read(uint64_t *dst, enum nts_value_kind kind, size_t count,
                                const uint8_t *src, size_t src_size)
 {
-    if (src_size < 1) return NANOTS_CORRUPT;
+    if (src_size < 1)
+        return NANOTS_CORRUPT;
     const uint8_t codec = src[0];
     src++;
     src_size--;
-    if (codec == NTS_CODEC_RAW) return nts_raw_read(dst, count, src, src_size);
-    if (codec == NTS_CODEC_CONSTANT) return nts_constant_read(dst, count, kind, src, src_size);
+    if (codec == NTS_CODEC_RAW)
+        return nts_raw_read(dst, count, src, src_size);
+    if (codec == NTS_CODEC_CONSTANT)
+        return nts_constant_read(dst, count, kind, src, src_size);
     if (kind == NTS_VALUE_F64)
         return codec == NTS_CODEC_XOR ? nts_xor_read(dst, count, src, src_size) : NANOTS_CORRUPT;
     if (codec >= NTS_CODEC_FOR && codec <= NTS_CODEC_DELTA2)
@@ -268,9 +282,11 @@ static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *ds
     const uint8_t *at;
     size_t run_count;
 
-    if (src_size < 1 || src[0] != NTS_CODEC_RLE) return flat_read(dst, kind, count, src, src_size);
+    if (src_size < 1 || src[0] != NTS_CODEC_RLE)
+        return flat_read(dst, kind, count, src, src_size);
     at = nts_rle_read(scratch, count, &run_count, src + 1, end);
-    if (at == NULL) return NANOTS_CORRUPT;
+    if (at == NULL)
+        return NANOTS_CORRUPT;
     NTS_TRY(flat_read(scratch->run_values, kind, run_count, at, (size_t)(end - at)));
     nts_rle_expand(dst, scratch, run_count);
     return NANOTS_OK;
@@ -291,7 +307,8 @@ static nanots_status decimal_read(struct nts_codec_scratch *scratch, double *dst
     struct nts_decimal_head head;
 
     at = nts_decimal_read_head(&head, count, at, end);
-    if (at == NULL) return NANOTS_CORRUPT;
+    if (at == NULL)
+        return NANOTS_CORRUPT;
     NTS_TRY(vector_read(scratch, values, NTS_VALUE_I64, count, at, (size_t)(end - at)));
     return nts_decimal_to_f64(dst, &head, values, count);
 }

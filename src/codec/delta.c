@@ -110,10 +110,12 @@ nanots_status nts_delta_read(uint64_t *dst, size_t count, unsigned order, const 
     const uint8_t *const end = src + src_size;
     uint64_t heads[NTS_DELTA_ORDER_MAX] = {0};
 
-    if (count <= order) return NANOTS_CORRUPT;
+    if (count <= order)
+        return NANOTS_CORRUPT;
     for (unsigned k = 0; k < order; k++) {
         at = nts_varint_get(at, end, &heads[k]);
-        if (at == NULL) return NANOTS_CORRUPT;
+        if (at == NULL)
+            return NANOTS_CORRUPT;
         heads[k] = (uint64_t)nts_unzigzag(heads[k]);
     }
     const size_t slot_count = delta_slot_count(count, order);

@@ -34,9 +34,11 @@ static bool integer_block_small(uint64_t *dst, const double *src, size_t count)
 static bool integer_block_large(uint64_t *dst, const double *src, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!(src[i] >= -0x1p53 && src[i] <= 0x1p53)) return false;
+        if (!(src[i] >= -0x1p53 && src[i] <= 0x1p53))
+            return false;
         const int64_t n = (int64_t)src[i];
-        if (nts_bits_of_double((double)n) != nts_bits_of_double(src[i])) return false;
+        if (nts_bits_of_double((double)n) != nts_bits_of_double(src[i]))
+            return false;
         dst[i] = (uint64_t)n;
     }
     return true;

@@ -13,7 +13,7 @@
 #define SAMPLE_COUNT    9u    /* numbers whose median is the centre */
 #define PATCH_COUNT_MIN 5u    /* fewer numbers are not worth looking at */
 /* Patches would save a few bytes of so small a block, for half of what encoding it costs. */
-#define PATCH_SIZE_MIN 32u
+#define PATCH_SIZE_MIN  32u
 #define PATCH_WIDTH_MIN 8u
 
 /* Bytes of a position, and of the number of patches. */
@@ -60,7 +60,8 @@ static unsigned patched_zigzag_length(const uint64_t *src, size_t count, struct 
     const unsigned below = nts_bit_length(nts_zigzag((int64_t)(range.min - centre)));
     const unsigned above = nts_bit_length(nts_zigzag((int64_t)(range.max - centre)));
 
-    if (range.max - range.min <= INT64_MAX) return below > above ? below : above;
+    if (range.max - range.min <= INT64_MAX)
+        return below > above ? below : above;
     /* Differences may wrap, so that the farthest number need not be an end of the range. */
     const struct nts_outliers outliers = nts_kernels()->outliers_zigzag(src, count, centre, 63);
     return outliers.count > 0 ? 64 : nts_bit_length(outliers.rest_or);
@@ -111,8 +112,10 @@ struct nts_patched_plan nts_patched_choose(const uint64_t *src, size_t count, si
     plan.base = range.min;
     plan.width = (uint8_t)nts_bit_length(spread);
     plan.size = 1 + nts_svarint_size(plan.base) + nts_bitpack_size(slot_count, plan.width);
-    if (spread == 0 || count < PATCH_COUNT_MIN) return plan;
-    if (plan.size <= PATCH_SIZE_MIN && plan.width <= PATCH_WIDTH_MIN) return plan;
+    if (spread == 0 || count < PATCH_COUNT_MIN)
+        return plan;
+    if (plan.size <= PATCH_SIZE_MIN && plan.width <= PATCH_WIDTH_MIN)
+        return plan;
 
     const uint64_t centre = patched_centre(src, count);
     patched_try_widths(&plan, src, count, slot_count, range.min, nts_bit_length(spread), false);
@@ -132,7 +135,8 @@ static uint8_t *patched_put_patches(uint8_t *dst, const struct nts_patched_plan 
     high_at = dst + plan->patch_count * position_size(slot_count);
     for (size_t i = 0; i < slot_count; i++) {
         uint64_t high = u[i] >> plan->width;
-        if (high == 0) continue;
+        if (high == 0)
+            continue;
         dst = position_put(dst, slot_count, i);
         for (unsigned k = 0; k < plan->high_size; k++, high >>= 8)
             *high_at++ = (uint8_t)high;
@@ -155,7 +159,8 @@ uint8_t *nts_patched_write(uint8_t *dst, const struct nts_patched_plan *plan, ui
 
     *dst++ = (uint8_t)(plan->width | (plan->patch_count > 0 ? PATCHED_FLAG : 0));
     dst = nts_svarint_put(dst, base);
-    if (plan->patch_count > 0) dst = patched_put_patches(dst, plan, work, slot_count);
+    if (plan->patch_count > 0)
+        dst = patched_put_patches(dst, plan, work, slot_count);
     nts_bitpack(dst, work, slot_count, plan->width);
     dst += nts_bitpack_size(slot_count, plan->width);
     assert(dst == start + plan->size);
@@ -178,14 +183,18 @@ static const uint8_t *patches_get(struct patches *patches, size_t slot_count, co
 {
     const size_t index_size = position_size(slot_count);
 
-    if ((size_t)(end - at) < 1 + index_size) return NULL;
+    if ((size_t)(end - at) < 1 + index_size)
+        return NULL;
     patches->zigzag = (*at & ZIGZAG_FLAG) != 0;
     patches->high_size = *at & 0x7f;
     patches->count = position_get(at + 1, slot_count);
     at += 1 + index_size;
-    if (patches->high_size < 1 || patches->high_size > 8) return NULL;
-    if (patches->count < 1 || patches->count > slot_count) return NULL;
-    if ((size_t)(end - at) < patches->count * (index_size + patches->high_size)) return NULL;
+    if (patches->high_size < 1 || patches->high_size > 8)
+        return NULL;
+    if (patches->count < 1 || patches->count > slot_count)
+        return NULL;
+    if ((size_t)(end - at) < patches->count * (index_size + patches->high_size))
+        return NULL;
     patches->positions = at;
     patches->highs = at + patches->count * index_size;
     return patches->highs + patches->count * patches->high_size;
@@ -203,7 +212,8 @@ static bool patches_apply(const struct patches *patches, uint64_t *dst, size_t s
     for (size_t k = 0; k < patches->count; k++) {
         const size_t position = position_get(position_at, slot_count);
         uint64_t high = 0;
-        if (position < position_min || position >= slot_count) return false;
+        if (position < position_min || position >= slot_count)
+            return false;
         for (unsigned b = 0; b < patches->high_size; b++)
             high |= (uint64_t)high_at[b] << (8 * b);
         dst[position] += high << width;
@@ -220,18 +230,25 @@ const uint8_t *nts_patched_read(uint64_t *dst, size_t slot_count, const uint8_t 
     struct patches patches = {0};
     uint64_t base;
 
-    if (at == end) return NULL;
+    if (at == end)
+        return NULL;
     const unsigned width = *at & 0x7f;
     const bool patched = (*at & PATCHED_FLAG) != 0;
-    if (width > 64 - (unsigned)patched) return NULL;
+    if (width > 64 - (unsigned)patched)
+        return NULL;
     at = nts_svarint_get(at + 1, end, &base);
-    if (at != NULL && patched) at = patches_get(&patches, slot_count, at, end);
-    if (at == NULL) return NULL;
+    if (at != NULL && patched)
+        at = patches_get(&patches, slot_count, at, end);
+    if (at == NULL)
+        return NULL;
 
     const size_t packed_size = nts_bitpack_size(slot_count, width);
-    if ((size_t)(end - at) < packed_size) return NULL;
+    if ((size_t)(end - at) < packed_size)
+        return NULL;
     nts_bitunpack(dst, at, slot_count, width, patches.zigzag ? 0 : base);
-    if (patched && !patches_apply(&patches, dst, slot_count, width)) return NULL;
-    if (patches.zigzag) nts_kernels()->unzigzag(dst, slot_count, base);
+    if (patched && !patches_apply(&patches, dst, slot_count, width))
+        return NULL;
+    if (patches.zigzag)
+        nts_kernels()->unzigzag(dst, slot_count, base);
     return at + packed_size;
 }

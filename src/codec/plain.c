@@ -13,7 +13,8 @@ uint8_t *nts_raw_write(uint8_t *dst, const uint64_t *src, size_t count)
 
 nanots_status nts_raw_read(uint64_t *dst, size_t count, const uint8_t *src, size_t src_size)
 {
-    if (src_size != 8 * count) return NANOTS_CORRUPT;
+    if (src_size != 8 * count)
+        return NANOTS_CORRUPT;
     for (size_t i = 0; i < count; i++)
         dst[i] = nts_load_u64(src + 8 * i);
     return NANOTS_OK;
@@ -41,7 +42,8 @@ nanots_status nts_constant_read(uint64_t *dst, size_t count, enum nts_value_kind
 {
     uint64_t value = 0;
 
-    if (src_size > 8) return NANOTS_CORRUPT;
+    if (src_size > 8)
+        return NANOTS_CORRUPT;
     for (size_t i = 0; i < src_size; i++)
         value |= (uint64_t)src[i] << (8 * i);
     if (kind == NTS_VALUE_I64)

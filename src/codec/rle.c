@@ -11,8 +11,10 @@ size_t nts_rle_split(struct nts_codec_scratch *scratch, const uint64_t *src, siz
     size_t run_start = 0;
 
     for (size_t i = 1; i <= count; i++) {
-        if (i < count && src[i] == src[run_start]) continue;
-        if (run_count == run_count_max) return 0;
+        if (i < count && src[i] == src[run_start])
+            continue;
+        if (run_count == run_count_max)
+            return 0;
         scratch->run_values[run_count] = src[run_start];
         scratch->run_counts[run_count] = i - run_start;
         run_count++;
@@ -46,11 +48,14 @@ const uint8_t *nts_rle_read(struct nts_codec_scratch *scratch, size_t count, siz
 
     *run_count_out = 0;
     at = nts_varint_get(at, end, &run_count);
-    if (at == NULL || run_count < 2 || run_count > count / 2) return NULL;
+    if (at == NULL || run_count < 2 || run_count > count / 2)
+        return NULL;
     at = nts_patched_read(scratch->run_counts, (size_t)run_count - 1, at, end);
-    if (at == NULL) return NULL;
+    if (at == NULL)
+        return NULL;
     for (size_t run = 0; run + 1 < run_count; run++) {
-        if (scratch->run_counts[run] < 1 || scratch->run_counts[run] >= rest) return NULL;
+        if (scratch->run_counts[run] < 1 || scratch->run_counts[run] >= rest)
+            return NULL;
         rest -= (size_t)scratch->run_counts[run];
     }
     scratch->run_counts[run_count - 1] = rest;

@@ -32,7 +32,8 @@ static inline const uint8_t *nts_varint_get(const uint8_t *at, const uint8_t *en
 
     for (unsigned shift = 0; shift < 64 && at < end; shift += 7) {
         const uint64_t byte = *at++;
-        if (shift == 63 && byte > 1) return NULL;
+        if (shift == 63 && byte > 1)
+            return NULL;
         x |= (byte & 0x7f) << shift;
         if (byte < 0x80) {
             *x_out = x;

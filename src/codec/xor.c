@@ -23,7 +23,8 @@ NTS_ALWAYS_INLINE bool xor_window_for(struct xor_window *window, uint64_t x)
     const bool holds =
         trailing >= window->trailing && trailing + size <= window->trailing + window->size;
 
-    if (holds && window->size <= size + WINDOW_HEAD_BITS) return false;
+    if (holds && window->size <= size + WINDOW_HEAD_BITS)
+        return false;
     window->trailing = trailing;
     window->size = size;
     return true;
@@ -122,7 +123,8 @@ NTS_ALWAYS_INLINE bool xor_step(const uint8_t *src, size_t *bit, struct xor_wind
     if (head & 2) {
         const unsigned leading = (unsigned)(head >> 2) & 63;
         const unsigned size = ((unsigned)(head >> 8) & 63) + 1;
-        if (leading + size > 64) return false;
+        if (leading + size > 64)
+            return false;
         window->trailing = 64 - leading - size;
         window->size = size;
         *bit += WINDOW_HEAD_BITS;
@@ -146,7 +148,8 @@ nanots_status nts_xor_read(uint64_t *dst, size_t count, const uint8_t *src, size
     size_t i = 0;
 
     for (; i < count && bit / 8 + STEP_BYTES_MAX <= src_size; i++) {
-        if (!xor_step(src, &bit, &window, &x)) return NANOTS_CORRUPT;
+        if (!xor_step(src, &bit, &window, &x))
+            return NANOTS_CORRUPT;
         value ^= x;
         dst[i] = value;
     }
@@ -157,7 +160,8 @@ nanots_status nts_xor_read(uint64_t *dst, size_t count, const uint8_t *src, size
     if (i < count && tail_start <= src_size && tail_size < STEP_BYTES_MAX) {
         memcpy(tail, src + tail_start, tail_size);
         for (bit %= 8; i < count && bit <= 8 * tail_size; i++) {
-            if (!xor_step(tail, &bit, &window, &x)) return NANOTS_CORRUPT;
+            if (!xor_step(tail, &bit, &window, &x))
+                return NANOTS_CORRUPT;
             value ^= x;
             dst[i] = value;
         }

@@ -67,9 +67,8 @@ static bool append_must_wait(const struct nanots_db *db)
 static bool append_can_seal_for(const struct nanots_db *db, uint64_t size)
 {
     const struct nts_wal *wal = &db->wal;
-    return nts_wal_can_seal(wal) &&
-           wal->extents[wal->live_count].place.size >=
-               size + NTS_WAL_EXTENT_HEADER_SIZE + NTS_WAL_SEAL_SIZE;
+    return nts_wal_can_seal(wal) && wal->extents[wal->live_count].place.size >=
+                                        size + NTS_WAL_EXTENT_HEADER_SIZE + NTS_WAL_SEAL_SIZE;
 }
 
 bool nts_append_has_room(const struct nanots_db *db, uint64_t size)
@@ -221,8 +220,8 @@ static void memtable_show(struct nanots_db *db, struct nts_memtable *memtable,
     nts_memtable_unref(memtable);
 }
 
-nanots_status nts_append(struct nanots_table *table, const struct nts_rows *rows,
-                         uint64_t *seq_out, struct nanots_error *error)
+nanots_status nts_append(struct nanots_table *table, const struct nts_rows *rows, uint64_t *seq_out,
+                         struct nanots_error *error)
 {
     struct nanots_db *db = table->db;
     const bool full = db->options.sync_mode == NANOTS_SYNC_FULL;

@@ -66,12 +66,12 @@ nanots_status nts_rows_check_size(const struct nanots_table *table, const struct
                         (unsigned long long)db->options.wal_bytes);
     if (size <= most)
         return NANOTS_OK;
-    return nts_fail(error, NANOTS_TOO_BIG,
-                    "table '%.80s': a %s of %llu bytes (%llu rows of %llu bytes) is over the limit of "
-                    "%llu bytes (max_record_size, NANOTS_MAX_RECORD_SIZE)",
-                    table->def->name, is_bulk ? "row group" : "record", (unsigned long long)size,
-                    (unsigned long long)unit_rows, (unsigned long long)row_size,
-                    (unsigned long long)most);
+    return nts_fail(
+        error, NANOTS_TOO_BIG,
+        "table '%.80s': a %s of %llu bytes (%llu rows of %llu bytes) is over the limit of "
+        "%llu bytes (max_record_size, NANOTS_MAX_RECORD_SIZE)",
+        table->def->name, is_bulk ? "row group" : "record", (unsigned long long)size,
+        (unsigned long long)unit_rows, (unsigned long long)row_size, (unsigned long long)most);
 }
 
 static nanots_status bulk_init(struct bulk *bulk, struct nanots_table *table,
@@ -139,8 +139,7 @@ static nanots_status bulk_write_rows(struct bulk *bulk, uint32_t base, uint32_t 
     return nts_extent_writer_flush(&bulk->out, error);
 }
 
-static nanots_status bulk_write_segment(struct bulk *bulk, size_t index,
-                                        struct nanots_error *error)
+static nanots_status bulk_write_segment(struct bulk *bulk, size_t index, struct nanots_error *error)
 {
     struct nanots_db *db = bulk->table->db;
     const uint32_t base = (uint32_t)(index * NTS_SEGMENT_ROWS_MAX);
@@ -150,12 +149,10 @@ static nanots_status bulk_write_segment(struct bulk *bulk, size_t index,
     uint32_t *order = NULL;
     struct nts_extent extent;
 
-    if (!nts_rows_are_sorted(ts, count) &&
-        nts_sort_rows(db->alloc, ts, count, &order) != NANOTS_OK)
+    if (!nts_rows_are_sorted(ts, count) && nts_sort_rows(db->alloc, ts, count, &order) != NANOTS_OK)
         return nts_fail_memory(error, (size_t)count * 36);
-    nanots_status status =
-        nts_extents_obtain(db, nts_segment_size_max(bulk->table->def, count), NTS_BLOCK_SIZE,
-                           &extent, error);
+    nanots_status status = nts_extents_obtain(db, nts_segment_size_max(bulk->table->def, count),
+                                              NTS_BLOCK_SIZE, &extent, error);
     if (status == NANOTS_OK) {
         bulk->entries[index].off = extent.off;
         bulk->written = index + 1;
@@ -221,8 +218,7 @@ static nanots_status bulk_write(struct bulk *bulk, struct nanots_error *error)
     struct nanots_db *db = bulk->table->db;
     for (size_t i = 0; i < bulk->segment_count; i++) {
         NTS_TRY(bulk_write_segment(bulk, i, error));
-        bulk->parts[i]->segment =
-            nts_segment_new(&db->view, &bulk->entries[i], bulk->table->def);
+        bulk->parts[i]->segment = nts_segment_new(&db->view, &bulk->entries[i], bulk->table->def);
         if (bulk->parts[i]->segment == NULL)
             return nts_fail_memory(error, sizeof(struct nts_segment));
     }

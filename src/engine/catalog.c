@@ -4,9 +4,9 @@
 #include <string.h>
 
 /* uthash exits when out of memory unless told otherwise; its memory is the allocator's. */
-#define HASH_NONFATAL_OOM 1
-#define uthash_malloc(size) nts_alloc(nts_alloc_libc(), size)
-#define uthash_free(block, size) nts_free(block)
+#define HASH_NONFATAL_OOM            1
+#define uthash_malloc(size)          nts_alloc(nts_alloc_libc(), size)
+#define uthash_free(block, size)     nts_free(block)
 #define uthash_nonfatal_oom(element) ((element)->db = NULL)
 #include "engine/db.h"
 
@@ -204,8 +204,8 @@ static void segment_list_unref(struct nts_segment_list *list)
 }
 
 /* The first `count` of a list, whose reference passes to the version; NULL if out of memory. */
-static struct nts_version *version_new(const struct nts_alloc *alloc,
-                                       struct nts_segment_list *list, size_t count)
+static struct nts_version *version_new(const struct nts_alloc *alloc, struct nts_segment_list *list,
+                                       size_t count)
 {
     struct nts_version *version = nts_alloc(alloc, sizeof *version);
     if (version == NULL)

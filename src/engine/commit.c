@@ -9,7 +9,7 @@
 #include "engine/extents.h"
 
 #define MANIFEST_GROWTH 4u /* rewritten when so many times its live size */
-#define MANIFEST_SMALL (64u << 10)
+#define MANIFEST_SMALL  (64u << 10)
 
 void nts_commit_begin(struct nanots_db *db, struct nts_commit *commit)
 {
@@ -99,14 +99,14 @@ static nanots_status commit_rewrite_manifest(struct nts_commit *commit, struct n
     NTS_TRY_OUT(nts_buf_append(&whole, commit->edits.bytes, commit->edits.size));
     if (!commit->shrink) {
         NTS_TRY_OUT(commit_pad(commit, &whole));
-        NTS_TRY_OUT(nts_extents_obtain(db, nts_round_up(whole.size * 2, NTS_BLOCK_SIZE) +
-                                               NTS_BLOCK_SIZE,
-                                       NTS_BLOCK_SIZE, &extent, error));
+        NTS_TRY_OUT(
+            nts_extents_obtain(db, nts_round_up(whole.size * 2, NTS_BLOCK_SIZE) + NTS_BLOCK_SIZE,
+                               NTS_BLOCK_SIZE, &extent, error));
     }
     assert(whole.size <= extent.size);
     if (whole.size != 0)
-        NTS_TRY_OUT(db->file->ops->write_at(db->file, whole.bytes, whole.size, extent.off, true,
-                                            error));
+        NTS_TRY_OUT(
+            db->file->ops->write_at(db->file, whole.bytes, whole.size, extent.off, true, error));
     sb->manifest_off = extent.off;
     sb->manifest_size = whole.size;
     sb->manifest_capacity = extent.size;
@@ -122,8 +122,7 @@ static nanots_status commit_write_manifest(struct nts_commit *commit, struct nts
 {
     struct nanots_db *db = commit->db;
     const uint64_t used = sb->manifest_size;
-    const bool is_long =
-        used > MANIFEST_SMALL && used > MANIFEST_GROWTH * manifest_live_size(db);
+    const bool is_long = used > MANIFEST_SMALL && used > MANIFEST_GROWTH * manifest_live_size(db);
 
     if (commit->edits.size == 0 && !commit->rewrite_manifest)
         return NANOTS_OK;
@@ -264,8 +263,8 @@ nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *err
             return commit_give_up(db, NANOTS_IO);
     }
     sb.generation++;
-    sb.writer_version = (NANOTS_VERSION_MAJOR << 16) + (NANOTS_VERSION_MINOR << 8) +
-                        NANOTS_VERSION_PATCH;
+    sb.writer_version =
+        (NANOTS_VERSION_MAJOR << 16) + (NANOTS_VERSION_MINOR << 8) + NANOTS_VERSION_PATCH;
     sb.flushed_seq = commit->flushed_seq;
     sb.reserve = commit->reserve;
     sb.tiny = commit->tiny;

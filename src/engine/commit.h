@@ -24,17 +24,17 @@ struct nts_commit {
     struct nts_buf edits;
     uint64_t flushed_seq;
     enum nts_commit_wal wal;
-    const struct nts_wal_position *head; /* NULL: the head stays */
+    const struct nts_wal_position *head;              /* NULL: the head stays */
     struct nts_wal_extent added[NTS_WAL_EXTENTS_MAX]; /* open, not in the log yet: listed last */
     uint32_t added_count;
     uint64_t retire_below; /* extents behind `head` that are smaller are listed no more */
     uint64_t salt;
     struct nts_extent reserve;
-    bool reserve_is_taken;   /* the old one holds data now: it is not freed */
-    uint64_t end_min;        /* end of what this commit names beyond the manifest */
-    bool sync_all;           /* adopts bytes written without sync, or carries a schema change */
+    bool reserve_is_taken; /* the old one holds data now: it is not freed */
+    uint64_t end_min;      /* end of what this commit names beyond the manifest */
+    bool sync_all;         /* adopts bytes written without sync, or carries a schema change */
     bool rewrite_manifest;
-    bool shrink;             /* file_end becomes exactly end_min */
+    bool shrink; /* file_end becomes exactly end_min */
     bool tiny;
     struct nts_extent manifest; /* shrink: where the manifest goes, exactly; else chosen */
 };

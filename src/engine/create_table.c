@@ -22,8 +22,9 @@ static nanots_status columns_check(const struct nanots_column *columns, size_t c
                             columns[i].name, (int)columns[i].type);
         for (size_t k = 0; k < i; k++)
             if (strcmp(columns[i].name, columns[k].name) == 0)
-                return nts_fail(error, NANOTS_INVALID, "table '%.80s': column '%.80s' is given twice",
-                                table, columns[i].name);
+                return nts_fail(error, NANOTS_INVALID,
+                                "table '%.80s': column '%.80s' is given twice", table,
+                                columns[i].name);
     }
     return NANOTS_OK;
 }
@@ -56,9 +57,9 @@ static nanots_status create_locked(struct nanots_db *db, struct nts_table_def *d
                                ? NANOTS_OK
                                : nts_fail_memory(error, sizeof **table_out);
     if (status == NANOTS_OK)
-        status = nts_wal_append(&db->wal, &record, payload_size,
-                                nts_wal_payload_checksum(payload, payload_size, db->wal.salt),
-                                error);
+        status =
+            nts_wal_append(&db->wal, &record, payload_size,
+                           nts_wal_payload_checksum(payload, payload_size, db->wal.salt), error);
     if (status != NANOTS_OK) {
         nts_catalog_remove_new(db, *table_out);
         *table_out = NULL;
@@ -75,8 +76,7 @@ nanots_status nts_create_table(struct nanots_db *db, const char *name,
     *table_out = NULL;
     NTS_TRY(nts_name_check("table", name, error));
     NTS_TRY(columns_check(columns, column_count, name, error));
-    struct nts_table_def *def =
-        nts_table_def_new(db->alloc, 0, 0, name, columns, column_count);
+    struct nts_table_def *def = nts_table_def_new(db->alloc, 0, 0, name, columns, column_count);
     if (def == NULL)
         return nts_fail_memory(error, sizeof *def);
     nts_mutex_lock(&db->write_lock);

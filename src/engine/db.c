@@ -19,8 +19,10 @@ nanots_status nts_db_check_process(const struct nanots_db *db, struct nanots_err
 {
     if (NTS_LIKELY(db->fork_guard == NULL || *db->fork_guard != 0))
         return NANOTS_OK;
-    return nts_fail(error, NANOTS_MISUSE, "%.120s: the handle was opened before fork(); open the "
-                    "file again in the child", db->path);
+    return nts_fail(error, NANOTS_MISUSE,
+                    "%.120s: the handle was opened before fork(); open the "
+                    "file again in the child",
+                    db->path);
 }
 
 nanots_status nts_db_check_writable_locked(const struct nanots_db *db, struct nanots_error *error)

@@ -41,7 +41,7 @@ struct nts_part {
     uint64_t run_number;
     struct nts_memtable *memtable; /* one of the two */
     struct nts_segment *segment;
-    bool is_visible;               /* the segment: logged and, in full sync mode, synced */
+    bool is_visible; /* the segment: logged and, in full sync mode, synced */
 };
 
 /* Room for a table's segments, shared by versions that only add: each sees its own first `count` of
@@ -63,29 +63,29 @@ struct nts_version {
 
 struct nanots_table {
     struct nanots_db *db;
-    struct nts_table_def *def;        /* immutable */
-    uint32_t table_id;                /* immutable; as in def, beside what an append touches */
-    uint32_t column_count;            /* immutable */
-    struct nts_version *version;      /* written under flush_lock and write_lock, read under either */
-    struct nts_part *parts_first;     /* write_lock; in order of seq */
+    struct nts_table_def *def;    /* immutable */
+    uint32_t table_id;            /* immutable; as in def, beside what an append touches */
+    uint32_t column_count;        /* immutable */
+    struct nts_version *version;  /* written under flush_lock and write_lock, read under either */
+    struct nts_part *parts_first; /* write_lock; in order of seq */
     struct nts_part *parts_last;
-    struct nts_memtable *active;      /* write_lock; takes rows: of the last part, or NULL */
-    uint64_t touched_run;             /* write_lock; number of the last run that lists this table */
-    bool in_manifest;                 /* flush_lock */
-    UT_hash_handle hh;                /* write_lock */
+    struct nts_memtable *active; /* write_lock; takes rows: of the last part, or NULL */
+    uint64_t touched_run;        /* write_lock; number of the last run that lists this table */
+    bool in_manifest;            /* flush_lock */
+    UT_hash_handle hh;           /* write_lock */
 };
 
 /* What is flushed together. Guarded by write_lock; a frozen run is immutable. */
 struct nts_run {
     struct nts_run *next;
     uint64_t number;
-    struct nts_wal_position end;   /* set when it is frozen */
+    struct nts_wal_position end; /* set when it is frozen */
     uint64_t seq_last;
     uint64_t row_count;
     size_t memtable_bytes;
     uint64_t bulk_bytes;
-    bool is_synced;                /* nothing of it waits for a sync any more */
-    struct nanots_table **tables;  /* touched: rows were added, or it was created */
+    bool is_synced;               /* nothing of it waits for a sync any more */
+    struct nanots_table **tables; /* touched: rows were added, or it was created */
     size_t table_count;
     size_t table_capacity;
 };
@@ -124,7 +124,7 @@ struct nanots_db {
     struct nts_recovery recovery; /* immutable after open */
     uint64_t pinned_generation;   /* read-only handles; immutable after open */
     bool is_pinned;
-    uint64_t file_seed;           /* seed of the manifest's checksums; immutable after open */
+    uint64_t file_seed; /* seed of the manifest's checksums; immutable after open */
     const volatile uint8_t *fork_guard;
 
     struct nts_mutex upkeep_lock;
@@ -136,23 +136,23 @@ struct nanots_db {
     struct nts_limbo *limbo;  /* flush_lock */
     size_t limbo_count;
     size_t limbo_capacity;
-    bool is_dirty;            /* flush_lock: this handle has committed something */
+    bool is_dirty; /* flush_lock: this handle has committed something */
 
-    struct nts_wal wal;              /* write_lock */
-    uint64_t wal_size_wanted;        /* write_lock: size of the next extents to be made */
-    struct nts_run *run;             /* write_lock: takes rows */
-    struct nts_run *frozen_first;    /* write_lock: waiting for a flush, oldest first */
+    struct nts_wal wal;           /* write_lock */
+    uint64_t wal_size_wanted;     /* write_lock: size of the next extents to be made */
+    struct nts_run *run;          /* write_lock: takes rows */
+    struct nts_run *frozen_first; /* write_lock: waiting for a flush, oldest first */
     struct nts_run *frozen_last;
-    struct nanots_table *tables;     /* write_lock: by name */
-    struct nanots_table **by_id;     /* write_lock: index table_id, holes are NULL */
+    struct nanots_table *tables; /* write_lock: by name */
+    struct nanots_table **by_id; /* write_lock: index table_id, holes are NULL */
     size_t by_id_count;
     size_t by_id_capacity;
-    uint32_t next_table_id;          /* write_lock */
-    uint64_t next_segment_id;        /* write_lock */
-    uint64_t last_seq;               /* write_lock */
-    uint64_t last_sync_ms;           /* write_lock: when the last interval sync began */
-    nanots_status poisoned;          /* write_lock: OK, or why the handle refuses to write */
-    bool flush_is_due;               /* write_lock */
+    uint32_t next_table_id;   /* write_lock */
+    uint64_t next_segment_id; /* write_lock */
+    uint64_t last_seq;        /* write_lock */
+    uint64_t last_sync_ms;    /* write_lock: when the last interval sync began */
+    nanots_status poisoned;   /* write_lock: OK, or why the handle refuses to write */
+    bool flush_is_due;        /* write_lock */
 
     struct nts_space space;
     struct nts_file_view view;
@@ -200,12 +200,10 @@ NTS_CHECKED nanots_status nts_catalog_column(const struct nanots_table *table, c
 
 /* A version with `added` (references taken over on success) and without those in `removed`. Needs
  * flush_lock, but to make a first one. */
-NTS_CHECKED struct nts_version *nts_version_edit(const struct nts_alloc *alloc,
-                                                 const struct nts_version *old,
-                                                 struct nts_segment *const *added,
-                                                 size_t added_count,
-                                                 struct nts_segment *const *removed,
-                                                 size_t removed_count);
+NTS_CHECKED struct nts_version *
+nts_version_edit(const struct nts_alloc *alloc, const struct nts_version *old,
+                 struct nts_segment *const *added, size_t added_count,
+                 struct nts_segment *const *removed, size_t removed_count);
 struct nts_version *nts_version_ref(struct nts_version *version);
 void nts_version_unref(struct nts_version *version);
 

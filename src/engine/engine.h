@@ -24,8 +24,8 @@ NTS_CHECKED nanots_status nts_append_bulk(struct nanots_table *table, const stru
                                           uint64_t *seq_out, struct nanots_error *error);
 /* Makes a table; EXISTS if there is one of the name. */
 NTS_CHECKED nanots_status nts_create_table(struct nanots_db *db, const char *name,
-                                           const struct nanots_column *columns,
-                                           size_t column_count, struct nanots_table **table_out,
+                                           const struct nanots_column *columns, size_t column_count,
+                                           struct nanots_table **table_out,
                                            struct nanots_error *error);
 
 /* With write_lock: makes sure that a record of `size` bytes fits, sealing and freezing if it must; may
@@ -108,8 +108,7 @@ NTS_CHECKED nanots_status nts_tidy_file(struct nanots_db *db, struct nanots_erro
 
 /* ---- stats.c, verify.c -------------------------------------------------------------------- */
 
-NTS_CHECKED nanots_status nts_stats(struct nanots_table *table,
-                                    struct nanots_table_stats *stats,
+NTS_CHECKED nanots_status nts_stats(struct nanots_table *table, struct nanots_table_stats *stats,
                                     struct nanots_error *error);
 NTS_CHECKED nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagnosis,
                                        struct nanots_error *error);

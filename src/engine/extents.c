@@ -28,8 +28,7 @@ nanots_status nts_extents_obtain_urgent(struct nanots_db *db, uint64_t size,
                                         struct nts_commit *commit, struct nts_extent *extent_out,
                                         struct nanots_error *error)
 {
-    const nanots_status status =
-        nts_extents_obtain(db, size, NTS_BLOCK_SIZE, extent_out, error);
+    const nanots_status status = nts_extents_obtain(db, size, NTS_BLOCK_SIZE, extent_out, error);
     const struct nts_extent reserve = db->sb.reserve;
     if (status != NANOTS_NO_SPACE || reserve.size == 0 || size > reserve.size)
         return status;
@@ -265,8 +264,8 @@ void nts_extents_swap_log(struct nanots_db *db, const struct nts_commit *commit,
 {
     if (growth->size == 0)
         return;
-    growth->retired_count += nts_wal_take_free(&db->wal, growth->size,
-                                               growth->retired + growth->retired_count);
+    growth->retired_count +=
+        nts_wal_take_free(&db->wal, growth->size, growth->retired + growth->retired_count);
     nts_wal_give_free(&db->wal, commit->added, commit->added_count);
 }
 

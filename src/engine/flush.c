@@ -36,7 +36,7 @@ struct flush {
     uint64_t used; /* bytes of the extent */
     struct flush_item *items;
     size_t item_count;
-    struct nts_version **versions; /* [run->table_count], the new ones */
+    struct nts_version **versions;         /* [run->table_count], the new ones */
     const struct nts_log_restart *restart; /* NULL but in recovery */
     bool is_urgent;                        /* may use the reserve */
 };
@@ -116,8 +116,8 @@ static nanots_status flush_write_rows(struct flush *flush, const struct nts_memt
         const uint32_t left = memtable->row_count - row;
         const uint32_t rows = left < most ? left : most;
         nts_row_group_from_memtable(group, memtable, order, row, rows);
-        NTS_TRY(nts_segment_writer_add_group(flush->writer, group->ts, group->columns, rows,
-                                             error));
+        NTS_TRY(
+            nts_segment_writer_add_group(flush->writer, group->ts, group->columns, rows, error));
     }
     return NANOTS_OK;
 }
@@ -217,14 +217,20 @@ static nanots_status flush_put_edits(struct flush *flush)
         NTS_TRY(nts_manifest_put_table(&commit->edits, seed, table->def));
         commit->sync_all = true;
     }
+    struct nts_segment_entry *entries =
+        nts_alloc_array(flush->db->alloc, flush->item_count + 1, sizeof *entries);
+    if (entries == NULL)
+        return NANOTS_NO_MEMORY;
     for (size_t i = 0; i < flush->item_count; i++) {
-        const struct nts_segment_entry *entry = &flush->items[i].segment->entry;
-        NTS_TRY(nts_manifest_put_segments(&commit->edits, seed, entry, 1));
-        if (commit->end_min < entry->off + entry->size)
-            commit->end_min = entry->off + entry->size;
+        entries[i] = flush->items[i].segment->entry;
+        if (commit->end_min < entries[i].off + entries[i].size)
+            commit->end_min = entries[i].off + entries[i].size;
     }
+    const nanots_status status =
+        nts_manifest_put_segments(&commit->edits, seed, entries, flush->item_count);
+    nts_free(entries);
     commit->sync_all |= flush->run->bulk_bytes != 0;
-    return NANOTS_OK;
+    return status;
 }
 
 /* New versions of the run's tables; references of the items' segments pass to them. */
@@ -247,8 +253,7 @@ static nanots_status flush_make_versions(struct flush *flush)
             added[count] = nts_segment_ref(flush->items[item + count].segment);
             count++;
         }
-        flush->versions[t] =
-            nts_version_edit(alloc, table->version, added, count, NULL, 0);
+        flush->versions[t] = nts_version_edit(alloc, table->version, added, count, NULL, 0);
         if (flush->versions[t] == NULL) {
             for (size_t i = 0; i < count; i++)
                 nts_segment_unref(added[i]);
@@ -329,8 +334,7 @@ static nanots_status flush_commit_restart(struct flush *flush, struct nanots_err
     commit->wal = NTS_COMMIT_WAL_RESTART;
     commit->salt = flush->restart->salt;
     commit->added_count = flush->restart->count;
-    memcpy(commit->added, flush->restart->extents,
-           flush->restart->count * sizeof commit->added[0]);
+    memcpy(commit->added, flush->restart->extents, flush->restart->count * sizeof commit->added[0]);
     NTS_TRY(nts_commit_run(commit, error));
     flush_publish(flush);
     return NANOTS_OK;

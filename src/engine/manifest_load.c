@@ -170,9 +170,8 @@ static nanots_status load_keep_living(struct load *load, struct nanots_error *er
     size_t kept = 0;
     qsort(load->items, load->count, sizeof *load->items, load_compare_id);
     for (size_t i = 0; i < load->count; i++) {
-        const bool has_later =
-            i + 1 < load->count &&
-            load->items[i + 1].entry.segment_id == load->items[i].entry.segment_id;
+        const bool has_later = i + 1 < load->count && load->items[i + 1].entry.segment_id ==
+                                                          load->items[i].entry.segment_id;
         if (load->items[i].is_removal || load->items[i].is_dead)
             continue;
         if (has_later && load->items[i + 1].is_removal)

@@ -14,8 +14,7 @@ static nanots_status option_in_range(const char *name, uint64_t value, uint64_t 
     if (value >= least && value <= most)
         return NANOTS_OK;
     return nts_fail(error, NANOTS_INVALID, "option %s is %llu; expected %llu to %llu", name,
-                    (unsigned long long)value, (unsigned long long)least,
-                    (unsigned long long)most);
+                    (unsigned long long)value, (unsigned long long)least, (unsigned long long)most);
 }
 
 /* The environment's NANOTS_MAX_RECORD_SIZE, a number of bytes, or the default. */
@@ -74,8 +73,7 @@ nanots_status nts_options_fill(const struct nanots_open_options *given, struct n
         o.sync_interval_ms != 0 ? o.sync_interval_ms : SYNC_INTERVAL_MS_DEFAULT;
     options->sector_size = o.sector_size != 0 ? o.sector_size : NTS_SECTOR_SIZE;
     options->wal_bytes = o.wal_bytes != 0 ? o.wal_bytes : NTS_WAL_EXTENT_SIZE_DEFAULT;
-    options->memtable_bytes =
-        o.memtable_bytes != 0 ? o.memtable_bytes : NTS_MEMTABLE_BYTES_DEFAULT;
+    options->memtable_bytes = o.memtable_bytes != 0 ? o.memtable_bytes : NTS_MEMTABLE_BYTES_DEFAULT;
     if (o.max_record_size != 0)
         options->max_record_size = o.max_record_size;
     options->retention_ms = o.retention_ms;

@@ -12,8 +12,8 @@
 #include "engine/extents.h"
 #include "engine/rewrite.h"
 
-#define MERGE_UNIT_ROWS_MAX 65536u   /* a unit of more rows is large enough */
-#define MERGE_ROWS_MAX (4u << 20)    /* rows that one merge reads at most */
+#define MERGE_UNIT_ROWS_MAX 65536u     /* a unit of more rows is large enough */
+#define MERGE_ROWS_MAX      (4u << 20) /* rows that one merge reads at most */
 
 /* The version at this moment, kept alive. */
 static struct nts_version *version_now(struct nanots_table *table)
@@ -41,7 +41,8 @@ static bool version_is_packed(const struct nts_version *version, uint64_t target
             return false;
         if (i + 1 == version->count)
             break;
-        if (entry->row_count != target_rows || entry->ts_max > version->segments[i + 1]->entry.ts_min)
+        if (entry->row_count != target_rows ||
+            entry->ts_max > version->segments[i + 1]->entry.ts_min)
             return false;
     }
     return true;
@@ -98,7 +99,8 @@ static bool merge_find(const struct nts_version *version, size_t *first, size_t 
         size_t end = at;
         for (;;) {
             const size_t next = unit_end(version, end, &rows);
-            if (end == version->count || rows >= MERGE_UNIT_ROWS_MAX || total + rows > MERGE_ROWS_MAX)
+            if (end == version->count || rows >= MERGE_UNIT_ROWS_MAX ||
+                total + rows > MERGE_ROWS_MAX)
                 break;
             total += rows;
             units++;

@@ -100,11 +100,11 @@ static bool recover_check_segment(void *context, const struct nts_wal_record *re
     struct nts_segment_entry entry;
     uint64_t rows = 0;
 
-    for (size_t i = 0; i * NTS_SEGMENT_ENTRY_SIZE < record->size - NTS_WAL_RECORD_HEADER_SIZE; i++) {
+    for (size_t i = 0; i * NTS_SEGMENT_ENTRY_SIZE < record->size - NTS_WAL_RECORD_HEADER_SIZE;
+         i++) {
         if (!record_segments_decode(record, i, &entry))
             return false;
-        if (entry.seq_last > recover->db->sb.flushed_seq &&
-            !segment_is_whole(recover->db, &entry))
+        if (entry.seq_last > recover->db->sb.flushed_seq && !segment_is_whole(recover->db, &entry))
             return false;
         rows += entry.row_count;
     }
@@ -142,7 +142,8 @@ static nanots_status recover_rows(struct nanots_table *table, const struct nts_w
 {
     struct nts_memtable *memtable = NULL;
     if (record->column_count != table->def->column_count)
-        return nts_fail(error, NANOTS_CORRUPT, "log: rows of %u columns for table '%.80s', which has %u",
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "log: rows of %u columns for table '%.80s', which has %u",
                         record->column_count, table->def->name, table->def->column_count);
     if (nts_append_memtable(table, record->row_count, &memtable) != NANOTS_OK)
         return nts_fail_memory(error, record->size);
@@ -207,8 +208,8 @@ static nanots_status recover_replay(struct recover *recover, struct nanots_error
     NTS_TRY(recover_copy_log(recover, error));
     nts_wal_measure(&recover->log, db->sb.flushed_seq, recover_check_segment, recover,
                     &recover->end);
-    NTS_TRY(nts_wal_replay(&recover->log, recover->end.record_count, recover_apply, recover,
-                           error));
+    NTS_TRY(
+        nts_wal_replay(&recover->log, recover->end.record_count, recover_apply, recover, error));
     db->recovery.rows = db->last_seq - db->sb.flushed_seq;
     db->recovery.log_bytes = recover->end.log_bytes;
     db->recovery.torn_bytes = recover->end.torn_bytes;

@@ -108,7 +108,8 @@ static nanots_status rewriter_fill_group(struct rewriter *rewriter, uint32_t cou
             NTS_TRY(nts_scan_next(rewriter->scan, &rewriter->batch, error));
             rewriter->batch_row = 0;
             if (rewriter->batch == NULL)
-                return nts_fail(error, NANOTS_CORRUPT, "table '%.80s' has fewer rows than its index",
+                return nts_fail(error, NANOTS_CORRUPT,
+                                "table '%.80s' has fewer rows than its index",
                                 rewriter->job->table->def->name);
         }
         const size_t left = rewriter->batch->row_count - rewriter->batch_row;
@@ -139,8 +140,7 @@ static nanots_status rewriter_add_output(struct rewriter *rewriter,
         rewriter->outputs = outputs;
         rewriter->output_capacity = capacity;
     }
-    struct nts_segment *segment =
-        nts_segment_new(&db->view, entry, rewriter->job->table->def);
+    struct nts_segment *segment = nts_segment_new(&db->view, entry, rewriter->job->table->def);
     if (segment == NULL)
         return nts_fail_memory(error, sizeof *segment);
     rewriter->outputs[rewriter->output_count++] = segment;
@@ -237,15 +237,15 @@ static nanots_status rewrite_put_edits(struct nts_commit *commit,
 
 /* With flush_lock. */
 static nanots_status rewrite_commit_locked(struct nts_commit *commit, struct nanots_table *table,
-                                           struct nts_segment *const *removed,
-                                           size_t removed_count, struct nts_segment **added,
-                                           size_t added_count, struct nanots_error *error)
+                                           struct nts_segment *const *removed, size_t removed_count,
+                                           struct nts_segment **added, size_t added_count,
+                                           struct nanots_error *error)
 {
     struct nanots_db *db = table->db;
     if (rewrite_put_edits(commit, removed, removed_count, added, added_count) != NANOTS_OK)
         return nts_fail_memory(error, commit->edits.size);
-    struct nts_version *version = nts_version_edit(db->alloc, table->version, added, added_count,
-                                                   removed, removed_count);
+    struct nts_version *version =
+        nts_version_edit(db->alloc, table->version, added, added_count, removed, removed_count);
     if (version == NULL)
         return nts_fail_memory(error, added_count);
     for (size_t i = 0; i < added_count; i++)
@@ -278,8 +278,8 @@ nanots_status nts_rewrite_commit(struct nanots_table *table, struct nts_segment 
     struct nts_commit commit;
     nts_mutex_lock(&db->flush_lock);
     nts_commit_begin(db, &commit);
-    const nanots_status status = rewrite_commit_locked(&commit, table, removed, removed_count,
-                                                       added, added_count, error);
+    const nanots_status status =
+        rewrite_commit_locked(&commit, table, removed, removed_count, added, added_count, error);
     nts_commit_end(&commit);
     nts_mutex_unlock(&db->flush_lock);
     return status;

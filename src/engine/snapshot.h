@@ -26,7 +26,6 @@ void nts_snapshot_free(struct nts_snapshot *snapshot);
 /* Starts a scan over a snapshot taken now. */
 NTS_CHECKED nanots_status nts_snapshot_scan(struct nanots_table *table,
                                             const struct nts_scan_spec *spec,
-                                            struct nts_scan **scan_out,
-                                            struct nanots_error *error);
+                                            struct nts_scan **scan_out, struct nanots_error *error);
 
 #endif

@@ -29,8 +29,7 @@ static nanots_status stats_add_column(struct nts_segment *segment,
 
 static nanots_status stats_add_segment(struct nts_segment *segment,
                                        struct nts_segment_reader *reader,
-                                       struct nanots_table_stats *stats,
-                                       struct nanots_error *error)
+                                       struct nanots_table_stats *stats, struct nanots_error *error)
 {
     stats->segments++;
     stats->rows += segment->entry.row_count;

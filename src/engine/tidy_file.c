@@ -21,7 +21,7 @@
 #include "engine/extents.h"
 
 #define TIDY_SMALL_BYTES (4u << 20)  /* live bytes that are moved as a whole */
-#define TIDY_MOVE_BYTES (64u << 20)  /* of a large file, at most so many are moved */
+#define TIDY_MOVE_BYTES  (64u << 20) /* of a large file, at most so many are moved */
 
 struct tidy {
     struct nanots_db *db;
@@ -74,8 +74,7 @@ static nanots_status tidy_move(struct nanots_db *db, struct nts_segment *segment
     uint8_t *bytes = nts_alloc(db->alloc, size);
     if (bytes == NULL)
         return nts_fail_memory(error, size);
-    nanots_status status =
-        db->file->ops->read_at(db->file, bytes, size, segment->entry.off, error);
+    nanots_status status = db->file->ops->read_at(db->file, bytes, size, segment->entry.off, error);
     if (status == NANOTS_OK)
         status = db->file->ops->write_at(db->file, bytes, size, off, false, error);
     nts_free(bytes);
@@ -163,8 +162,8 @@ static nanots_status tidy_small(struct tidy *tidy, struct nanots_error *error)
     const bool lands_in_a = ((db->sb.generation + (must_step ? 2 : 1)) & 1) == 0;
 
     if (must_step) {
-        const uint64_t above = nts_round_up(db->sb.file_end > end ? db->sb.file_end : end,
-                                            NTS_BLOCK_SIZE);
+        const uint64_t above =
+            nts_round_up(db->sb.file_end > end ? db->sb.file_end : end, NTS_BLOCK_SIZE);
         NTS_TRY(tidy_place_all(tidy, above, false, error));
         bool is_read = false;
         NTS_TRY(tidy_is_read(db, &is_read, error));
@@ -265,8 +264,8 @@ static nanots_status tidy_locked(struct nanots_db *db, struct nanots_error *erro
         return NANOTS_OK; /* somebody reads: the next close tidies */
     status = tidy_collect(&tidy, error);
     if (status == NANOTS_OK)
-        status = tidy.bytes <= TIDY_SMALL_BYTES ? tidy_small(&tidy, error)
-                                                : tidy_large(&tidy, error);
+        status =
+            tidy.bytes <= TIDY_SMALL_BYTES ? tidy_small(&tidy, error) : tidy_large(&tidy, error);
     nts_free(tidy.segments);
     return status;
 }

@@ -34,13 +34,12 @@ static void verify_zone_damage(const struct verify *verify, const struct nts_seg
                                uint32_t column, uint32_t vector)
 {
     char message[256];
-    (void)snprintf(message, sizeof message,
-                   "table '%.60s', column '%.60s', vector %u of segment %llu at offset %llu: the zone "
-                   "map contradicts the values",
-                   segment->def->name,
-                   column == 0 ? "ts_ms" : segment->def->columns[column - 1].name, vector,
-                   (unsigned long long)segment->entry.segment_id,
-                   (unsigned long long)segment->entry.off);
+    (void)snprintf(
+        message, sizeof message,
+        "table '%.60s', column '%.60s', vector %u of segment %llu at offset %llu: the zone "
+        "map contradicts the values",
+        segment->def->name, column == 0 ? "ts_ms" : segment->def->columns[column - 1].name, vector,
+        (unsigned long long)segment->entry.segment_id, (unsigned long long)segment->entry.off);
     verify_damage(verify, message);
 }
 
@@ -103,16 +102,14 @@ static nanots_status verify_column(struct verify *verify, struct nts_segment *se
     struct nanots_error detail;
     double sum = 0.0;
 
-    nanots_status status =
-        nts_segment_index(segment, &verify->reader, column, &index, &detail);
+    nanots_status status = nts_segment_index(segment, &verify->reader, column, &index, &detail);
     if (status != NANOTS_OK)
         return verify_is_damage(verify, status, &detail)
                    ? NANOTS_OK
                    : nts_fail(error, status, "%s", detail.message);
     for (uint32_t v = 0; v < index->vector_count; v++) {
-        status = column == 0
-                     ? verify_ts_vector(verify, segment, index, v, &detail)
-                     : verify_f64_vector(verify, segment, index, column, v, &sum, &detail);
+        status = column == 0 ? verify_ts_vector(verify, segment, index, v, &detail)
+                             : verify_f64_vector(verify, segment, index, column, v, &sum, &detail);
         if (status == NANOTS_OK)
             continue;
         if (!verify_is_damage(verify, status, &detail))

@@ -31,7 +31,7 @@ enum nts_edit_kind {
     NTS_EDIT_KIND_END = 9
 };
 
-#define NTS_EDIT_HEADER_SIZE 16u
+#define NTS_EDIT_HEADER_SIZE   16u
 #define NTS_SEGMENT_ENTRY_SIZE 80u
 
 /* Where a segment is and what it holds; in the manifest and in WAL records (SPEC.md 4.2). */

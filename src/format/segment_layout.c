@@ -353,8 +353,8 @@ nanots_status nts_column_index_decode(struct nts_index_work *work, struct nts_co
     const size_t groups = index->group_count;
 
     NTS_TRY(array_get_bits(work, &from, index->chunk_off, groups, true));
-    NTS_TRY(array_get_u16(work, &from, index->vector_size, vectors,
-                          nts_vector_bound(NTS_VECTOR_ROWS)));
+    NTS_TRY(
+        array_get_u16(work, &from, index->vector_size, vectors, nts_vector_bound(NTS_VECTOR_ROWS)));
     NTS_TRY(array_get_bits(work, &from, index->min, vectors, index->is_time));
     NTS_TRY(array_get_bits(work, &from, index->max, vectors, index->is_time));
     if (!index->is_time) {

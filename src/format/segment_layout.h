@@ -24,7 +24,7 @@
 #include "util/buf.h"
 
 #define NTS_SEGMENT_HEADER_SIZE 80u
-#define NTS_FOOTER_HEAD_SIZE 32u
+#define NTS_FOOTER_HEAD_SIZE    32u
 
 struct nts_segment_header {
     uint64_t segment_id;

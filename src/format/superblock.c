@@ -37,7 +37,7 @@ enum superblock_field {
     SB_CHECKSUM = 248
 };
 #define SB_WAL_EXTENT_SIZE 12u
-#define SB_LAYOUT_TINY 1u
+#define SB_LAYOUT_TINY     1u
 
 static_assert(SB_WAL_EXTENTS + NTS_WAL_EXTENTS_MAX * SB_WAL_EXTENT_SIZE == SB_LAYOUT,
               "the WAL extents end where the layout word begins");
@@ -168,17 +168,19 @@ nanots_status nts_superblock_decode(const uint8_t bytes[NTS_SUPERBLOCK_SIZE],
 {
     memset(sb, 0, sizeof *sb);
     if (memcmp(bytes + SB_MAGIC, superblock_magic, sizeof superblock_magic) != 0)
-        return nts_fail(error, NANOTS_NOT_A_DATABASE, "not a NanoTS file: no magic bytes at its start");
+        return nts_fail(error, NANOTS_NOT_A_DATABASE,
+                        "not a NanoTS file: no magic bytes at its start");
     if (nts_load_u64(bytes + SB_CHECKSUM) != nts_checksum(bytes, SB_CHECKSUM))
         return nts_fail(error, NANOTS_CORRUPT, "superblock: wrong checksum");
     superblock_load(bytes, sb);
     const uint32_t writer = sb->writer_version;
     if (sb->format_version != NTS_FORMAT_VERSION || sb->incompat_flags != 0)
-        return nts_fail(error, NANOTS_NEWER_FORMAT,
-                        "the file needs a newer NanoTS: format %u, features %llx, written by version "
-                        "%u.%u.%u; this is version %s with format %u",
-                        sb->format_version, (unsigned long long)sb->incompat_flags, writer >> 16,
-                        writer >> 8 & 255, writer & 255, NANOTS_VERSION, NTS_FORMAT_VERSION);
+        return nts_fail(
+            error, NANOTS_NEWER_FORMAT,
+            "the file needs a newer NanoTS: format %u, features %llx, written by version "
+            "%u.%u.%u; this is version %s with format %u",
+            sb->format_version, (unsigned long long)sb->incompat_flags, writer >> 16,
+            writer >> 8 & 255, writer & 255, NANOTS_VERSION, NTS_FORMAT_VERSION);
     if (sb->wal_count > NTS_WAL_EXTENTS_MAX || !superblock_is_possible(sb))
         return nts_fail(error, NANOTS_CORRUPT, "superblock of generation %llu: impossible contents",
                         (unsigned long long)sb->generation);

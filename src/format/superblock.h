@@ -21,11 +21,11 @@
 
 #define NTS_SUPERBLOCK_SIZE 256u
 #define NTS_SUPERBLOCK_AREA 8192u /* both slots */
-#define NTS_SLOT_SIZE 4096u
+#define NTS_SLOT_SIZE       4096u
 #define NTS_SLOT_IMAGE_SIZE 1024u /* what one commit writes: two copies, a sector each */
-#define NTS_TINY_START 512u       /* tiny form: manifest and segments from here ... */
-#define NTS_TINY_END 4096u        /* ... to here */
-#define NTS_FORMAT_VERSION 1u
+#define NTS_TINY_START      512u  /* tiny form: manifest and segments from here ... */
+#define NTS_TINY_END        4096u /* ... to here */
+#define NTS_FORMAT_VERSION  1u
 
 struct nts_extent {
     uint64_t off;

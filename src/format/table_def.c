@@ -15,8 +15,7 @@
 static struct nts_table_def *table_def_alloc(const struct nts_alloc *alloc, size_t column_count,
                                              size_t names_size, char **names_out)
 {
-    const size_t head =
-        sizeof(struct nts_table_def) + column_count * sizeof(struct nts_column_def);
+    const size_t head = sizeof(struct nts_table_def) + column_count * sizeof(struct nts_column_def);
     struct nts_table_def *def = nts_alloc_zeroed(alloc, head + names_size);
     if (def != NULL)
         *names_out = (char *)def + head;
@@ -126,8 +125,8 @@ nanots_status nts_table_def_decode(const struct nts_alloc *alloc, const uint8_t 
     if (column_count == 0 || column_count > NTS_COLUMNS_MAX ||
         !name_bytes_are_valid(bytes + DEF_HEADER_SIZE, name_len))
         return nts_fail(error, NANOTS_CORRUPT, "table definition: impossible name or column count");
-    const size_t columns_size = columns_measure(columns, size - DEF_HEADER_SIZE - name_len,
-                                                column_count, &names_size);
+    const size_t columns_size =
+        columns_measure(columns, size - DEF_HEADER_SIZE - name_len, column_count, &names_size);
     if (columns_size == 0)
         return nts_fail(error, NANOTS_CORRUPT, "table definition: impossible columns");
 

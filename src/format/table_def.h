@@ -39,11 +39,9 @@ struct nts_table_def {
 };
 
 /* A copy of name and columns in one block; release with nts_free. NULL if out of memory. */
-NTS_CHECKED struct nts_table_def *nts_table_def_new(const struct nts_alloc *alloc,
-                                                    uint32_t table_id, uint64_t created_seq,
-                                                    const char *name,
-                                                    const struct nanots_column *columns,
-                                                    size_t column_count);
+NTS_CHECKED struct nts_table_def *
+nts_table_def_new(const struct nts_alloc *alloc, uint32_t table_id, uint64_t created_seq,
+                  const char *name, const struct nanots_column *columns, size_t column_count);
 
 size_t nts_table_def_encoded_size(const struct nts_table_def *def);
 /* Writes nts_table_def_encoded_size bytes. */

@@ -58,8 +58,8 @@ bool nts_wal_record_decode(const uint8_t *bytes, size_t size_max, uint64_t salt,
         return false;
     record->payload = bytes + NTS_WAL_RECORD_HEADER_SIZE;
     record->checksum = nts_load_u64(bytes + RECORD_CHECKSUM);
-    const uint64_t payload_checksum = nts_wal_payload_checksum(
-        record->payload, record->size - NTS_WAL_RECORD_HEADER_SIZE, salt);
+    const uint64_t payload_checksum =
+        nts_wal_payload_checksum(record->payload, record->size - NTS_WAL_RECORD_HEADER_SIZE, salt);
     if (record->checksum != record_checksum(bytes, payload_checksum))
         return false;
     record->column_count = nts_load_u16(bytes + RECORD_COLUMN_COUNT);

@@ -34,7 +34,7 @@ enum nts_wal_kind {
 
 #define NTS_WAL_EXTENT_HEADER_SIZE 64u
 #define NTS_WAL_RECORD_HEADER_SIZE 48u
-#define NTS_WAL_SEAL_SIZE (NTS_WAL_RECORD_HEADER_SIZE + 8u)
+#define NTS_WAL_SEAL_SIZE          (NTS_WAL_RECORD_HEADER_SIZE + 8u)
 
 struct nts_wal_record {
     uint64_t checksum;

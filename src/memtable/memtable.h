@@ -36,14 +36,14 @@ struct nts_memtable {
     uint32_t row_count;
     uint32_t visible_rows; /* rows that readers may see: all, or in full sync mode those synced */
     uint32_t capacity;
-    uint64_t seq_first;    /* the rows' seqs lie in [seq_first, seq_last] and grow */
+    uint64_t seq_first; /* the rows' seqs lie in [seq_first, seq_last] and grow */
     uint64_t seq_last;
     int64_t ts_min;
     int64_t ts_max;
     int64_t ts_last;
     bool sorted;
     uint32_t chunk_count;
-    size_t bytes;          /* allocated */
+    size_t bytes; /* allocated */
     int64_t *chunks[NTS_MEMTABLE_CHUNKS_MAX];
 };
 

@@ -51,7 +51,8 @@ void nts_random_bytes(void *bytes, size_t size)
     uint8_t *to = bytes;
     while (size > 0) {
         const ssize_t got = getrandom(to, size, 0);
-        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && errno == EINTR)
+            continue;
         if (got <= 0) {
             clock_random_stirred(to, size);
             return;

@@ -57,7 +57,8 @@ nanots_status nts_posix_lock_writer(struct nts_file *file, struct nanots_error *
     const struct os_file *os = nts_os_file_of(file);
     const int failed = lock_set(os, F_WRLCK, NTS_LOCK_WRITER);
 
-    if (failed == 0) return NANOTS_OK;
+    if (failed == 0)
+        return NANOTS_OK;
     if (failed == EAGAIN || failed == EACCES)
         return nts_fail(error, NANOTS_BUSY, "%s is open for writing by another process or handle",
                         os->name);
@@ -95,7 +96,8 @@ static int lock_find(const struct os_file *os, uint64_t first, uint64_t end, uin
                                .l_len = (off_t)(end - first)};
         failed = fcntl(os->fd, F_OFD_GETLK, &range);
     } while (failed != 0 && errno == EINTR);
-    if (failed != 0) return errno;
+    if (failed != 0)
+        return errno;
     if (range.l_type == F_UNLCK) {
         *found_out = end;
         return 0;
@@ -117,8 +119,10 @@ nanots_status nts_posix_oldest_pin(struct nts_file *file, uint64_t first, uint64
     while (first < *generation_out) {
         uint64_t found = first;
         const int failed = lock_find(os, first, *generation_out, &found);
-        if (failed != 0) return lock_fail(os, failed, "finding the oldest reader", error);
-        if (found == *generation_out) break;
+        if (failed != 0)
+            return lock_fail(os, failed, "finding the oldest reader", error);
+        if (found == *generation_out)
+            break;
         *generation_out = found;
     }
     return NANOTS_OK;

@@ -96,11 +96,13 @@ nanots_status nts_posix_populate(struct nts_file *file, const uint8_t *bytes, ui
     const uint64_t end = nts_round_up((uintptr_t)bytes + size, map_page_size());
     int failed;
 
-    if (size == 0) return NANOTS_OK;
+    if (size == 0)
+        return NANOTS_OK;
     do {
         failed = madvise((void *)(uintptr_t)first, (size_t)(end - first), MADV_POPULATE_READ);
     } while (failed != 0 && (errno == EINTR || errno == EAGAIN));
-    if (failed == 0) return NANOTS_OK;
+    if (failed == 0)
+        return NANOTS_OK;
     const int os_errno = errno;
     (void)nts_fail_os(error, os_errno, "cannot read %llu mapped bytes of %s",
                       (unsigned long long)size, os->name);
@@ -112,7 +114,8 @@ nanots_status nts_posix_populate(struct nts_file *file, const uint8_t *bytes, ui
 bool nts_posix_can_map_wal(struct nts_file *file)
 {
     struct statfs facts;
-    if (fstatfs(nts_os_file_of(file)->fd, &facts) != 0) return false;
+    if (fstatfs(nts_os_file_of(file)->fd, &facts) != 0)
+        return false;
     const uint32_t magic = (uint32_t)facts.f_type;
     return magic == MAP_MAGIC_EXT || magic == MAP_MAGIC_TMPFS;
 }

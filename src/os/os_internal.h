@@ -28,7 +28,8 @@ static inline struct os_file *nts_os_file_of(struct nts_file *file)
 /* Gives a failure already described another code than its errno would. */
 static inline nanots_status nts_os_recode(struct nanots_error *error, nanots_status code)
 {
-    if (error != NULL) error->code = code;
+    if (error != NULL)
+        error->code = code;
     return code;
 }
 

@@ -108,7 +108,8 @@ nanots_status nts_thread_start(struct nts_thread *thread, void (*run)(void *cont
     (void)pthread_sigmask(SIG_SETMASK, &all, &callers);
     const int failed = pthread_create(&thread->os, NULL, thread_main, thread);
     (void)pthread_sigmask(SIG_SETMASK, &callers, NULL);
-    if (failed != 0) return nts_fail_os(error, failed, "cannot start a thread");
+    if (failed != 0)
+        return nts_fail_os(error, failed, "cannot start a thread");
     return NANOTS_OK;
 }
 

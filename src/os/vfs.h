@@ -23,7 +23,7 @@
 #include "base/status.h"
 
 #define NTS_LOCK_PIN_BASE (1ull << 62)
-#define NTS_LOCK_WRITER ((1ull << 62) - 1)
+#define NTS_LOCK_WRITER   ((1ull << 62) - 1)
 
 struct nts_file;
 
@@ -78,7 +78,7 @@ struct nts_file {
 };
 
 #define NTS_VFS_READ_ONLY 1u
-#define NTS_VFS_CREATE 2u    /* create if absent; the new directory entry is made durable */
+#define NTS_VFS_CREATE    2u /* create if absent; the new directory entry is made durable */
 #define NTS_VFS_EXCLUSIVE 4u /* with CREATE: fail with EXISTS if present */
 
 struct nts_vfs {

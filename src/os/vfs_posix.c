@@ -48,11 +48,13 @@ static nanots_status os_read_at(struct nts_file *file, void *bytes, size_t size,
         const ssize_t moved =
             pread(os->fd, to + done, rest < OS_TRANSFER_MAX ? rest : OS_TRANSFER_MAX,
                   (off_t)(offset + done));
-        if (moved < 0 && errno == EINTR) continue;
+        if (moved < 0 && errno == EINTR)
+            continue;
         if (moved < 0)
             return nts_fail_os(error, errno, "cannot read %zu bytes at offset %llu of %s", size,
                                (unsigned long long)offset, os->name);
-        if (moved == 0) break;
+        if (moved == 0)
+            break;
         done += (size_t)moved;
     }
     if (done < size)
@@ -75,7 +77,8 @@ static ssize_t os_write_some(const struct os_file *os, const uint8_t *bytes, siz
     if (*dsync) {
         const struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = some};
         const ssize_t moved = pwritev2(os->fd, &piece, 1, (off_t)offset, RWF_DSYNC);
-        if (moved >= 0 || !os_means_no_dsync(errno)) return moved;
+        if (moved >= 0 || !os_means_no_dsync(errno))
+            return moved;
         *dsync = false;
     }
     return pwrite(os->fd, bytes, some, (off_t)offset);
@@ -89,7 +92,8 @@ static nanots_status os_fdatasync(const struct os_file *os, struct nanots_error 
     do {
         failed = fdatasync(os->fd);
     } while (failed != 0 && errno == EINTR);
-    if (failed != 0) return nts_fail_os(error, errno, "cannot sync %s", os->name);
+    if (failed != 0)
+        return nts_fail_os(error, errno, "cannot sync %s", os->name);
     return NANOTS_OK;
 }
 
@@ -108,7 +112,8 @@ static nanots_status os_write_at(struct nts_file *file, const void *bytes, size_
         errno = EFBIG;
         if (os_range_fits(offset, size))
             moved = os_write_some(os, from + done, size - done, offset + done, &dsync);
-        if (moved < 0 && errno == EINTR) continue;
+        if (moved < 0 && errno == EINTR)
+            continue;
         /* A transfer of nothing has no errno; a full file system is the one known cause. */
         if (moved <= 0)
             return nts_fail_os(error, moved < 0 ? errno : ENOSPC,
@@ -161,7 +166,8 @@ static nanots_status os_truncate(struct nts_file *file, uint64_t size, struct na
 static int os_fallocate_mode(const struct os_file *os, int mode, uint64_t offset, uint64_t size)
 {
     int failed;
-    if (!os_range_fits(offset, size)) return EFBIG;
+    if (!os_range_fits(offset, size))
+        return EFBIG;
     do {
         failed = fallocate(os->fd, mode, (off_t)offset, (off_t)size);
     } while (failed != 0 && errno == EINTR);
@@ -192,7 +198,8 @@ static nanots_status os_allocate(struct nts_file *file, uint64_t offset, uint64_
 {
     const struct os_file *os = nts_os_file_of(file);
 
-    if (size == 0) return NANOTS_OK;
+    if (size == 0)
+        return NANOTS_OK;
     const int failed = os_fallocate_mode(os, 0, offset, size);
     if (failed == EOPNOTSUPP || failed == ENOSYS)
         return os_allocate_by_zeros(file, offset, size, error);
@@ -207,14 +214,17 @@ static nanots_status os_punch(struct nts_file *file, uint64_t offset, uint64_t s
 {
     const struct os_file *os = nts_os_file_of(file);
 
-    if (size == 0) return NANOTS_OK;
+    if (size == 0)
+        return NANOTS_OK;
     const int failed =
         os_fallocate_mode(os, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
-    if (failed == 0) return NANOTS_OK;
+    if (failed == 0)
+        return NANOTS_OK;
     const nanots_status status =
         nts_fail_os(error, failed, "cannot give back %llu bytes at offset %llu of %s",
                     (unsigned long long)size, (unsigned long long)offset, os->name);
-    if (failed == EOPNOTSUPP || failed == ENOSYS) return nts_os_recode(error, NANOTS_UNSUPPORTED);
+    if (failed == EOPNOTSUPP || failed == ENOSYS)
+        return nts_os_recode(error, NANOTS_UNSUPPORTED);
     return status;
 }
 
@@ -282,10 +292,12 @@ static int os_open_or_create(const char *path, unsigned flags, bool *created)
     const int mode = (flags & NTS_VFS_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
 
     *created = false;
-    if ((flags & NTS_VFS_CREATE) == 0) return os_open_fd(path, mode);
+    if ((flags & NTS_VFS_CREATE) == 0)
+        return os_open_fd(path, mode);
     if ((flags & NTS_VFS_EXCLUSIVE) == 0) {
         const int fd = os_open_fd(path, mode);
-        if (fd >= 0 || errno != ENOENT) return fd;
+        if (fd >= 0 || errno != ENOENT)
+            return fd;
     }
     *created = true;
     return os_open_fd(path, mode | O_CREAT | ((flags & NTS_VFS_EXCLUSIVE) != 0 ? O_EXCL : 0));
@@ -295,7 +307,8 @@ static int os_open_or_create(const char *path, unsigned flags, bool *created)
  * print into the database. */
 static int os_fd_above_stderr(int fd)
 {
-    if (fd > STDERR_FILENO) return fd;
+    if (fd > STDERR_FILENO)
+        return fd;
     const int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     const int os_errno = errno;
     (void)close(fd);
@@ -307,14 +320,16 @@ static int os_fd_above_stderr(int fd)
  * link, and it is the directory of its target that has the entry. 0 or the errno. */
 static int os_sync_directory(int fd, const char *path, char *resolved)
 {
-    if (realpath(path, resolved) == NULL) return errno;
+    if (realpath(path, resolved) == NULL)
+        return errno;
     char *slash = strrchr(resolved, '/');
     slash[slash == resolved ? 1 : 0] = '\0';
     const int directory = open(resolved, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory >= 0) {
         const int failed = fsync(directory) != 0 ? errno : 0;
         (void)close(directory);
-        if (failed != EINVAL && failed != EOPNOTSUPP) return failed;
+        if (failed != EINVAL && failed != EOPNOTSUPP)
+            return failed;
     }
     /* A directory that may be written and not read, or a file system that cannot sync one. */
     return syncfs(fd) != 0 ? errno : 0;
@@ -324,17 +339,20 @@ static nanots_status os_check_created(const struct os_file *os, const char *path
                                       struct nanots_error *error)
 {
     char *resolved = nts_alloc(nts_alloc_libc(), PATH_MAX);
-    if (resolved == NULL) return nts_fail_memory(error, PATH_MAX);
+    if (resolved == NULL)
+        return nts_fail_memory(error, PATH_MAX);
     const int failed = os_sync_directory(os->fd, path, resolved);
     nts_free(resolved);
-    if (failed != 0) return nts_fail_os(error, failed, "cannot sync the directory of %s", os->name);
+    if (failed != 0)
+        return nts_fail_os(error, failed, "cannot sync the directory of %s", os->name);
     return NANOTS_OK;
 }
 
 static nanots_status os_check_regular(const struct os_file *os, struct nanots_error *error)
 {
     struct stat facts;
-    if (fstat(os->fd, &facts) != 0) return nts_fail_os(error, errno, "cannot examine %s", os->name);
+    if (fstat(os->fd, &facts) != 0)
+        return nts_fail_os(error, errno, "cannot examine %s", os->name);
     if (!S_ISREG(facts.st_mode))
         return nts_fail(error, NANOTS_INVALID, "%s is not a regular file but a %s", os->name,
                         S_ISDIR(facts.st_mode)    ? "directory"
@@ -369,23 +387,27 @@ static nanots_status os_open(const struct nts_vfs *vfs, const char *path, unsign
     assert(path != NULL);
     *file_out = NULL;
     struct os_file *os = nts_alloc_zeroed(nts_alloc_libc(), sizeof *os);
-    if (os == NULL) return nts_fail_memory(error, sizeof *os);
+    if (os == NULL)
+        return nts_fail_memory(error, sizeof *os);
     os->file.ops = &os_ops;
     atomic_init(&os->dsync_refused, false);
     os_name_set(os->name, path);
 
     os->fd = os_open_or_create(path, flags, &created);
-    if (os->fd >= 0) os->fd = os_fd_above_stderr(os->fd);
+    if (os->fd >= 0)
+        os->fd = os_fd_above_stderr(os->fd);
     if (os->fd < 0) {
         status = os_fail_open(os->name, errno, created, error);
         goto out;
     }
     NTS_TRY_OUT(os_check_regular(os, error));
-    if (created) NTS_TRY_OUT(os_check_created(os, path, error));
+    if (created)
+        NTS_TRY_OUT(os_check_created(os, path, error));
     *file_out = &os->file;
     return NANOTS_OK;
 out:
-    if (os->fd >= 0) (void)close(os->fd);
+    if (os->fd >= 0)
+        (void)close(os->fd);
     nts_free(os);
     return status;
 }

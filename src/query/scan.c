@@ -157,8 +157,7 @@ nanots_status nts_scan_new(const struct nts_alloc *alloc, const struct nts_scan_
     scan->rows_left = spec->limit == 0 ? UINT64_MAX : spec->limit;
     scan->column_count = spec->column_count;
     scan->sources = nts_alloc_zeroed(alloc, (spec->source_count + 1) * sizeof *scan->sources);
-    scan->active =
-        nts_alloc_array(alloc, spec->source_count + 1, sizeof(struct nts_source *));
+    scan->active = nts_alloc_array(alloc, spec->source_count + 1, sizeof(struct nts_source *));
     scan->columns = nts_alloc_array(alloc, spec->column_count + 1u, sizeof *scan->columns);
     status = nts_segment_reader_init(&scan->reader, alloc, error);
     if (scan->sources == NULL || scan->active == NULL || scan->columns == NULL)
@@ -232,8 +231,8 @@ static nanots_status source_advance(struct nts_scan *scan, struct nts_source *so
         uint32_t block = scan->reverse ? source->block_end - 1 : source->block_first;
         if (source->is_open)
             block = scan->reverse ? source->block - 1 : source->block + 1;
-        const bool is_done = scan->reverse ? block + 1 == source->block_first
-                                           : block == source->block_end;
+        const bool is_done =
+            scan->reverse ? block + 1 == source->block_first : block == source->block_end;
         if (is_done) {
             source->is_open = false;
             return NANOTS_OK;
@@ -337,8 +336,8 @@ static void copy_run(void *dst, const void *src, uint32_t first, uint32_t count,
 }
 
 /* Appends `count` rows of the source to the batch and consumes them. */
-static nanots_status scan_take_run(struct nts_scan *scan, struct nts_source *source,
-                                   uint32_t count, struct nanots_error *error)
+static nanots_status scan_take_run(struct nts_scan *scan, struct nts_source *source, uint32_t count,
+                                   struct nanots_error *error)
 {
     const size_t at = scan->batch.row_count;
     const uint32_t first = scan->reverse ? source->high - count : source->low;

@@ -103,8 +103,7 @@ static nanots_status source_init_memtable(struct nts_source *source, int64_t fro
     if (!source->spec.sorted)
         NTS_TRY(memtable_sort(source, error));
     const uint32_t first = memtable_lower_bound(source, from);
-    const uint32_t end =
-        to == INT64_MAX ? source->row_total : memtable_lower_bound(source, to + 1);
+    const uint32_t end = to == INT64_MAX ? source->row_total : memtable_lower_bound(source, to + 1);
     source->block_first = first / NTS_VECTOR_ROWS;
     source->block_end = first < end ? (end - 1) / NTS_VECTOR_ROWS + 1 : source->block_first;
     return NANOTS_OK;
@@ -162,8 +161,7 @@ static nanots_status source_make_scratch(struct nts_source *source, struct nanot
     if (source->ts != NULL)
         return NANOTS_OK;
     source->ts = nts_alloc_array(source->alloc, NTS_VECTOR_ROWS, sizeof(int64_t));
-    source->values =
-        nts_alloc_array(source->alloc, columns * NTS_VECTOR_ROWS + 1, sizeof(double));
+    source->values = nts_alloc_array(source->alloc, columns * NTS_VECTOR_ROWS + 1, sizeof(double));
     source->decoded = nts_alloc_zeroed(source->alloc, columns + 1);
     if (source->ts != NULL && source->values != NULL && source->decoded != NULL)
         return NANOTS_OK;
@@ -194,8 +192,8 @@ nanots_status nts_source_enter(struct nts_source *source, uint32_t block, int64_
     source->block = block;
     source->row_count = nts_vector_rows(source->row_total, block);
     if (source->spec.segment != NULL)
-        NTS_TRY(nts_segment_read_ts(source->spec.segment, source->reader, block, source->ts,
-                                    error));
+        NTS_TRY(
+            nts_segment_read_ts(source->spec.segment, source->reader, block, source->ts, error));
     else
         memtable_gather(source, UINT32_MAX, source->ts);
     source->low = source->ts[0] >= from ? 0 : block_lower_bound(source, from);

@@ -39,13 +39,13 @@ struct nts_source {
     uint32_t row_total;
 
     bool is_open;
-    uint32_t block;    /* entered */
+    uint32_t block;     /* entered */
     uint32_t row_count; /* of the block */
-    uint32_t low;      /* rows [low, high) of the block lie in the range and are not consumed */
+    uint32_t low;       /* rows [low, high) of the block lie in the range and are not consumed */
     uint32_t high;
-    int64_t *ts;       /* [NTS_VECTOR_ROWS], of the block */
-    double *values;    /* [column_count][NTS_VECTOR_ROWS], decoded columns */
-    bool *decoded;     /* [column_count] */
+    int64_t *ts;    /* [NTS_VECTOR_ROWS], of the block */
+    double *values; /* [column_count][NTS_VECTOR_ROWS], decoded columns */
+    bool *decoded;  /* [column_count] */
 };
 
 /* Finds the blocks of [from, to]. The scratch arrays come when the first block is entered. */

@@ -123,8 +123,7 @@ nanots_status nts_extent_writer_align(struct nts_extent_writer *writer, size_t a
 }
 
 nanots_status nts_extent_writer_patch(struct nts_extent_writer *writer, uint64_t off,
-                                      const uint8_t *bytes, size_t size,
-                                      struct nanots_error *error)
+                                      const uint8_t *bytes, size_t size, struct nanots_error *error)
 {
     assert(off + size <= nts_extent_writer_place(writer));
     if (off >= writer->buffer_off) {

@@ -31,7 +31,7 @@ struct nts_extent_writer {
     bool gathers;
     uint64_t buffer_off; /* place in the file of buffer[0] */
     size_t buffer_used;
-    bool durable;        /* every write is durable on return */
+    bool durable; /* every write is durable on return */
     uint64_t bytes_written;
 };
 

@@ -69,7 +69,8 @@ const uint8_t *nts_file_view_mapped(struct nts_file_view *view, uint64_t off, ui
 {
     const uint8_t *bytes = NULL;
     nts_mutex_lock(&view->lock);
-    if (!view->cannot_map && view->map_count != 0 && off + size <= view->maps[view->map_count - 1].size)
+    if (!view->cannot_map && view->map_count != 0 &&
+        off + size <= view->maps[view->map_count - 1].size)
         bytes = view->maps[view->map_count - 1].bytes + off;
     nts_mutex_unlock(&view->lock);
     return bytes;

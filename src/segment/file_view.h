@@ -11,9 +11,9 @@
 #ifndef NTS_FILE_VIEW_H
 #define NTS_FILE_VIEW_H
 
+#include "base/limits.h"
 #include "base/status.h"
 #include "os/thread.h"
-#include "base/limits.h"
 #include "os/vfs.h"
 #include "util/alloc.h"
 

@@ -94,9 +94,8 @@ static nanots_status segment_read_footer(const struct nts_segment *segment, uint
         (nts_footer_checksum(footer, size, header.segment_id) != header.footer_checksum ||
          !nts_footer_decode(footer, size, parts)))
         status = segment_damaged(segment, "wrong checksum of the footer", error);
-    if (status == NANOTS_OK &&
-        (parts->column_count != segment->def->column_count || parts->ts_min != entry->ts_min ||
-         parts->ts_max != entry->ts_max))
+    if (status == NANOTS_OK && (parts->column_count != segment->def->column_count ||
+                                parts->ts_min != entry->ts_min || parts->ts_max != entry->ts_max))
         status = segment_damaged(segment, "the footer contradicts the manifest", error);
     if (status != NANOTS_OK) {
         nts_free(footer);
@@ -273,8 +272,8 @@ static nanots_status segment_chunk(struct nts_segment *segment, struct nts_segme
     nts_mutex_lock(lock);
     const bool verified = (segment->verified[chunk_index / 8] >> (chunk_index % 8) & 1) != 0;
     nts_mutex_unlock(lock);
-    NTS_TRY(segment_chunk_bytes(segment, reader, off, size, chunk_index, verified, bytes_out,
-                                error));
+    NTS_TRY(
+        segment_chunk_bytes(segment, reader, off, size, chunk_index, verified, bytes_out, error));
     if (verified)
         return NANOTS_OK;
     if (nts_chunk_checksum(*bytes_out, (size_t)size, chunk_index) != index->chunk_checksum[group])
@@ -292,8 +291,8 @@ static nanots_status segment_chunk(struct nts_segment *segment, struct nts_segme
 
 nanots_status nts_segment_vector_bytes(struct nts_segment *segment,
                                        struct nts_segment_reader *reader, uint32_t column,
-                                       uint32_t vector, const uint8_t **bytes_out,
-                                       size_t *size_out, struct nanots_error *error)
+                                       uint32_t vector, const uint8_t **bytes_out, size_t *size_out,
+                                       struct nanots_error *error)
 {
     const struct nts_column_index *index = NULL;
     const uint8_t *chunk = NULL;
@@ -304,8 +303,8 @@ nanots_status nts_segment_vector_bytes(struct nts_segment *segment,
     assert(vector < index->vector_count);
     if (index->vector_size[vector] == 0)
         return NANOTS_OK;
-    NTS_TRY(segment_chunk(segment, reader, index, column, vector / NTS_GROUP_VECTORS, &chunk,
-                          error));
+    NTS_TRY(
+        segment_chunk(segment, reader, index, column, vector / NTS_GROUP_VECTORS, &chunk, error));
     *bytes_out = chunk + index->vector_off[vector];
     *size_out = index->vector_size[vector];
     return NANOTS_OK;

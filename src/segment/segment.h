@@ -26,10 +26,10 @@ struct nts_segment {
     struct nts_refcount refs;
     struct nts_segment_entry entry; /* immutable */
     struct nts_file_view *view;
-    const struct nts_table_def *def;   /* the table's; outlives the segment */
-    uint32_t column_count;             /* with ts; 0 until the footer is loaded */
-    uint8_t *footer;                   /* copy; guarded by view->lock until loaded */
-    struct nts_footer parts;           /* points into footer */
+    const struct nts_table_def *def; /* the table's; outlives the segment */
+    uint32_t column_count;           /* with ts; 0 until the footer is loaded */
+    uint8_t *footer;                 /* copy; guarded by view->lock until loaded */
+    struct nts_footer parts;         /* points into footer */
     uint64_t footer_off;
     struct nts_column_index **indexes; /* [column_count]; guarded by view->lock */
     uint8_t *verified;                 /* bit per chunk; guarded by view->lock */

@@ -16,7 +16,7 @@ struct nts_segment_writer {
     struct nts_index_work work;
     struct nts_segment_start start;
     struct nts_extent_writer *out;
-    uint64_t off;        /* place of the segment in the file */
+    uint64_t off; /* place of the segment in the file */
     uint32_t rows_added;
     uint32_t column_count; /* of indexes: value columns + 1 */
     int64_t ts_min;
@@ -128,8 +128,8 @@ static bool bits_are_equal(const double *values, size_t count)
 }
 
 /* Encodes one vector of ts to `dst` and records its zone map; returns its size. */
-static size_t writer_add_ts_vector(struct nts_segment_writer *writer, uint8_t *dst,
-                                   uint32_t vector, const int64_t *ts, size_t count)
+static size_t writer_add_ts_vector(struct nts_segment_writer *writer, uint8_t *dst, uint32_t vector,
+                                   const int64_t *ts, size_t count)
 {
     struct nts_column_index *index = writer->indexes[0];
     index->min[vector] = (uint64_t)ts[0];
@@ -228,8 +228,7 @@ static nanots_status writer_build_footer(struct nts_segment_writer *writer)
     nts_table_def_encode(start->def, definition);
     NTS_TRY_OUT(nts_footer_put_head(&writer->footer, &footer));
     for (uint32_t c = 0; c < writer->column_count; c++)
-        NTS_TRY_OUT(
-            nts_column_index_encode(&writer->work, writer->indexes[c], &writer->footer));
+        NTS_TRY_OUT(nts_column_index_encode(&writer->work, writer->indexes[c], &writer->footer));
 out:
     nts_free(definition);
     return status;
@@ -251,9 +250,8 @@ nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
         return nts_fail_memory(error, writer->footer.size);
     header.footer_off = nts_extent_writer_place(writer->out) - writer->off;
     header.size = nts_round_up(header.footer_off + writer->footer.size, 8);
-    if (nts_buf_append_zeros(&writer->footer,
-                             (size_t)(header.size - header.footer_off) - writer->footer.size) !=
-        NANOTS_OK)
+    if (nts_buf_append_zeros(&writer->footer, (size_t)(header.size - header.footer_off) -
+                                                  writer->footer.size) != NANOTS_OK)
         return nts_fail_memory(error, writer->footer.size);
     header.footer_checksum =
         nts_footer_checksum(writer->footer.bytes, writer->footer.size, header.segment_id);
@@ -282,7 +280,8 @@ nanots_status nts_segment_renumber(struct nts_file *file, struct nts_segment_ent
 
     NTS_TRY(file->ops->read_at(file, bytes, sizeof bytes, entry->off, error));
     if (!nts_segment_header_decode(bytes, &header) || header.segment_id != entry->segment_id)
-        return nts_fail(error, NANOTS_CORRUPT, "segment %llu at offset %llu: lost before its commit",
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "segment %llu at offset %llu: lost before its commit",
                         (unsigned long long)entry->segment_id, (unsigned long long)entry->off);
     header.seq_first = entry->seq_first = seq_first;
     header.seq_last = entry->seq_last = seq_first + entry->row_count - 1;

@@ -54,7 +54,7 @@ NTS_CHECKED nanots_status nts_segment_writer_finish(struct nts_segment_writer *w
 /* Gives a finished and written segment its place in the order of arrival: rewrites the header and sets
  * the interval in *entry. For a bulk batch, whose seq is known only when its WAL record is appended. */
 NTS_CHECKED nanots_status nts_segment_renumber(struct nts_file *file,
-                                               struct nts_segment_entry *entry,
-                                               uint64_t seq_first, struct nanots_error *error);
+                                               struct nts_segment_entry *entry, uint64_t seq_first,
+                                               struct nanots_error *error);
 
 #endif

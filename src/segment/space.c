@@ -89,8 +89,7 @@ static void free_run_give(struct nts_space *space, struct nts_extent run)
         at--;
         runs->items[at].size += run.size;
     } else {
-        memmove(&runs->items[at + 1], &runs->items[at],
-                (runs->count - at) * sizeof runs->items[0]);
+        memmove(&runs->items[at + 1], &runs->items[at], (runs->count - at) * sizeof runs->items[0]);
         runs->items[at] = run;
         runs->count++;
     }
@@ -167,8 +166,8 @@ nanots_status nts_space_take(struct nts_space *space, uint64_t size, uint64_t al
     nanots_status status = NANOTS_TOO_BIG;
     if (size <= NTS_FILE_SIZE_MAX) {
         nts_mutex_lock(&space->lock);
-        status = space_take_locked(space, nts_round_up(size, NTS_BLOCK_SIZE), alignment,
-                                   extent_out);
+        status =
+            space_take_locked(space, nts_round_up(size, NTS_BLOCK_SIZE), alignment, extent_out);
         nts_mutex_unlock(&space->lock);
     }
     if (status == NANOTS_TOO_BIG)
@@ -227,7 +226,7 @@ static nanots_status space_rebuild_locked(struct nts_space *space, struct nts_ex
 
     if (live_count > 1)
         if (live_count > 1)
-        qsort(live, live_count, sizeof *live, extent_compare);
+            qsort(live, live_count, sizeof *live, extent_compare);
     if (held->count > 1)
         qsort(held->items, held->count, sizeof held->items[0], extent_compare);
     space->free_runs.count = 0;

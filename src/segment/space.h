@@ -39,9 +39,8 @@ void nts_space_deinit(struct nts_space *space);
 
 /* Takes `size` bytes, rounded up to blocks, at a multiple of `alignment` (a power of two, at least a
  * block): the lowest free run that fits, else at the end of the file. Held until settled. */
-NTS_CHECKED nanots_status nts_space_take(struct nts_space *space, uint64_t size,
-                                         uint64_t alignment, struct nts_extent *extent_out,
-                                         struct nanots_error *error);
+NTS_CHECKED nanots_status nts_space_take(struct nts_space *space, uint64_t size, uint64_t alignment,
+                                         struct nts_extent *extent_out, struct nanots_error *error);
 
 /* Takes exactly this range, which a rebuild counted as free or which nobody has: for the reserve. */
 NTS_CHECKED nanots_status nts_space_hold(struct nts_space *space, struct nts_extent extent,

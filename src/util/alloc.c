@@ -50,9 +50,11 @@ void *nts_realloc(const struct nts_alloc *alloc, void *block, size_t size)
     size_t size_with_header;
 
     assert(old == NULL || old->of.alloc == alloc);
-    if (!nts_add_size(size, sizeof *old, &size_with_header)) return NULL;
+    if (!nts_add_size(size, sizeof *old, &size_with_header))
+        return NULL;
     union alloc_header *header = alloc->resize(alloc->context, old, size_with_header);
-    if (header == NULL) return NULL;
+    if (header == NULL)
+        return NULL;
     header->of.alloc = alloc;
     header->of.size = size;
     return header + 1;
@@ -66,14 +68,16 @@ void *nts_alloc(const struct nts_alloc *alloc, size_t size)
 void *nts_alloc_zeroed(const struct nts_alloc *alloc, size_t size)
 {
     void *block = nts_alloc(alloc, size);
-    if (block != NULL) memset(block, 0, size);
+    if (block != NULL)
+        memset(block, 0, size);
     return block;
 }
 
 void *nts_alloc_array(const struct nts_alloc *alloc, size_t count, size_t element_size)
 {
     size_t size;
-    if (!nts_mul_size(count, element_size, &size)) return NULL;
+    if (!nts_mul_size(count, element_size, &size))
+        return NULL;
     return nts_alloc(alloc, size);
 }
 
@@ -81,13 +85,15 @@ char *nts_alloc_string(const struct nts_alloc *alloc, const char *text)
 {
     const size_t size = strlen(text) + 1;
     char *copy = nts_alloc(alloc, size);
-    if (copy != NULL) memcpy(copy, text, size);
+    if (copy != NULL)
+        memcpy(copy, text, size);
     return copy;
 }
 
 void nts_free(void *block)
 {
-    if (block == NULL) return;
+    if (block == NULL)
+        return;
     union alloc_header *header = alloc_header_of(block);
     header->of.alloc->release(header->of.alloc->context, header);
 }

@@ -33,7 +33,8 @@ static size_t buf_capacity_for(const struct nts_buf *buf, size_t size_wanted)
 {
     size_t capacity = buf->capacity < BUF_CAPACITY_FIRST ? BUF_CAPACITY_FIRST : buf->capacity;
     while (capacity < size_wanted) {
-        if (capacity > buf->size_max / 2) return buf->size_max;
+        if (capacity > buf->size_max / 2)
+            return buf->size_max;
         capacity *= 2;
     }
     return capacity < buf->size_max ? capacity : buf->size_max;
@@ -41,12 +42,14 @@ static size_t buf_capacity_for(const struct nts_buf *buf, size_t size_wanted)
 
 uint8_t *nts_buf_reserve(struct nts_buf *buf, size_t size)
 {
-    if (!buf_would_fit(buf, size)) return NULL;
+    if (!buf_would_fit(buf, size))
+        return NULL;
     const size_t size_wanted = buf->size + size;
     if (buf->bytes == NULL || size_wanted > buf->capacity) {
         const size_t capacity = buf_capacity_for(buf, size_wanted);
         uint8_t *bytes = nts_realloc(buf->alloc, buf->bytes, capacity);
-        if (bytes == NULL) return NULL;
+        if (bytes == NULL)
+            return NULL;
         buf->bytes = bytes;
         buf->capacity = capacity;
     }
@@ -55,19 +58,24 @@ uint8_t *nts_buf_reserve(struct nts_buf *buf, size_t size)
 
 nanots_status nts_buf_append(struct nts_buf *buf, const void *bytes, size_t size)
 {
-    if (!buf_would_fit(buf, size)) return NANOTS_TOO_BIG;
+    if (!buf_would_fit(buf, size))
+        return NANOTS_TOO_BIG;
     uint8_t *to = nts_buf_reserve(buf, size);
-    if (to == NULL) return NANOTS_NO_MEMORY;
-    if (size > 0) memcpy(to, bytes, size);
+    if (to == NULL)
+        return NANOTS_NO_MEMORY;
+    if (size > 0)
+        memcpy(to, bytes, size);
     buf->size += size;
     return NANOTS_OK;
 }
 
 nanots_status nts_buf_append_zeros(struct nts_buf *buf, size_t size)
 {
-    if (!buf_would_fit(buf, size)) return NANOTS_TOO_BIG;
+    if (!buf_would_fit(buf, size))
+        return NANOTS_TOO_BIG;
     uint8_t *to = nts_buf_reserve(buf, size);
-    if (to == NULL) return NANOTS_NO_MEMORY;
+    if (to == NULL)
+        return NANOTS_NO_MEMORY;
     memset(to, 0, size);
     buf->size += size;
     return NANOTS_OK;

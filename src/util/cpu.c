@@ -12,7 +12,8 @@ static enum nts_simd cpu_detect(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2")) return NTS_SIMD_SCALAR;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2"))
+        return NTS_SIMD_SCALAR;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         return NTS_SIMD_AVX512;
@@ -26,9 +27,12 @@ static enum nts_simd cpu_lower_by_environment(enum nts_simd found)
 {
     const char *wanted = getenv("NANOTS_SIMD");
 
-    if (wanted == NULL) return found;
-    if (strcmp(wanted, "scalar") == 0) return NTS_SIMD_SCALAR;
-    if (strcmp(wanted, "avx2") == 0 && found > NTS_SIMD_AVX2) return NTS_SIMD_AVX2;
+    if (wanted == NULL)
+        return found;
+    if (strcmp(wanted, "scalar") == 0)
+        return NTS_SIMD_SCALAR;
+    if (strcmp(wanted, "avx2") == 0 && found > NTS_SIMD_AVX2)
+        return NTS_SIMD_AVX2;
     return found;
 }
 

@@ -18,8 +18,8 @@ bool nts_rows_are_sorted(const int64_t *ts, size_t count)
 }
 
 /* Merges from[start..middle) and from[middle..end); of equal ts the left one first. */
-static void sort_merge(const struct sort_row *from, struct sort_row *to, size_t start, size_t middle,
-                       size_t end)
+static void sort_merge(const struct sort_row *from, struct sort_row *to, size_t start,
+                       size_t middle, size_t end)
 {
     size_t left = start;
     size_t right = middle;

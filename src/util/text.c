@@ -29,14 +29,17 @@ static const struct utf8_form utf8_forms[] = {
 /* Size of the well-formed character at `bytes`, 0 if there is none within `size` (>= 1) bytes. */
 static size_t utf8_char_size(const uint8_t *bytes, size_t size)
 {
-    if (bytes[0] < 0x80) return 1;
+    if (bytes[0] < 0x80)
+        return 1;
     for (size_t i = 0; i < sizeof utf8_forms / sizeof utf8_forms[0]; i++) {
         const struct utf8_form *form = &utf8_forms[i];
-        if (bytes[0] < form->lead_first || bytes[0] > form->lead_last) continue;
+        if (bytes[0] < form->lead_first || bytes[0] > form->lead_last)
+            continue;
         if (size < form->size || bytes[1] < form->second_first || bytes[1] > form->second_last)
             return 0;
         for (size_t k = 2; k < form->size; k++) {
-            if ((bytes[k] & 0xC0) != 0x80) return 0;
+            if ((bytes[k] & 0xC0) != 0x80)
+                return 0;
         }
         return form->size;
     }
@@ -55,7 +58,8 @@ size_t nts_utf8_valid_prefix(const char *text, size_t size)
             continue;
         }
         const size_t char_size = utf8_char_size(bytes + offset, size - offset);
-        if (char_size == 0) return offset;
+        if (char_size == 0)
+            return offset;
         offset += char_size;
     }
     return size;
@@ -101,6 +105,7 @@ unsigned nts_edit_distance(const char *a, const char *b, unsigned limit)
     const size_t a_size = strlen(a);
     const size_t b_size = strlen(b);
 
-    if (a_size > TEXT_NAME_SIZE_MAX || b_size > TEXT_NAME_SIZE_MAX) return beyond;
+    if (a_size > TEXT_NAME_SIZE_MAX || b_size > TEXT_NAME_SIZE_MAX)
+        return beyond;
     return text_min(text_distance(a, a_size, b, b_size), beyond);
 }

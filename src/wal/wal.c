@@ -175,8 +175,8 @@ nanots_status nts_wal_seal(struct nts_wal *wal, uint64_t next_seq, struct nanots
 
     assert(nts_wal_can_seal(wal));
     nts_store_u64(payload, wal->extents[wal->live_count].place.off);
-    NTS_TRY(nts_wal_append(wal, &record, 8, nts_wal_payload_checksum(payload, 8, wal->salt),
-                           error));
+    NTS_TRY(
+        nts_wal_append(wal, &record, 8, nts_wal_payload_checksum(payload, 8, wal->salt), error));
     wal_enter_next(wal);
     return NANOTS_OK;
 }
@@ -194,9 +194,8 @@ void nts_wal_capture(const struct nts_wal *wal, uint64_t last_seq, struct nts_wa
         const uint32_t piece = range->piece_count++;
         range->pieces[piece].image = extent->image;
         range->pieces[piece].off = extent->place.off;
-        range->pieces[piece].from = extent->serial == wal->synced.serial
-                                        ? wal->synced.used
-                                        : NTS_WAL_EXTENT_HEADER_SIZE;
+        range->pieces[piece].from =
+            extent->serial == wal->synced.serial ? wal->synced.used : NTS_WAL_EXTENT_HEADER_SIZE;
         range->pieces[piece].to = extent->used;
     }
 }

@@ -13,9 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct nts_codec_scratch scratch;
     static int64_t values[NTS_VECTOR_ROWS];
 
-    if (size < 2) return 0;
+    if (size < 2)
+        return 0;
     const size_t count = 1 + nts_load_u16(data) % NTS_VECTOR_ROWS;
     const nanots_status status = nts_i64_decode(&scratch, values, count, data + 2, size - 2);
-    if (status != NANOTS_OK && status != NANOTS_CORRUPT) abort();
+    if (status != NANOTS_OK && status != NANOTS_CORRUPT)
+        abort();
     return 0;
 }

@@ -57,7 +57,8 @@ static void divide(size_t count, unsigned digits)
 /* Returns the count of values, 0 if the input is too short. */
 static size_t values_make(const uint8_t *data, size_t size)
 {
-    if (size < 3) return 0;
+    if (size < 3)
+        return 0;
     const unsigned shape = data[0];
     const size_t repeat_count = data[1] + 1u;
     const size_t number_size = (size_t)1 << (shape & 3);
@@ -67,9 +68,12 @@ static size_t values_make(const uint8_t *data, size_t size)
     for (size_t repeat = 0; repeat < repeat_count; repeat++)
         for (size_t i = 0; i < number_count && count < NTS_VECTOR_ROWS; i++)
             values[count++] = number_at(data + 2, number_size, i);
-    if (shape & 4) sum_up(count);
-    if (shape & 8) sum_up(count);
-    if (shape & 16) divide(count, shape >> 5);
+    if (shape & 4)
+        sum_up(count);
+    if (shape & 8)
+        sum_up(count);
+    if (shape & 16)
+        divide(count, shape >> 5);
     return count;
 }
 
@@ -80,7 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static double doubles[NTS_VECTOR_ROWS];
     const size_t count = values_make(data, size);
 
-    if (count == 0) return 0;
+    if (count == 0)
+        return 0;
     memcpy(integers, values, 8 * count);
     size_t encoded_size = nts_i64_encode(&scratch, bytes, integers, count);
     memset(integers, 0xA5, sizeof integers);

@@ -28,11 +28,14 @@ static int input_load(const char *path, uint8_t **data_out, size_t *size_out)
     uint8_t *data = NULL;
     long size;
 
-    if (file == NULL) return -1;
-    if (fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0) goto fail;
+    if (file == NULL)
+        return -1;
+    if (fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0)
+        goto fail;
     rewind(file);
     data = malloc(size > 0 ? (size_t)size : 1);
-    if (data == NULL || fread(data, 1, (size_t)size, file) != (size_t)size) goto fail;
+    if (data == NULL || fread(data, 1, (size_t)size, file) != (size_t)size)
+        goto fail;
     (void)fclose(file);
     *data_out = data;
     *size_out = (size_t)size;

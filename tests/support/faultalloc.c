@@ -35,7 +35,8 @@ static void faultalloc_count(struct faultalloc *memory, size_t size)
 {
     memory->block_count++;
     memory->bytes += size;
-    if (memory->bytes > memory->bytes_peak) memory->bytes_peak = memory->bytes;
+    if (memory->bytes > memory->bytes_peak)
+        memory->bytes_peak = memory->bytes;
 }
 
 static void faultalloc_release(void *context, void *block)
@@ -62,7 +63,8 @@ static void *faultalloc_resize(void *context, void *block, size_t size)
     if (fails || !nts_add_size(size, sizeof(union faultalloc_header), &size_with_header))
         return NULL;
     union faultalloc_header *header = nts_alloc(nts_alloc_libc(), size_with_header);
-    if (header == NULL) return NULL;
+    if (header == NULL)
+        return NULL;
     header->size = size;
     memset(header + 1, 0xCD, size); /* nobody may rely on zeros */
     nts_mutex_lock(&memory->mutex);

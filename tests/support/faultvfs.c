@@ -135,7 +135,8 @@ static nanots_status faultvfs_punch(struct nts_file *file, uint64_t offset, uint
                                     struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_PUNCH, error));
-    if (faultvfs_file_of(file)->faults->no_punch) return faultvfs_refuse(error);
+    if (faultvfs_file_of(file)->faults->no_punch)
+        return faultvfs_refuse(error);
     struct nts_file *inner = faultvfs_inner(file);
     return inner->ops->punch(inner, offset, size, error);
 }
@@ -143,7 +144,8 @@ static nanots_status faultvfs_punch(struct nts_file *file, uint64_t offset, uint
 static nanots_status faultvfs_lock_writer(struct nts_file *file, struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_LOCK, error));
-    if (faultvfs_file_of(file)->faults->no_locks) return faultvfs_refuse(error);
+    if (faultvfs_file_of(file)->faults->no_locks)
+        return faultvfs_refuse(error);
     struct nts_file *inner = faultvfs_inner(file);
     return inner->ops->lock_writer(inner, error);
 }
@@ -152,7 +154,8 @@ static nanots_status faultvfs_pin(struct nts_file *file, uint64_t generation,
                                   struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_PIN, error));
-    if (faultvfs_file_of(file)->faults->no_locks) return faultvfs_refuse(error);
+    if (faultvfs_file_of(file)->faults->no_locks)
+        return faultvfs_refuse(error);
     struct nts_file *inner = faultvfs_inner(file);
     return inner->ops->pin(inner, generation, error);
 }
@@ -168,7 +171,8 @@ static nanots_status faultvfs_oldest_pin(struct nts_file *file, uint64_t first, 
 {
     *generation_out = end;
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_PIN, error));
-    if (faultvfs_file_of(file)->faults->no_locks) return faultvfs_refuse(error);
+    if (faultvfs_file_of(file)->faults->no_locks)
+        return faultvfs_refuse(error);
     struct nts_file *inner = faultvfs_inner(file);
     return inner->ops->oldest_pin(inner, first, end, generation_out, error);
 }
@@ -180,7 +184,8 @@ static nanots_status faultvfs_map_read(struct nts_file *file, uint64_t size,
 
     *bytes_out = NULL;
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_MAP, error));
-    if (faultvfs_file_of(file)->faults->no_map_read) return faultvfs_refuse(error);
+    if (faultvfs_file_of(file)->faults->no_map_read)
+        return faultvfs_refuse(error);
     NTS_TRY(inner->ops->map_read(inner, size, bytes_out, error));
     faultvfs_count_map(file, true);
     return NANOTS_OK;
@@ -193,7 +198,8 @@ static nanots_status faultvfs_map_write(struct nts_file *file, uint64_t offset, 
 
     *bytes_out = NULL;
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_MAP, error));
-    if (faultvfs_file_of(file)->faults->no_map_write) return faultvfs_refuse(error);
+    if (faultvfs_file_of(file)->faults->no_map_write)
+        return faultvfs_refuse(error);
     NTS_TRY(inner->ops->map_write(inner, offset, size, bytes_out, error));
     faultvfs_count_map(file, true);
     return NANOTS_OK;
@@ -210,7 +216,8 @@ static nanots_status faultvfs_populate(struct nts_file *file, const uint8_t *byt
                                        struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_POPULATE, error));
-    if (faultvfs_file_of(file)->faults->no_populate) return faultvfs_refuse(error);
+    if (faultvfs_file_of(file)->faults->no_populate)
+        return faultvfs_refuse(error);
     struct nts_file *inner = faultvfs_inner(file);
     return inner->ops->populate(inner, bytes, size, error);
 }
@@ -250,7 +257,8 @@ static nanots_status faultvfs_open(const struct nts_vfs *vfs, const char *path, 
     *file_out = NULL;
     NTS_TRY(faultvfs_step(faults, FAULTVFS_OPEN, error));
     struct faultvfs_file *self = nts_alloc_zeroed(nts_alloc_libc(), sizeof *self);
-    if (self == NULL) return nts_fail_memory(error, sizeof *self);
+    if (self == NULL)
+        return nts_fail_memory(error, sizeof *self);
     self->file.ops = &faultvfs_ops;
     self->faults = faults;
     const nanots_status status =

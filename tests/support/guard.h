@@ -31,7 +31,8 @@ static inline struct guard guard_open(size_t size_max)
         (size_max + guard.page_size - 1) / guard.page_size * guard.page_size + 2 * guard.page_size;
     void *map =
         mmap(NULL, guard.map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED) abort();
+    if (map == MAP_FAILED)
+        abort();
     guard.map = map;
     if (mprotect(guard.map, guard.page_size, PROT_NONE) != 0 ||
         mprotect(guard.map + guard.map_size - guard.page_size, guard.page_size, PROT_NONE) != 0)

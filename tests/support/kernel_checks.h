@@ -34,7 +34,8 @@ static inline void kernel_numbers_fill(uint64_t *numbers, uint64_t *seed)
         numbers[i] = seed_next(seed) >> shift;
         if (random % 16 == 0)
             numbers[i] = extremes[random / 16 % (sizeof extremes / sizeof extremes[0])];
-        if (random % 16 == 1) numbers[i] = 0 - numbers[i];
+        if (random % 16 == 1)
+            numbers[i] = 0 - numbers[i];
     }
 }
 
@@ -118,8 +119,10 @@ static inline void kernel_decimals_fill(double *values, double scale, uint64_t *
     for (size_t i = 0; i < KERNEL_COUNT; i++) {
         const uint64_t random = seed_next(seed);
         values[i] = (double)((int64_t)random >> shift) / scale;
-        if (seed_next(seed) % 8 == 0) values[i] = nts_double_of_bits(odd[random % 8]);
-        if (seed_next(seed) % 16 == 0) values[i] = nts_double_of_bits(random);
+        if (seed_next(seed) % 8 == 0)
+            values[i] = nts_double_of_bits(odd[random % 8]);
+        if (seed_next(seed) % 16 == 0)
+            values[i] = nts_double_of_bits(random);
     }
 }
 

@@ -22,7 +22,8 @@ struct memvfs_handle {
 /* What the machine under the tests refuses them cannot be tested: stop with a sentence. */
 static void memvfs_require(bool holds, const char *what)
 {
-    if (holds) return;
+    if (holds)
+        return;
     (void)fprintf(stderr, "memvfs: %s\n", what);
     abort();
 }
@@ -66,7 +67,8 @@ static void memvfs_image_read(int fd, uint8_t *bytes, uint64_t size, uint64_t of
 
 static void memvfs_durable_reserve(struct memvfs_disk_file *file, uint64_t size)
 {
-    if (size <= file->durable_capacity) return;
+    if (size <= file->durable_capacity)
+        return;
     file->durable = nts_realloc(nts_alloc_libc(), file->durable, (size_t)size);
     memvfs_require(file->durable != NULL, "out of memory");
     memset(file->durable + file->durable_capacity, 0, (size_t)(size - file->durable_capacity));
@@ -90,9 +92,12 @@ static void memvfs_durable_range(const struct memvfs *disk, struct memvfs_disk_f
     const uint64_t end = offset + size;
 
     memvfs_durable_reserve(file, live_size > end ? live_size : end);
-    if (size > 0) memcpy(file->durable + offset, bytes, (size_t)size);
-    if (file->durable_size < end) file->durable_size = end;
-    if (disk->size_needs_sync) return;
+    if (size > 0)
+        memcpy(file->durable + offset, bytes, (size_t)size);
+    if (file->durable_size < end)
+        file->durable_size = end;
+    if (disk->size_needs_sync)
+        return;
     if (live_size < file->durable_size)
         memset(file->durable + live_size, 0, (size_t)(file->durable_size - live_size));
     file->durable_size = live_size;
@@ -422,7 +427,8 @@ static nanots_status memvfs_find(struct memvfs *disk, const char *path, unsigned
                                  struct memvfs_disk_file **file_out, struct nanots_error *error)
 {
     for (unsigned i = 0; i < disk->file_count; i++) {
-        if (strcmp(disk->files[i].path, path) != 0) continue;
+        if (strcmp(disk->files[i].path, path) != 0)
+            continue;
         if ((flags & NTS_VFS_CREATE) != 0 && (flags & NTS_VFS_EXCLUSIVE) != 0)
             return nts_fail(error, NANOTS_EXISTS, "%s exists", path);
         *file_out = &disk->files[i];
@@ -461,7 +467,8 @@ static nanots_status memvfs_open(const struct nts_vfs *vfs, const char *path, un
 
     *file_out = NULL;
     struct memvfs_handle *handle = nts_alloc_zeroed(nts_alloc_libc(), sizeof *handle);
-    if (handle == NULL) return nts_fail_memory(error, sizeof *handle);
+    if (handle == NULL)
+        return nts_fail_memory(error, sizeof *handle);
     handle->file.ops = &memvfs_ops;
     handle->disk = disk;
     nts_mutex_lock(&disk->mutex);
@@ -513,7 +520,8 @@ void memvfs_crash_at(struct memvfs *disk, uint64_t index)
 void memvfs_crash(struct memvfs *disk)
 {
     nts_mutex_lock(&disk->mutex);
-    if (!disk->crashed) memvfs_freeze(disk);
+    if (!disk->crashed)
+        memvfs_freeze(disk);
     nts_mutex_unlock(&disk->mutex);
 }
 

@@ -32,7 +32,8 @@ static inline int scratch_setup(void **state)
     const char *parent = getenv("TMPDIR");
     (void)snprintf(scratch.directory, sizeof scratch.directory, "%s/nanots-test-XXXXXX",
                    parent != NULL && parent[0] != '\0' ? parent : "/tmp");
-    if (mkdtemp(scratch.directory) == NULL) return -1;
+    if (mkdtemp(scratch.directory) == NULL)
+        return -1;
     (void)scratch_path(&scratch, "plant.ntt", scratch.path, sizeof scratch.path);
     *state = &scratch;
     return 0;
@@ -42,10 +43,12 @@ static inline int scratch_teardown(void **state)
 {
     const struct scratch *scratch = *state;
     DIR *directory = opendir(scratch->directory);
-    if (directory == NULL) return -1;
+    if (directory == NULL)
+        return -1;
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         char path[512];
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
         (void)remove(scratch_path(scratch, entry->d_name, path, sizeof path));
     }
     (void)closedir(directory);

@@ -124,7 +124,8 @@ static unsigned alloc_three(struct faultalloc *memory)
     unsigned made = 0;
     while (made < 3) {
         blocks[made] = nts_alloc(&memory->alloc, 100);
-        if (blocks[made] == NULL) break;
+        if (blocks[made] == NULL)
+            break;
         made++;
     }
     for (unsigned i = 0; i < 3; i++)

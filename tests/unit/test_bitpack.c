@@ -22,7 +22,8 @@ static uint64_t seed;
 /* Where bit `bit` of number i lies in the packed bytes, from the definition alone. */
 static size_t model_bit(size_t count, unsigned width, size_t i, unsigned bit)
 {
-    if (count < COUNT) return i * width + bit;
+    if (count < COUNT)
+        return i * width + bit;
     const size_t lane_bit = i / 16 * width + bit;
     return (lane_bit / 64 * 16 + i % 16) * 64 + lane_bit % 64;
 }

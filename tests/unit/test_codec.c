@@ -191,7 +191,8 @@ static void codec_damaged_bytes_are_ok_or_corrupt(void **state)
                     const size_t reach = round % 2 == 0 && size > 16 ? 16 : size;
                     memcpy(at, bytes, size);
                     at[random % reach] ^= (uint8_t)(1u << (random >> 32 & 7));
-                    if (round % 3 == 0) at[(random >> 16) % reach] = (uint8_t)(random >> 40);
+                    if (round % 3 == 0)
+                        at[(random >> 16) % reach] = (uint8_t)(random >> 40);
                     const nanots_status status = decode(is_f64, at, size, counts[k]);
                     assert_true(status == NANOTS_OK || status == NANOTS_CORRUPT);
                 }
@@ -207,7 +208,8 @@ static void codec_random_bytes_are_ok_or_corrupt(void **state)
         uint8_t *const at = guard_at_end(&encoded, size);
         for (size_t i = 0; i < size; i++)
             at[i] = (uint8_t)(seed_next(&seed) >> (seed_next(&seed) % 8));
-        if (size > 0) at[0] %= NTS_CODEC_ID_END + 1;
+        if (size > 0)
+            at[0] %= NTS_CODEC_ID_END + 1;
         const nanots_status status = decode(round % 2, at, size, count);
         assert_true(status == NANOTS_OK || status == NANOTS_CORRUPT);
     }

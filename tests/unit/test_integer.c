@@ -101,7 +101,8 @@ static void integer_taken_gives_back_bits_in_all_rounding_modes(void **state)
             const uint64_t mantissa = (random & 0x000FFFFFFFFFFFFFu) >> low_zeros << low_zeros;
             const double x = nts_double_of_bits((random >> 63) << 63 | exponent << 52 | mantissa);
             int64_t n;
-            if (!integer_alone(x, &n)) continue;
+            if (!integer_alone(x, &n))
+                continue;
             taken++;
             assert_true(nts_bits_of_double((double)n) == nts_bits_of_double(x));
         }

@@ -39,7 +39,8 @@ static void lock_child_main(const char *path, enum lock_wish wish, int said, int
     struct nts_file *file = NULL;
     const unsigned flags = wish == LOCK_PINS ? NTS_VFS_READ_ONLY : 0;
     bool done = nts_vfs_posix()->open(nts_vfs_posix(), path, flags, &file, NULL) == NANOTS_OK;
-    if (done && wish == LOCK_WRITER) done = file->ops->lock_writer(file, NULL) == NANOTS_OK;
+    if (done && wish == LOCK_WRITER)
+        done = file->ops->lock_writer(file, NULL) == NANOTS_OK;
     for (uint64_t generation = 20; done && wish == LOCK_PINS && generation <= 22; generation++)
         done = file->ops->pin(file, generation, NULL) == NANOTS_OK;
     char byte = done ? 'y' : 'n';
@@ -74,7 +75,8 @@ static struct lock_child lock_child_start(const char *path, enum lock_wish wish)
 /* Ends the child by the signal, or with 0 by its own _exit: nothing is unlocked or closed. */
 static void lock_child_end(struct lock_child child, int signal_number)
 {
-    if (signal_number != 0) assert_int_equal(kill(child.pid, signal_number), 0);
+    if (signal_number != 0)
+        assert_int_equal(kill(child.pid, signal_number), 0);
     (void)close(child.to_child);
     assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
 }
@@ -155,7 +157,8 @@ static void oldest_pin_finds_the_lowest_of_many_readers(void **state)
     readers[4]->ops->close(readers[4]);
     assert_int_equal(lock_oldest(writer, 0, 1000), 33);
     for (size_t i = 0; i < 6; i++) {
-        if (i != 4) readers[i]->ops->close(readers[i]);
+        if (i != 4)
+            readers[i]->ops->close(readers[i]);
     }
     assert_int_equal(lock_oldest(writer, 0, 1000), 1000);
     writer->ops->close(writer);

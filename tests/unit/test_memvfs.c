@@ -189,7 +189,8 @@ static nanots_status mem_workload(struct memvfs *disk, unsigned *done)
     uint8_t bytes[2 * SECTOR];
     nanots_status status = disk->vfs.open(&disk->vfs, "a.ntt", NTS_VFS_CREATE, &file, NULL);
     *done = 0;
-    if (status != NANOTS_OK) return status;
+    if (status != NANOTS_OK)
+        return status;
     *done = 1;
     memset(bytes, 'w', sizeof bytes);
     status = file->ops->write_at(file, bytes, sizeof bytes, 0, false, NULL);
@@ -201,7 +202,8 @@ static nanots_status mem_workload(struct memvfs *disk, unsigned *done)
         *done = 3;
         status = file->ops->truncate(file, SECTOR, NULL);
     }
-    if (status == NANOTS_OK) *done = 4;
+    if (status == NANOTS_OK)
+        *done = 4;
     file->ops->close(file);
     return status;
 }

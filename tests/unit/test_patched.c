@@ -75,17 +75,20 @@ static size_t model_size(size_t count, uint64_t base, bool zigzag)
 
     for (size_t i = 0; i < count; i++) {
         work[i] = zigzag ? nts_zigzag((int64_t)(numbers[i] - base)) : numbers[i] - base;
-        if (nts_bit_length(work[i]) > longest) longest = nts_bit_length(work[i]);
+        if (nts_bit_length(work[i]) > longest)
+            longest = nts_bit_length(work[i]);
     }
     for (unsigned width = 0; width <= longest; width++) {
         size_t size = 1 + nts_svarint_size(base) + nts_bitpack_size(count, width);
         size_t patch_count = 0;
-        if (zigzag && width == longest) break; /* zigzag needs patches to say so */
+        if (zigzag && width == longest)
+            break; /* zigzag needs patches to say so */
         for (size_t i = 0; i < count; i++)
             patch_count += nts_bit_length(work[i]) > width;
         if (patch_count > 0)
             size += 1 + index_size + patch_count * (index_size + (longest - width + 7) / 8);
-        if (patch_count <= (index_size == 1 ? 255u : count) && size < best) best = size;
+        if (patch_count <= (index_size == 1 ? 255u : count) && size < best)
+            best = size;
     }
     return best;
 }

@@ -35,7 +35,8 @@ static void rle_random_runs_round_trip(void **state)
             run_count_wanted += values[i] != values[i - 1];
         const size_t run_count = nts_rle_split(&scratch, values, count);
         assert_int_equal(run_count, run_count_wanted <= count / 2 ? run_count_wanted : 0);
-        if (run_count < 2) continue;
+        if (run_count < 2)
+            continue;
         const struct nts_patched_plan plan = nts_rle_choose(&scratch, run_count, &size);
         const uint8_t *end = nts_rle_write(bytes, &plan, &scratch, run_count);
         assert_int_equal(end - bytes, size);

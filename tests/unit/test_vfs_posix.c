@@ -50,7 +50,8 @@ static int posix_in_child(int (*body)(const char *path), const char *path)
     const pid_t child = fork();
     int outcome;
     assert_true(child >= 0);
-    if (child == 0) _exit(body(path));
+    if (child == 0)
+        _exit(body(path));
     assert_int_equal(waitpid(child, &outcome, 0), child);
     return WIFEXITED(outcome) ? WEXITSTATUS(outcome) : 99;
 }
@@ -168,7 +169,8 @@ static void open_through_dangling_link_creates_its_target(void **state)
 static int posix_open_unprivileged(const char *path)
 {
     struct nts_file *file = NULL;
-    if (geteuid() == 0 && setuid(65534) != 0) return 1;
+    if (geteuid() == 0 && setuid(65534) != 0)
+        return 1;
     return posix_open_at(path, 0, &file, NULL) == NANOTS_PERMISSION ? 0 : 2;
 }
 
@@ -186,9 +188,11 @@ static int posix_open_with_standard_files_closed(const char *path)
     struct nts_file *file = NULL;
     for (int fd = 0; fd <= 2; fd++)
         (void)close(fd);
-    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK) return 1;
+    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
+        return 1;
     for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) != -1) return 2;
+        if (fcntl(fd, F_GETFD) != -1)
+            return 2;
     }
     /* Descriptor 3 is it, then, and closed on exec. */
     return (fcntl(3, F_GETFD) & FD_CLOEXEC) != 0 ? 0 : 3;
@@ -277,7 +281,8 @@ static int posix_write_over_size_limit(const char *path)
         return 1;
     if (file->ops->write_at(file, bytes, sizeof bytes, 6144, false, &error) != NANOTS_NO_SPACE)
         return 2;
-    if (strstr(error.message, "cannot write 4096 bytes at offset 6144") == NULL) return 3;
+    if (strstr(error.message, "cannot write 4096 bytes at offset 6144") == NULL)
+        return 3;
     return posix_size_of(file) == 8192 ? 0 : 4; /* the first transfer was short */
 }
 
@@ -308,13 +313,15 @@ static int posix_write_durably_without_dsync(const char *path)
     struct nts_file *file = NULL;
     struct nanots_error error;
     char bytes[4] = "";
-    if (!posix_forbid(__NR_pwritev2, EOPNOTSUPP)) return POSIX_SKIPPED;
+    if (!posix_forbid(__NR_pwritev2, EOPNOTSUPP))
+        return POSIX_SKIPPED;
     if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK ||
         file->ops->write_at(file, "abc", 3, 100, true, NULL) != NANOTS_OK ||
         file->ops->read_at(file, bytes, 3, 100, NULL) != NANOTS_OK || strcmp(bytes, "abc") != 0)
         return 1;
     /* Without pwritev2 durability is fdatasync's work: if that fails, so must the write. */
-    if (!posix_forbid(__NR_fdatasync, EIO)) return POSIX_SKIPPED;
+    if (!posix_forbid(__NR_fdatasync, EIO))
+        return POSIX_SKIPPED;
     if (file->ops->write_at(file, "abc", 3, 100, true, &error) != NANOTS_IO ||
         strstr(error.message, "cannot sync ") == NULL)
         return 2;
@@ -335,9 +342,12 @@ static void durable_write_without_dsync_falls_back_to_fdatasync(void **state)
 static int posix_write_durably_without_fdatasync(const char *path)
 {
     struct nts_file *file = NULL;
-    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK) return 1;
-    if (!posix_forbid(__NR_fdatasync, EIO)) return POSIX_SKIPPED;
-    if (file->ops->write_at(file, "abc", 3, 0, true, NULL) != NANOTS_OK) return 2;
+    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
+        return 1;
+    if (!posix_forbid(__NR_fdatasync, EIO))
+        return POSIX_SKIPPED;
+    if (file->ops->write_at(file, "abc", 3, 0, true, NULL) != NANOTS_OK)
+        return 2;
     return file->ops->sync(file, NULL) == NANOTS_IO ? 0 : 3;
 }
 
@@ -357,7 +367,8 @@ static int posix_allocate_without_fallocate(const char *path)
 {
     struct nts_file *file = NULL;
     static uint8_t bytes[200000];
-    if (!posix_forbid(__NR_fallocate, EOPNOTSUPP)) return POSIX_SKIPPED;
+    if (!posix_forbid(__NR_fallocate, EOPNOTSUPP))
+        return POSIX_SKIPPED;
     if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK ||
         file->ops->write_at(file, "abc", 3, 9997, false, NULL) != NANOTS_OK)
         return 1;
@@ -443,7 +454,8 @@ static int posix_fill_small_disk(const char *directory)
         mount("tmpfs", directory, "tmpfs", 0, "size=64k") != 0)
         return POSIX_SKIPPED;
     (void)snprintf(path, sizeof path, "%s/full.ntt", directory);
-    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK) return 1;
+    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
+        return 1;
     if (file->ops->allocate(file, 0, 128u << 10, &error) != NANOTS_NO_SPACE ||
         strstr(error.message, "No space left on device") == NULL)
         return 2;

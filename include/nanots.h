@@ -128,7 +128,8 @@ typedef enum nanots_sync_mode {
 #define NANOTS_OPEN_NO_CREATE 2u /* NANOTS_NOT_FOUND if there is no such file */
 #define NANOTS_OPEN_EXCLUSIVE 4u /* NANOTS_EXISTS if there is one already */
 
-/* Zero in a field means its default. Begin with `struct nanots_open_options o = {.struct_size = sizeof o};`. */
+/* Zero in a field means its default. Begin with `struct nanots_open_options o = {.struct_size =
+ * sizeof o};`. */
 struct nanots_open_options {
     size_t struct_size;
     uint32_t flags; /* NANOTS_OPEN_* */
@@ -170,8 +171,9 @@ struct nanots_column {
 };
 
 /* Creates `table` with value columns `columns[0..column_count)`. Column names are unique; the names
- * `ts`, `ts_s`, `ts_ms`, `ts_us` and `ts_ns` and table names that begin with `nanots_` are reserved.
- * Durable as an append is. Returns OK, INVALID, EXISTS, READ_ONLY, POISONED, NO_SPACE, ... */
+ * `ts`, `ts_s`, `ts_ms`, `ts_us` and `ts_ns` and table names that begin with `nanots_` are
+ * reserved. Durable as an append is. Returns OK, INVALID, EXISTS, READ_ONLY, POISONED, NO_SPACE,
+ * ... */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_create_table(struct nanots_db *db, const char *table,
                                                             const struct nanots_column *columns,
                                                             size_t column_count,
@@ -216,8 +218,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_append(struct nanots_db *db, cons
                                                       struct nanots_error *error);
 
 /* Appends one row; `values` has one value for each column of `table`, in order.
- * Returns OK, NOT_FOUND, INVALID (wrong count: the message has both), READ_ONLY, POISONED, NO_SPACE,
- * NO_MEMORY, IO, TOO_BIG. The same holds for all that follow. */
+ * Returns OK, NOT_FOUND, INVALID (wrong count: the message has both), READ_ONLY, POISONED,
+ * NO_SPACE, NO_MEMORY, IO, TOO_BIG. The same holds for all that follow. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_append_row(struct nanots_db *db, const char *table,
                                                           int64_t ts, const double *values,
                                                           size_t value_count, uint64_t *seq_out,
@@ -319,8 +321,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_query_range(struct nanots_db *db,
                                                            struct nanots_series *series_out,
                                                            struct nanots_error *error);
 
-/* The row of greatest ts (of those, the last to arrive). `values` has room for `value_count` columns,
- * which must be the table's number. Returns NOT_FOUND if the table is absent or empty. */
+/* The row of greatest ts (of those, the last to arrive). `values` has room for `value_count`
+ * columns, which must be the table's number. Returns NOT_FOUND if the table is absent or empty. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_last(struct nanots_db *db, const char *table,
                                                     int64_t *ts_out, double *values,
                                                     size_t value_count, struct nanots_error *error);
@@ -346,7 +348,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention(struct nanots_d
                                                                  uint64_t *rows_removed_out,
                                                                  struct nanots_error *error);
 
-/* The same with cutoff = now - retention_ms of the options, over every table; INVALID without it. */
+/* The same with cutoff = now - retention_ms of the options, over every table; INVALID without it.
+ * */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention_now(struct nanots_db *db,
                                                                      uint64_t *rows_removed_out,
                                                                      struct nanots_error *error);

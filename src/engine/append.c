@@ -202,7 +202,8 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
     return NANOTS_OK;
 }
 
-/* Whether rows have waited for longer than the interval; whoever finds out syncs. Needs write_lock. */
+/* Whether rows have waited for longer than the interval; whoever finds out syncs. Needs
+ * write_lock. */
 static bool interval_sync_is_due(struct nanots_db *db)
 {
     return db->options.sync_mode == NANOTS_SYNC_NORMAL &&

@@ -4,8 +4,8 @@
  *   rows -> segment(s) in free space -> lock -> seq given, headers rewritten -> SEGMENT record -> parts
  *
  * The record is the moment at which the batch exists: before it the bytes are free space, after it
- * replay checks them against their checksums. So the batch is compressed and written once, and all of
- * it or nothing survives.
+ * replay checks them against their checksums. So the batch is compressed and written once, and all
+ * of it or nothing survives.
  */
 #include "engine/bulk.h"
 
@@ -203,7 +203,8 @@ static nanots_status bulk_log_locked(struct bulk *bulk, uint64_t *seq_out,
     return NANOTS_OK;
 }
 
-/* After the sync of mode full. A part that was flushed meanwhile is gone, and visible as a segment. */
+/* After the sync of mode full. A part that was flushed meanwhile is gone, and visible as a
+ * segment. */
 static void bulk_show(struct nanots_table *table, uint64_t seq_last)
 {
     nts_mutex_lock(&table->db->write_lock);

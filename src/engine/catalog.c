@@ -217,8 +217,8 @@ static struct nts_version *version_new(const struct nts_alloc *alloc, struct nts
     return version;
 }
 
-/* Whether `added` can go behind what the version sees, in its list: nobody was faster, there is room,
- * and the order holds. A flush does this for thousands of tables. */
+/* Whether `added` can go behind what the version sees, in its list: nobody was faster, there is
+ * room, and the order holds. A flush does this for thousands of tables. */
 static bool version_can_grow(const struct nts_version *old, struct nts_segment *const *added,
                              size_t added_count)
 {

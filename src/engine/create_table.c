@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* engine/create_table.c - a table begins with a CREATE record in the log; the next flush puts it into
- * the manifest. */
+/* engine/create_table.c - a table begins with a CREATE record in the log; the next flush puts it
+ * into the manifest. */
 #include <string.h>
 
 #include "base/bytes.h"

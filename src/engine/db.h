@@ -10,8 +10,9 @@
  *   upkeep_lock  one pack, retention cut or close at a time; held over I/O
  *   flush_lock   one flush or commit at a time; held over I/O; guards sb, manifest, limbo
  *   sync_lock    one WAL sync at a time; keeps WAL extents where they are; held over I/O
- *   write_lock   never held over I/O but a pwrite of an unmapped WAL and a bulk segment's header: guards
- *                the WAL, the runs, the catalog, every table's version and parts, and the counters
+ *   write_lock   guards the WAL, the runs, the catalog, every table's version and parts, and the
+ *                counters; never held over I/O but for a pwrite of an unmapped WAL and for the header
+ *                of a bulk segment
  *   view.lock, space.lock  innermost, inside segment/
  *
  * States of a handle:   open --> poisoned (a sync or a commit failed: reads go on, writes are refused)
@@ -35,7 +36,8 @@
 #include "util/refcount.h"
 #include "wal/wal.h"
 
-/* Rows of one table that are not committed yet: a memtable, or a bulk segment that a WAL record names. */
+/* Rows of one table that are not committed yet: a memtable, or a bulk segment that a WAL record
+ * names. */
 struct nts_part {
     struct nts_part *next;
     uint64_t run_number;
@@ -190,8 +192,8 @@ struct nanots_table *nts_catalog_by_id(struct nanots_db *db, uint32_t table_id);
 NTS_CHECKED nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table_def *def,
                                           struct nanots_table **table_out,
                                           struct nanots_error *error);
-/* Takes back what nts_catalog_add just did; the definition is the caller's again. The active run may
- * list the table. Needs write_lock. */
+/* Takes back what nts_catalog_add just did; the definition is the caller's again. The active run
+ * may list the table. Needs write_lock. */
 void nts_catalog_remove_new(struct nanots_db *db, struct nanots_table *table);
 void nts_catalog_free(struct nanots_db *db);
 /* Column of a table by name; NOT_FOUND names the nearest. */

@@ -28,8 +28,8 @@ NTS_CHECKED nanots_status nts_create_table(struct nanots_db *db, const char *nam
                                            struct nanots_table **table_out,
                                            struct nanots_error *error);
 
-/* With write_lock: makes sure that a record of `size` bytes fits, sealing and freezing if it must; may
- * drop and retake the lock. */
+/* With write_lock: makes sure that a record of `size` bytes fits, sealing and freezing if it must;
+ * may drop and retake the lock. */
 NTS_CHECKED nanots_status nts_append_make_room(struct nanots_db *db, uint64_t size,
                                                struct nanots_error *error);
 /* With write_lock: whether a record of `size` bytes can be appended now, perhaps after a SEAL. */
@@ -39,8 +39,8 @@ void nts_append_add_part(struct nanots_table *table, struct nts_part *part);
 /* With write_lock: the memtable that takes `row_count` rows of `column_count` columns. */
 NTS_CHECKED nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
                                               struct nts_memtable **memtable_out);
-/* Without locks, after an append that ended at `end_count`: what the sync mode asks for, then a flush
- * if one is due. */
+/* Without locks, after an append that ended at `end_count`: what the sync mode asks for, then a
+ * flush if one is due. */
 NTS_CHECKED nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,
                                             struct nanots_error *error);
 
@@ -73,8 +73,8 @@ NTS_CHECKED nanots_status nts_flush(struct nanots_db *db, enum nts_flush_scope s
 /* The same with flush_lock held. */
 NTS_CHECKED nanots_status nts_flush_locked(struct nanots_db *db, enum nts_flush_scope scope,
                                            struct nanots_error *error);
-/* With flush_lock: a log without room for a record of `size` gets it, by flushing what is frozen, else
- * by larger extents. */
+/* With flush_lock: a log without room for a record of `size` gets it, by flushing what is frozen,
+ * else by larger extents. */
 NTS_CHECKED nanots_status nts_flush_for_room(struct nanots_db *db, uint64_t size,
                                              struct nanots_error *error);
 
@@ -91,8 +91,8 @@ NTS_CHECKED nanots_status nts_flush_recovered(struct nanots_db *db,
 
 /* ---- recover.c ---------------------------------------------------------------------------- */
 
-/* Loads the manifest and replays the log into the catalog. A writer then makes the state durable and
- * starts a log of a new salt. */
+/* Loads the manifest and replays the log into the catalog. A writer then makes the state durable
+ * and starts a log of a new salt. */
 NTS_CHECKED nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error);
 
 /* ---- rewrite.c, pack.c, retention.c, tidy.c ----------------------------------------------- */

@@ -65,8 +65,8 @@ nanots_status nts_extents_oldest_pin(struct nanots_db *db, uint64_t *generation_
     return db->file->ops->oldest_pin(db->file, 0, db->sb.generation + 1, generation_out, error);
 }
 
-/* Extents of the log, the manifest and the reserve are whole blocks that nothing else shares, but in a
- * file as a close left it; segments share their blocks. */
+/* Extents of the log, the manifest and the reserve are whole blocks that nothing else shares, but
+ * in a file as a close left it; segments share their blocks. */
 static bool limbo_is_alone(const struct nts_limbo *item)
 {
     return item->segment == NULL && item->extent.off >= NTS_SUPERBLOCK_AREA &&
@@ -138,7 +138,8 @@ static nanots_status live_collect(struct nanots_db *db, struct nts_extent_list *
 nanots_status nts_extents_rebuild(struct nanots_db *db, struct nanots_error *error)
 {
     struct nts_extent_list live = {NULL, 0, 0};
-    /* A bulk batch moves from held to a part under write_lock: so that it is seen in one of the two. */
+    /* A bulk batch moves from held to a part under write_lock: so that it is seen in one of the
+     * two. */
     nts_mutex_lock(&db->write_lock);
     nanots_status status = live_collect(db, &live);
     if (status == NANOTS_OK)

@@ -19,23 +19,24 @@ NTS_CHECKED nanots_status nts_extents_obtain(struct nanots_db *db, uint64_t size
                                              uint64_t alignment, struct nts_extent *extent_out,
                                              struct nanots_error *error);
 
-/* The same, but takes it from the reserve when the disk is full: for flush and retention. The caller's
- * commit must give up the reserve then: *commit is told. */
+/* The same, but takes it from the reserve when the disk is full: for flush and retention. The
+ * caller's commit must give up the reserve then: *commit is told. */
 NTS_CHECKED nanots_status nts_extents_obtain_urgent(struct nanots_db *db, uint64_t size,
                                                     struct nts_commit *commit,
                                                     struct nts_extent *extent_out,
                                                     struct nanots_error *error);
 
 /* Generation `generation` freed the range; `segment` (a reference is taken; may be NULL) is what
- * readers of this process hold. Never fails: without memory the space is lost until the next open. */
+ * readers of this process hold. Never fails: without memory the space is lost until the next open.
+ * */
 void nts_extents_free_later(struct nanots_db *db, struct nts_extent extent,
                             struct nts_segment *segment, uint64_t generation);
 
 /* Frees what nobody can read any more, and computes the free space anew if that was anything. */
 NTS_CHECKED nanots_status nts_extents_reap(struct nanots_db *db, struct nanots_error *error);
 
-/* If the file is in tiny form: moves everything out of the superblocks' area, in a commit of its own.
- * The first thing that anyone who commits does. Takes write_lock. */
+/* If the file is in tiny form: moves everything out of the superblocks' area, in a commit of its
+ * own. The first thing that anyone who commits does. Takes write_lock. */
 NTS_CHECKED nanots_status nts_extents_leave_tiny(struct nanots_db *db, struct nanots_error *error);
 
 /* The same for upkeep; takes flush_lock. */
@@ -55,19 +56,21 @@ struct nts_log_growth {
     uint32_t retired_count;
 };
 
-/* Before a commit: plans larger extents for those that are free or that the commit frees (its head is
- * set before), and takes the free ones out of the ring. If the disk is too full nothing changes. */
+/* Before a commit: plans larger extents for those that are free or that the commit frees (its head
+ * is set before), and takes the free ones out of the ring. If the disk is too full nothing
+ * changes. */
 void nts_extents_plan_growth(struct nanots_db *db, struct nts_commit *commit,
                              struct nts_log_growth *growth);
 /* With write_lock, in the same hold in which the head moves: the new ones join the ring. */
 void nts_extents_swap_log(struct nanots_db *db, const struct nts_commit *commit,
                           struct nts_log_growth *growth);
-/* After the commit, without write_lock: the retired ones are closed and freed; `committed` false: all
- * is as it was before. */
+/* After the commit, without write_lock: the retired ones are closed and freed; `committed` false:
+ * all is as it was before. */
 void nts_extents_finish_growth(struct nanots_db *db, struct nts_commit *commit,
                                struct nts_log_growth *growth, bool committed);
 
-/* Gives the file's free tail back to the file system and punches its large holes, if no pin forbids. */
+/* Gives the file's free tail back to the file system and punches its large holes, if no pin
+ * forbids. */
 NTS_CHECKED nanots_status nts_extents_trim(struct nanots_db *db, struct nanots_error *error);
 
 /* Oldest generation that readers elsewhere have pinned; generation + 1 if none. */

@@ -4,8 +4,9 @@
  *   run -> one data extent: a segment for each memtable -+
  *          bulk segments, already written ---------------+-> edits -> commit -> new versions, head moves
  *
- * A flush takes the whole run: every row of every table up to its last seq. Until the commit nothing
- * that readers or replay see has changed; a flush that fails leaves the run to be flushed again.
+ * A flush takes the whole run: every row of every table up to its last seq. Until the commit
+ * nothing that readers or replay see has changed; a flush that fails leaves the run to be flushed
+ * again.
  */
 #include <string.h>
 
@@ -158,7 +159,8 @@ static bool flush_has_memtables(const struct flush *flush)
     return false;
 }
 
-/* Memtables to segments in memory, at places counted from 0; bulk segments are adopted as they are. */
+/* Memtables to segments in memory, at places counted from 0; bulk segments are adopted as they
+ * are. */
 static nanots_status flush_encode(struct flush *flush, struct nanots_error *error)
 {
     struct nanots_db *db = flush->db;

@@ -3,9 +3,9 @@
  *
  *   |A |man seg|            ->   |A |      |B |man|seg ...|
  *
- * The tiny file's bytes lie where slot A's second copy goes. They are copied to extents of their own and
- * a commit to slot B names those; the old ones stay until nobody reads them (commit.c writes slot A
- * without its second copy as long).
+ * The tiny file's bytes lie where slot A's second copy goes. They are copied to extents of their
+ * own and a commit to slot B names those; the old ones stay until nobody reads them (commit.c
+ * writes slot A without its second copy as long).
  */
 #include <string.h>
 

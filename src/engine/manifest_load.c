@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/manifest_load.c - manifest to catalog. Contract: manifest_load.h.
  *
- * Edits are applied in order, but segments are gathered in one array first and only the living become
- * versions: an addition is dead if a removal of its id comes later in the log.
+ * Edits are applied in order, but segments are gathered in one array first and only the living
+ * become versions: an addition is dead if a removal of its id comes later in the log.
  */
 #include "engine/manifest_load.h"
 
@@ -163,8 +163,9 @@ static int load_compare_table(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Drops removals and what they hit; two living segments of one id are damage, and so is one that leaves
- * the file. The dead may lie behind its end, since the file shrinks without a new manifest. */
+/* Drops removals and what they hit; two living segments of one id are damage, and so is one that
+ * leaves the file. The dead may lie behind its end, since the file shrinks without a new manifest.
+ * */
 static nanots_status load_keep_living(struct load *load, struct nanots_error *error)
 {
     size_t kept = 0;

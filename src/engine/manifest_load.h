@@ -5,8 +5,8 @@
 
 #include "engine/db.h"
 
-/* Reads the manifest that db->sb names and fills the catalog with tables and versions. CORRUPT names
- * the offset, or the segment that leaves the file. */
+/* Reads the manifest that db->sb names and fills the catalog with tables and versions. CORRUPT
+ * names the offset, or the segment that leaves the file. */
 NTS_CHECKED nanots_status nts_manifest_load(struct nanots_db *db, struct nanots_error *error);
 
 #endif

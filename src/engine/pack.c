@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* engine/pack.c - fewer, larger, sorted segments: pack on request, and the bounded merge of a close.
+/* engine/pack.c - fewer, larger, sorted segments: pack on request, and the bounded merge of a
+ * close.
  *
  *   by arrival:  [a][b][c] [d d d] [e][f]        d: outputs of an earlier pack, one seq interval
  *                +- unit + +unit +                a unit is what shares an interval; only whole units,

@@ -51,7 +51,8 @@ static nanots_status recover_copy_log(struct recover *recover, struct nanots_err
     return NANOTS_OK;
 }
 
-/* The definition that the entries of a SEGMENT record have, from the catalog or a CREATE before it. */
+/* The definition that the entries of a SEGMENT record have, from the catalog or a CREATE before
+ * it. */
 static bool record_segments_decode(const struct nts_wal_record *record, size_t index,
                                    struct nts_segment_entry *entry)
 {

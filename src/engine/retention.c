@@ -41,8 +41,8 @@ static nanots_status retention_drop_whole(struct nanots_table *table,
     return status;
 }
 
-/* The segments to be rewritten with the straddling one at `first`: of the same seq interval those that
- * go on at the very ts at which it ends, because their order is that of their ids. */
+/* The segments to be rewritten with the straddling one at `first`: of the same seq interval those
+ * that go on at the very ts at which it ends, because their order is that of their ids. */
 static size_t straddle_end(const struct nts_version *version, size_t first)
 {
     size_t end = first + 1;
@@ -77,8 +77,8 @@ static nanots_status retention_rewrite(struct nanots_table *table,
     return NANOTS_OK;
 }
 
-/* Small segments of slow tables keep the holes that a fast table leaves from being joined: when more
- * than half of the file is free, they are merged. */
+/* Small segments of slow tables keep the holes that a fast table leaves from being joined: when
+ * more than half of the file is free, they are merged. */
 static nanots_status retention_join_holes(struct nanots_db *db, struct nanots_error *error)
 {
     nts_mutex_lock(&db->flush_lock);
@@ -116,8 +116,8 @@ static nanots_status retention_trim(struct nanots_db *db, struct nanots_error *e
     return status;
 }
 
-/* With upkeep_lock. What is dropped as a whole is given back first: on a full disk the rewriting of the
- * rest lives on it. */
+/* With upkeep_lock. What is dropped as a whole is given back first: on a full disk the rewriting
+ * of the rest lives on it. */
 static nanots_status retention_cut_locked(struct nanots_table *table, int64_t cutoff,
                                           uint64_t *rows_removed, struct nanots_error *error)
 {

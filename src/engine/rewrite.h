@@ -4,8 +4,8 @@
  *
  *   inputs (neighbours in order of arrival) -> scan -> row groups -> outputs -> one commit: removed, added
  *
- * Inputs stay readable until the commit, and for readers that have them after it. Appends and flushes
- * go on meanwhile: flush_lock is taken for the commit only. Needs upkeep_lock.
+ * Inputs stay readable until the commit, and for readers that have them after it. Appends and
+ * flushes go on meanwhile: flush_lock is taken for the commit only. Needs upkeep_lock.
  */
 #ifndef NTS_REWRITE_H
 #define NTS_REWRITE_H
@@ -24,8 +24,8 @@ struct nts_rewrite {
 /* Replaces the inputs by sorted, non-overlapping segments of their rows, in one commit. */
 NTS_CHECKED nanots_status nts_rewrite_run(struct nts_rewrite *rewrite, struct nanots_error *error);
 
-/* The commit alone: `removed` leave the table's version, `added`, whose extents are held, join it. The
- * caller keeps its references. Takes flush_lock. */
+/* The commit alone: `removed` leave the table's version, `added`, whose extents are held, join it.
+ * The caller keeps its references. Takes flush_lock. */
 NTS_CHECKED nanots_status nts_rewrite_commit(struct nanots_table *table,
                                              struct nts_segment *const *removed,
                                              size_t removed_count, struct nts_segment **added,

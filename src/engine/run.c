@@ -3,8 +3,8 @@
  *
  *   active --freeze--> frozen, oldest first --flush--> gone
  *
- * A run lists the tables that were touched while it was active; which of a table's parts belong to it
- * their run_number says. All of it needs write_lock.
+ * A run lists the tables that were touched while it was active; which of a table's parts belong to
+ * it their run_number says. All of it needs write_lock.
  */
 #include "base/check.h"
 #include "engine/engine.h"

@@ -2,8 +2,8 @@
 /* engine/snapshot.h - what a table holds at one moment.
  *
  * A snapshot is a counted list: the table's version, and of each part that waits for its flush the
- * memtable with the rows then visible, or the bulk segment. Taking it is one short hold of write_lock;
- * holding it blocks nobody, and keeps the bytes that it may read from being reused.
+ * memtable with the rows then visible, or the bulk segment. Taking it is one short hold of
+ * write_lock; holding it blocks nobody, and keeps the bytes that it may read from being reused.
  */
 #ifndef NTS_SNAPSHOT_H
 #define NTS_SNAPSHOT_H
@@ -11,8 +11,8 @@
 #include "engine/db.h"
 #include "query/scan.h"
 
-/* The table's sources in order of arrival, with a reference each; release with nts_snapshot_free, or
- * pass them to a scan and free the array with nts_free. NO_MEMORY. */
+/* The table's sources in order of arrival, with a reference each; release with nts_snapshot_free,
+ * or pass them to a scan and free the array with nts_free. NO_MEMORY. */
 struct nts_snapshot {
     struct nts_source_spec *sources;
     size_t count;

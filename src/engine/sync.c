@@ -2,7 +2,8 @@
 /* engine/sync.c - making the log durable, once for all who wait.
  *
  * Group commit: whoever gets sync_lock first syncs everything appended until then; the others find
- * their rows covered when they get it. A sync that failed is never tried again: the handle is poisoned.
+ * their rows covered when they get it. A sync that failed is never tried again: the handle is
+ * poisoned.
  */
 #include "engine/engine.h"
 

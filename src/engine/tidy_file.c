@@ -7,9 +7,9 @@
  *      or    |A |B |seg|man|seg|  |seg|                                     large file: the tail into the holes
  *   tiny     |A |man seg|                                                   all in the first 4096 bytes
  *
- * Nothing is written over bytes that the generation before needs: if the low space is taken, everything
- * moves to the end first and down then, a commit each. No call but the closing one runs meanwhile, so
- * the places in the segments' entries are changed in place.
+ * Nothing is written over bytes that the generation before needs: if the low space is taken,
+ * everything moves to the end first and down then, a commit each. No call but the closing one runs
+ * meanwhile, so the places in the segments' entries are changed in place.
  */
 #include <stdlib.h>
 #include <string.h>

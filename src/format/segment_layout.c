@@ -316,7 +316,8 @@ static nanots_status array_get_u16(struct nts_index_work *work, struct index_byt
     return NANOTS_OK;
 }
 
-/* Sums vector sizes to places in the chunks and chunk sizes; false if a chunk leaves the segment. */
+/* Sums vector sizes to places in the chunks and chunk sizes; false if a chunk leaves the segment.
+ * */
 static bool index_place_vectors(struct nts_column_index *index, uint64_t footer_off)
 {
     for (uint32_t v = 0; v < index->vector_count; v++) {

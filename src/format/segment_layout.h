@@ -100,7 +100,8 @@ static inline uint32_t nts_vector_rows(uint32_t row_count, uint32_t vector)
 NTS_CHECKED struct nts_column_index *nts_column_index_new(const struct nts_alloc *alloc,
                                                           uint32_t row_count, bool is_time);
 
-/* Makes it the empty index of a segment of `row_count` rows; false if the arrays do not fit those. */
+/* Makes it the empty index of a segment of `row_count` rows; false if the arrays do not fit those.
+ * */
 NTS_CHECKED bool nts_column_index_reset(struct nts_column_index *index, uint32_t row_count);
 
 /* Working memory for coding index arrays. */

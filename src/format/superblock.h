@@ -68,19 +68,20 @@ uint64_t nts_superblock_file_seed(const struct nts_superblock *sb);
 /* Writes one copy. Cannot fail. */
 void nts_superblock_encode(const struct nts_superblock *sb, uint8_t bytes[NTS_SUPERBLOCK_SIZE]);
 
-/* What a slot is written as: 1024 bytes with two copies, or, in tiny form, 512 with one. Returns the
- * size. */
+/* What a slot is written as: 1024 bytes with two copies, or, in tiny form, 512 with one. Returns
+ * the size. */
 size_t nts_superblock_encode_slot(const struct nts_superblock *sb,
                                   uint8_t image[NTS_SLOT_IMAGE_SIZE]);
 
 /* Checks magic, checksum, and that every offset and size is possible.
- * NOT_A_DATABASE: no magic; CORRUPT: checksum or contents; NEWER_FORMAT: format version or flags. */
+ * NOT_A_DATABASE: no magic; CORRUPT: checksum or contents; NEWER_FORMAT: format version or flags.
+ * */
 NTS_CHECKED nanots_status nts_superblock_decode(const uint8_t bytes[NTS_SUPERBLOCK_SIZE],
                                                 struct nts_superblock *sb,
                                                 struct nanots_error *error);
 
-/* Chooses the newest valid copy from the file's first bytes (`size` up to NTS_SUPERBLOCK_AREA). A file
- * that is empty or all zero there gives generation 0. */
+/* Chooses the newest valid copy from the file's first bytes (`size` up to NTS_SUPERBLOCK_AREA). A
+ * file that is empty or all zero there gives generation 0. */
 NTS_CHECKED nanots_status nts_superblock_choose(const uint8_t *bytes, size_t size,
                                                 struct nts_superblock *sb,
                                                 struct nanots_error *error);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* format/wal_record.h - one record of the write-ahead log (SPEC.md 5).
  *
- *   0          8      12     13   14        16              24          32           40       44      48
- *   +----------+------+------+----+---------+---------------+-----------+------------+--------+-------+----
- *   | checksum | size | kind | 0  | columns | prev_checksum | first_seq | synced_seq | table  | rows  | payload
- *   +----------+------+------+----+---------+---------------+-----------+------------+--------+-------+----
+ *   0          8      12     13  14        16              24
+ *   +----------+------+------+---+---------+---------------+
+ *   | checksum | size | kind | 0 | columns | prev_checksum |
+ *   +----------+------+------+---+---------+---------------+
+ *   24          32           40      44     48
+ *   +-----------+------------+-------+------+---------- ...
+ *   | first_seq | synced_seq | table | rows | payload
+ *   +-----------+------------+-------+------+---------- ...
  *
  * checksum = XXH3(bytes 8..47, seed = XXH3(payload, seed = salt)): a large payload is hashed before
- * the append lock is taken, the 40 bytes under it. prev_checksum chains the records, so that what an
- * earlier lap left behind never continues this one.
+ * the append lock is taken, the 40 bytes under it. prev_checksum chains the records, so that what
+ * an earlier lap left behind never continues this one.
  *
  * Pure; any thread. Tests: unit/test_wal_record.c, fuzz/fuzz_wal_record.c.
  */
@@ -57,8 +61,8 @@ uint64_t nts_wal_payload_checksum(const uint8_t *payload, size_t size, uint64_t 
 void nts_wal_record_encode(struct nts_wal_record *record, uint64_t payload_checksum,
                            uint8_t *bytes);
 
-/* Decodes the record at `bytes`, of which `size_max` may be read. False if it is not whole, not of a
- * known kind, or its checksum under `salt` is wrong. The chain is the caller's check. */
+/* Decodes the record at `bytes`, of which `size_max` may be read. False if it is not whole, not of
+ * a known kind, or its checksum under `salt` is wrong. The chain is the caller's check. */
 NTS_CHECKED bool nts_wal_record_decode(const uint8_t *bytes, size_t size_max, uint64_t salt,
                                        struct nts_wal_record *record);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* memtable/memtable.h - rows of one table that are in the WAL and not yet in a segment.
  *
- *   chunk 0      chunk 1              chunk 2                                    16, 32, 64 ... rows
+ *   chunk 0      chunk 1              chunk 2                                    16, 32, 64 ...
+ * rows
  *   +----------+ +------------------+ +------------------------------------+
  *   | ts  x 16 | | ts x 32          | | ts x 64                            |
  *   | col 0    | | col 0            | | col 0                              |    an allocation a chunk; the
@@ -13,8 +14,8 @@
  * under the engine's write lock may read that many rows without a lock, while more are appended.
  * Rows are in order of arrival; `sorted` says whether that is the order of time too.
  *
- * Writing and the counts are guarded by the engine's write lock. Counted: table and snapshots hold it.
- * Tests: unit/test_memtable.c.
+ * Writing and the counts are guarded by the engine's write lock. Counted: table and snapshots hold
+ * it. Tests: unit/test_memtable.c.
  */
 #ifndef NTS_MEMTABLE_H
 #define NTS_MEMTABLE_H

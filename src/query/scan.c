@@ -68,7 +68,8 @@ static void spec_drop(struct nts_source_spec *spec)
     spec->memtable = NULL;
 }
 
-/* Opens the sources that overlap the range; all references have been taken over or dropped after. */
+/* Opens the sources that overlap the range; all references have been taken over or dropped after.
+ * */
 static nanots_status scan_take_sources(struct nts_scan *scan, const struct nts_scan_spec *spec,
                                        struct nanots_error *error)
 {

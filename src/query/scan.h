@@ -6,8 +6,8 @@
  *                      c                      |-----|  c alone: whole vectors decoded into the batch
  *
  * A source takes part from the moment its first ts is reached, so that a scan holds open only what
- * overlaps. Of the source with the least (ts, rank) as many rows are taken at once as come before the
- * next other source: a run, copied column by column. Backwards everything is mirrored.
+ * overlaps. Of the source with the least (ts, rank) as many rows are taken at once as come before
+ * the next other source: a run, copied column by column. Backwards everything is mirrored.
  *
  * Belongs to one thread. Tests: unit/test_scan.c, model/.
  */

@@ -109,7 +109,8 @@ static nanots_status source_init_memtable(struct nts_source *source, int64_t fro
     return NANOTS_OK;
 }
 
-/* Copies rows of the block from the memtable: ts if k is UINT32_MAX, else the k-th wanted column. */
+/* Copies rows of the block from the memtable: ts if k is UINT32_MAX, else the k-th wanted column.
+ * */
 static void memtable_gather(const struct nts_source *source, uint32_t k, void *dst)
 {
     const struct nts_memtable *memtable = source->spec.memtable;

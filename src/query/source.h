@@ -6,8 +6,8 @@
  *                  ^ first row >= from    ^ last row <= to
  *
  * Blocks outside [from, to] are never touched. A scan enters one block after the other, in its
- * direction; entering decodes the timestamps, columns are decoded when asked for. Not shared between
- * threads. Tests: unit/test_source.c, model/.
+ * direction; entering decodes the timestamps, columns are decoded when asked for. Not shared
+ * between threads. Tests: unit/test_source.c, model/.
  */
 #ifndef NTS_SOURCE_H
 #define NTS_SOURCE_H

@@ -5,11 +5,12 @@
  *   |=====================================|===============|-------------------------|
  *                                         ^ buffer_off    ^ at
  *
- * A writer that *gathers* has no place yet: it keeps everything in its buffer, which grows, at places
- * counted from 0, and is written out in one piece when the size is known (nts_extent_writer_emit).
+ * A writer that *gathers* has no place yet: it keeps everything in its buffer, which grows, at
+ * places counted from 0, and is written out in one piece when the size is known
+ * (nts_extent_writer_emit).
  *
- * Several segments share an extent; each starts on a granule. A header is patched when its segment is
- * done, in the buffer or, if it left it already, in the file. Not shared between threads.
+ * Several segments share an extent; each starts on a granule. A header is patched when its segment
+ * is done, in the buffer or, if it left it already, in the file. Not shared between threads.
  * Tests: unit/test_extent_writer.c.
  */
 #ifndef NTS_EXTENT_WRITER_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* segment/file_view.h - the file as readers see it: mapped where possible, pread elsewhere.
  *
- * One mapping covers the file and the room it may grow into; when the file outgrows it a larger one is
- * made, and the old one stays until the view goes, because segments may be reading through it. Only
- * bytes of committed segments are ever touched, and first made present (nts_file populate), so that a
- * hole or a lost medium is a status and not a signal.
+ * One mapping covers the file and the room it may grow into; when the file outgrows it a larger
+ * one is made, and the old one stays until the view goes, because segments may be reading through
+ * it. Only bytes of committed segments are ever touched, and first made present (nts_file
+ * populate), so that a hole or a lost medium is a status and not a signal.
  *
  * Any thread. Tests: unit/test_file_view.c.
  */
@@ -37,8 +37,8 @@ void nts_file_view_init(struct nts_file_view *view, const struct nts_alloc *allo
                         struct nts_file *file);
 void nts_file_view_deinit(struct nts_file_view *view);
 
-/* A pointer to the mapped bytes [off, off + size), made present; NULL where they cannot be mapped (use
- * nts_file's read_at), with OK. */
+/* A pointer to the mapped bytes [off, off + size), made present; NULL where they cannot be mapped
+ * (use nts_file's read_at), with OK. */
 NTS_CHECKED nanots_status nts_file_view_map(struct nts_file_view *view, uint64_t off, uint64_t size,
                                             const uint8_t **bytes_out, struct nanots_error *error);
 

@@ -4,9 +4,9 @@
  *   entry (from manifest or WAL) --> footer, verified once --> column index, decoded once a column
  *                                                          +--> chunk, verified once --> vector
  *
- * Opening reads nothing; each step happens at first need and is remembered. What is checked: the header
- * and footer against the entry's footer_checksum, each chunk against its own. Failures name the table,
- * the column, the row group and the offset.
+ * Opening reads nothing; each step happens at first need and is remembered. What is checked: the
+ * header and footer against the entry's footer_checksum, each chunk against its own. Failures name
+ * the table, the column, the row group and the offset.
  *
  * A segment is counted: catalog, snapshots and the list of freed ranges hold it. Any thread; a
  * `struct nts_segment_reader` belongs to one. Lazily loaded parts are guarded by view->lock.
@@ -43,8 +43,8 @@ struct nts_segment *nts_segment_ref(struct nts_segment *segment);
 /* NULL is fine. */
 void nts_segment_unref(struct nts_segment *segment);
 
-/* One thread's way of reading any segments: scratch memory and, where the file cannot be mapped, a copy
- * of the last chunk. */
+/* One thread's way of reading any segments: scratch memory and, where the file cannot be mapped, a
+ * copy of the last chunk. */
 struct nts_segment_reader {
     const struct nts_alloc *alloc;
     struct nts_index_work *work;

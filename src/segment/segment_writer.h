@@ -3,9 +3,10 @@
  *
  *   new --> begin --> add_group ... add_group --> finish --> begin ... --> free
  *
- * One writer makes any number of segments, one after the other, through an extent writer. Each call of
- * add_group takes one row group: NTS_GROUP_ROWS rows, only the last may have fewer. Nothing is durable
- * before the extent writer is flushed. Not shared between threads. Tests: unit/test_segment_writer.c.
+ * One writer makes any number of segments, one after the other, through an extent writer. Each
+ * call of add_group takes one row group: NTS_GROUP_ROWS rows, only the last may have fewer.
+ * Nothing is durable before the extent writer is flushed. Not shared between threads. Tests:
+ * unit/test_segment_writer.c.
  */
 #ifndef NTS_SEGMENT_WRITER_H
 #define NTS_SEGMENT_WRITER_H
@@ -51,8 +52,9 @@ NTS_CHECKED nanots_status nts_segment_writer_finish(struct nts_segment_writer *w
                                                     struct nts_segment_entry *entry_out,
                                                     struct nanots_error *error);
 
-/* Gives a finished and written segment its place in the order of arrival: rewrites the header and sets
- * the interval in *entry. For a bulk batch, whose seq is known only when its WAL record is appended. */
+/* Gives a finished and written segment its place in the order of arrival: rewrites the header and
+ * sets the interval in *entry. For a bulk batch, whose seq is known only when its WAL record is
+ * appended. */
 NTS_CHECKED nanots_status nts_segment_renumber(struct nts_file *file,
                                                struct nts_segment_entry *entry, uint64_t seq_first,
                                                struct nanots_error *error);

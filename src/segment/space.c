@@ -75,8 +75,8 @@ static nanots_status extent_list_grow(struct nts_extent_list *list, const struct
     return NANOTS_OK;
 }
 
-/* Inserts a run in order and joins it with its neighbours. Dropping it for want of memory only loses
- * the space until the next rebuild. */
+/* Inserts a run in order and joins it with its neighbours. Dropping it for want of memory only
+ * loses the space until the next rebuild. */
 static void free_run_give(struct nts_space *space, struct nts_extent run)
 {
     struct nts_extent_list *runs = &space->free_runs;
@@ -110,8 +110,8 @@ static uint64_t space_live_end_locked(const struct nts_space *space)
     return last.off + last.size == space->file_end ? last.off : space->file_end;
 }
 
-/* Where what is taken at the end begins: the free tail grows into it, unless an older reader may still
- * see that tail. */
+/* Where what is taken at the end begins: the free tail grows into it, unless an older reader may
+ * still see that tail. */
 static uint64_t space_growth_start(const struct nts_space *space)
 {
     return space->only_at_end ? space->file_end : space_live_end_locked(space);

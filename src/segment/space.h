@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* segment/space.h - which byte ranges of the file are free.
  *
- *   |sb |sb |WAL  |man|  seg seg |free|  seg  |free      |          file_end
- *   0       8192                                                    ^ grows when no free run is large enough
+ *   |sb |sb |WAL  |man|  seg seg |free|  seg  |free      |
+ *   0       8192                                         ^ file_end: grows when no run is large enough
  *
- * Nothing is stored about free space: it is what the live ranges leave over, in whole blocks, so that
- * nothing new enters a block with live bytes. The engine hands in all live ranges when something was
- * freed (nts_space_rebuild); what was taken since and is named by nobody yet is kept here as *held*.
+ * Nothing is stored about free space: it is what the live ranges leave over, in whole blocks, so
+ * that nothing new enters a block with live bytes. The engine hands in all live ranges when
+ * something was freed (nts_space_rebuild); what was taken since and is named by nobody yet is kept
+ * here as *held*.
  *
  * Locked inside (rank: innermost). Tests: unit/test_space.c.
  */
@@ -37,12 +38,13 @@ struct nts_space {
 void nts_space_init(struct nts_space *space, const struct nts_alloc *alloc);
 void nts_space_deinit(struct nts_space *space);
 
-/* Takes `size` bytes, rounded up to blocks, at a multiple of `alignment` (a power of two, at least a
- * block): the lowest free run that fits, else at the end of the file. Held until settled. */
+/* Takes `size` bytes, rounded up to blocks, at a multiple of `alignment` (a power of two, at least
+ * a block): the lowest free run that fits, else at the end of the file. Held until settled. */
 NTS_CHECKED nanots_status nts_space_take(struct nts_space *space, uint64_t size, uint64_t alignment,
                                          struct nts_extent *extent_out, struct nanots_error *error);
 
-/* Takes exactly this range, which a rebuild counted as free or which nobody has: for the reserve. */
+/* Takes exactly this range, which a rebuild counted as free or which nobody has: for the reserve.
+ * */
 NTS_CHECKED nanots_status nts_space_hold(struct nts_space *space, struct nts_extent extent,
                                          struct nanots_error *error);
 

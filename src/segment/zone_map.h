@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* segment/zone_map.h - what is kept of a vector for pruning and aggregates (SPEC.md 6.3).
  *
- * The order of additions is part of the format: eight lanes, value i to lane i mod 8, summed as a tree,
- * so that the sum is the same on every machine and instruction set. Pure; any thread.
+ * The order of additions is part of the format: eight lanes, value i to lane i mod 8, summed as a
+ * tree, so that the sum is the same on every machine and instruction set. Pure; any thread.
  * Tests: unit/test_zone_map.c.
  */
 #ifndef NTS_ZONE_MAP_H

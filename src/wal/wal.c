@@ -200,7 +200,8 @@ void nts_wal_capture(const struct nts_wal *wal, uint64_t last_seq, struct nts_wa
     }
 }
 
-/* The same bytes go over themselves, so what is appended behind the range meanwhile is not touched. */
+/* The same bytes go over themselves, so what is appended behind the range meanwhile is not
+ * touched. */
 nanots_status nts_wal_sync(struct nts_file *file, const struct nts_wal_range *range,
                            struct nanots_error *error)
 {

@@ -8,10 +8,10 @@
  *   +--+-----|============+   +--+=============|-----------+     +--+--------------------+
  *                       S = SEAL: the log goes on in the next extent
  *
- * Appending is a checksum and a memcpy into the extent's image: the mapped file where the file system
- * allows it, else memory that one pwrite a record carries out. What is appended survives the death of
- * the process at once, and a power cut after a sync. The head moves when a flush is committed; extents
- * behind it join the free ones.
+ * Appending is a checksum and a memcpy into the extent's image: the mapped file where the file
+ * system allows it, else memory that one pwrite a record carries out. What is appended survives
+ * the death of the process at once, and a power cut after a sync. The head moves when a flush is
+ * committed; extents behind it join the free ones.
  *
  * Invariants
  * - the active extent always has room for a SEAL record
@@ -71,13 +71,14 @@ NTS_CHECKED nanots_status nts_wal_extent_open(struct nts_wal *wal, struct nts_ex
                                               struct nanots_error *error);
 void nts_wal_extent_close(struct nts_wal *wal, struct nts_wal_extent *extent);
 
-/* Starts an empty log with a new salt in `extents`, which are the log's from now on; it had none. */
+/* Starts an empty log with a new salt in `extents`, which are the log's from now on; it had none.
+ * */
 void nts_wal_start(struct nts_wal *wal, const struct nts_wal_extent *extents, uint32_t count,
                    uint64_t salt);
 /* Starts an empty log with a new salt in the extents it has. Nothing in it is live. */
 void nts_wal_restart(struct nts_wal *wal, uint64_t salt);
-/* Forgets the log's extents and hands them out (room for NTS_WAL_EXTENTS_MAX): they are to be closed
- * under the sync lock. Returns how many. */
+/* Forgets the log's extents and hands them out (room for NTS_WAL_EXTENTS_MAX): they are to be
+ * closed under the sync lock. Returns how many. */
 uint32_t nts_wal_stop(struct nts_wal *wal, struct nts_wal_extent *extents_out);
 
 /* Takes the free extents smaller than `size` out of the ring; returns how many. */
@@ -96,8 +97,9 @@ NTS_CHECKED nanots_status nts_wal_seal(struct nts_wal *wal, uint64_t next_seq,
 /* Where the payload of the next record is to be written; there is room for `payload_size`. */
 uint8_t *nts_wal_payload(struct nts_wal *wal, size_t payload_size);
 
-/* Appends the record whose payload is in place. Of *record, kind, column_count, first_seq, table_id and
- * row_count are given. On failure (the pwrite of an unmapped log) nothing was appended. */
+/* Appends the record whose payload is in place. Of *record, kind, column_count, first_seq,
+ * table_id and row_count are given. On failure (the pwrite of an unmapped log) nothing was
+ * appended. */
 NTS_CHECKED nanots_status nts_wal_append(struct nts_wal *wal, struct nts_wal_record *record,
                                          size_t payload_size, uint64_t payload_checksum,
                                          struct nanots_error *error);

@@ -78,8 +78,8 @@ static bool walk_next(struct wal_walk *walk, struct nts_wal_record *record)
     return true;
 }
 
-/* Looks behind the break for a record of this log that was written after rows past the break had been
- * synced. Hashing is bounded by twice the bytes there are, whatever the sizes claim. */
+/* Looks behind the break for a record of this log that was written after rows past the break had
+ * been synced. Hashing is bounded by twice the bytes there are, whatever the sizes claim. */
 static bool log_has_synced_record_behind(const struct nts_wal_log *log, const struct wal_walk *from,
                                          uint64_t last_seq)
 {

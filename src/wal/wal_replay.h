@@ -5,8 +5,8 @@
  *                                                          ^ end                      an open group
  *   apply:   the same records again, up to `end`, handed to the engine in order
  *
- * Works on copies or mappings of the extents; the published end is ignored, the chain decides. Bytes may
- * lie: no read leaves an image, and the work is bounded by a small multiple of its size.
+ * Works on copies or mappings of the extents; the published end is ignored, the chain decides.
+ * Bytes may lie: no read leaves an image, and the work is bounded by a small multiple of its size.
  * Pure; any thread. Tests: unit/test_wal_replay.c, fuzz/fuzz_wal_replay.c.
  */
 #ifndef NTS_WAL_REPLAY_H

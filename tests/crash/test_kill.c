@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* crash/test_kill.c - what was acknowledged survives kill -9 (contract I1, I2, I3).
  *
- *   child:   open ─► 4 threads append; some flush, pack or close ─┐ acknowledged seqs
- *   parent:  ─── a random time ───► SIGKILL                        ▼
- *            reopen ─► all acknowledged calls are there, each call whole or absent ◄─ shared page
+ *   child:   open -> 4 threads append; some flush, pack or close -+ acknowledged seqs
+ *   parent:  --- a random time ---> SIGKILL                        v
+ *            reopen -> all acknowledged calls are there, each call whole or absent <- shared page
  *
  * KILLS=<n> in the environment: how often a child is killed (40). Every file lives through several
- * kills; on every other one only a reader looks before the next writer recovers, and some kills come
+ * kills; on every other one only a reader looks before the next writer recovers, and some kills
+ * come
  * early enough to hit that recovery.
  */
 #include <setjmp.h>

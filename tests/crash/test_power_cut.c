@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* crash/test_power_cut.c - the power goes at every operation (contract I1, I2, I3).
  *
- *   workload ──► power cut at operation k ──► reboot: unsynced sectors old or new, by seed
- *                                                │
- *                open, cut again at operation j ◄┤ reboot
- *                                                ▼
- *   open never fails; a prefix of the calls is there, whole: in full mode all that were acknowledged,
- *   else at least all before the last flush or sync; and the file takes rows, closes and opens again
+ *   workload --> power cut at operation k --> reboot: unsynced sectors old or new, by seed
+ *                                                |
+ *                open, cut again at operation j <+ reboot
+ *                                                v
+ *   open never fails; a prefix of the calls is there, whole: in full mode all that were
+ * acknowledged,
+ *   else at least all before the last flush or sync; and the file takes rows, closes and opens
+ * again
  *
- * The workload has all that changes a file: tables made by need, appends of every kind, logs that grow
+ * The workload has all that changes a file: tables made by need, appends of every kind, logs that
+ * grow
  * and wrap, flush, sync, pack, retention, close in tiny form and as a small file, and reopening.
  * REBOOTS=<n> in the environment: so many ways to lose sectors at each operation, 1 to 4 (1).
  */
@@ -220,7 +223,8 @@ static bool cut_recovery_at(struct cut *cut, uint64_t index)
     return memvfs_crashed(&cut->disk);
 }
 
-/* One cut at operation k, the recovery cut at operation j, and what is left. False if k is too far. */
+/* One cut at operation k, the recovery cut at operation j, and what is left. False if k is too
+ * far. */
 static bool cut_once(struct cut *cut, uint64_t seed, uint64_t k, unsigned reboot,
                      struct cut_totals *totals)
 {

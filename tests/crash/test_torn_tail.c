@@ -6,7 +6,8 @@
  *                                   ^ k: from here on zero, or garbage, or one bit flipped
  *
  * The file is made by the kernel, which dies before its close; group records, which no call writes
- * yet, are put behind the log by hand. What must be left is computed from the bytes: the records up to
+ * yet, are put behind the log by hand. What must be left is computed from the bytes: the records up
+ * to
  * the first one that differs.
  */
 #include <setjmp.h>
@@ -261,7 +262,8 @@ static uint64_t torn_tail_start(const struct torn *torn)
     return torn->end - first > TAIL_BYTES ? torn->end - TAIL_BYTES : first;
 }
 
-/* Tears at every byte from the log's end down: a reader looks each time, and a writer recovers, closes
+/* Tears at every byte from the log's end down: a reader looks each time, and a writer recovers,
+ * closes
  * and opens again at some. */
 static void torn_at_every_byte(bool with_garbage)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* crash/test_writers.c - one writer a file, whatever happens to descriptors and processes: a second one
+/* crash/test_writers.c - one writer a file, whatever happens to descriptors and processes: a second
+ * one
  * is refused while the first lives, and gets the file once it is dead. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,7 +117,8 @@ static void writers_second_handle_of_one_process_is_refused(void **state)
     assert_int_equal(nanots_close(db, &error), NANOTS_OK);
 }
 
-/* The child of a fork has copies of everything; it may use none, and takes nothing away when it ends. */
+/* The child of a fork has copies of everything; it may use none, and takes nothing away when it
+ * ends. */
 static void writers_child_of_fork_is_refused_and_releases_nothing(void **state)
 {
     const struct scratch *scratch = *state;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* fault/test_disk_full.c - a disk that is really full: a small tmpfs, and nothing acknowledged is lost.
+/* fault/test_disk_full.c - a disk that is really full: a small tmpfs, and nothing acknowledged is
+ * lost.
  *
- *   append until NO_SPACE ─► all acknowledged calls are readable, also after reopening
- *     ─► retention frees space ─► appends go on
+ *   append until NO_SPACE -> all acknowledged calls are readable, also after reopening
+ *     -> retention frees space -> appends go on
  *
- * The tmpfs is mounted in a mount namespace of the test's own, so nobody else sees it and it ends with
+ * The tmpfs is mounted in a mount namespace of the test's own, so nobody else sees it and it ends
+ * with
  * the process. Where neither root nor a user namespace may mount, the tests are skipped and say so.
  */
 #include <setjmp.h>
@@ -78,7 +80,8 @@ static void full_check(struct full *full)
     full_require(oracle_verify(&full->oracle, full->db));
 }
 
-/* Appends until the disk is full, and then some: single rows may still fit where a batch does not. */
+/* Appends until the disk is full, and then some: single rows may still fit where a batch does not.
+ * */
 static void full_fill(struct full *full)
 {
     struct nanots_error error;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* fault/test_io_faults.c - every file operation fails once, or from then on (contract I1, I2, I7).
  *
- *   workload on a disk in memory; operation k of a kind fails ─► each call says so or succeeds
- *     ─► close frees everything ─► reopened without faults: all acknowledged calls are there, every
+ *   workload on a disk in memory; operation k of a kind fails -> each call says so or succeeds
+ *     -> close frees everything -> reopened without faults: all acknowledged calls are there, every
  *        call whole or absent, every checksum right
  *
- * A failed sync poisons the handle, and nothing cures it but reopening. What does not touch the disk's
+ * A failed sync poisons the handle, and nothing cures it but reopening. What does not touch the
+ * disk's
  * promises (a full disk before the commit, a failed read) leaves the handle usable.
  */
 #include <setjmp.h>
@@ -145,7 +146,8 @@ static nanots_status fault_upkeep(struct fault *fault, uint32_t id, struct nanot
     }
 }
 
-/* Goes on after every failure, as a stubborn program would; opens again what failed to open once. */
+/* Goes on after every failure, as a stubborn program would; opens again what failed to open once.
+ * */
 static void fault_workload(struct fault *fault)
 {
     struct nanots_error error;

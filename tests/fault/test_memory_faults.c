@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* fault/test_memory_faults.c - every allocation fails, once or from then on (contract I1, I5).
  *
- *   open, append of every kind, flush, query, pack, retention, verify, list, close: allocation k fails
- *     ─► the call says NANOTS_NO_MEMORY and the rest goes on ─► nothing leaked
- *     ─► reopened: all acknowledged calls are there, every call whole or absent
+ *   open, append of every kind, flush, query, pack, retention, verify, list, close: allocation k
+ * fails
+ *     -> the call says NANOTS_NO_MEMORY and the rest goes on -> nothing leaked
+ *     -> reopened: all acknowledged calls are there, every call whole or absent
  *
- * STRIDE=<n> in the environment: every n-th allocation, beginning with one that the seed chooses (3).
+ * STRIDE=<n> in the environment: every n-th allocation, beginning with one that the seed chooses
+ * (3).
  */
 #include <setjmp.h>
 #include <stdarg.h>

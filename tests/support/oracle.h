@@ -2,13 +2,16 @@
 /* support/oracle.h - calls whose rows say which call they belong to, and what must be left of them
  * after a crash.
  *
- *   id ──seed──► call: table, number of rows, way to append ──► rows: ts, column 0 = id and row, noise
- *                                                                  │ append, crash, reopen
- *   acknowledged? whole? right? in a table that lost older rows?  ◄┘ oracle_scan
+ *   id --seed--> call: table, number of rows, way to append --> rows: ts, column 0 = id and row,
+ * noise
+ *                                                                  | append, crash, reopen
+ *   acknowledged? whole? right? in a table that lost older rows?  <+ oracle_scan
  *
  * Everything follows from (seed, id), so a process that dies leaves nothing behind that the one who
- * checks would need, but which calls were acknowledged. Calls are of every kind: single rows by name,
- * row-major and columnar batches, bulk; in order of time, backwards, of equal time, late. A table is
+ * checks would need, but which calls were acknowledged. Calls are of every kind: single rows by
+ * name,
+ * row-major and columnar batches, bulk; in order of time, backwards, of equal time, late. A table
+ * is
  * made by the first call that needs it.
  *
  * Functions that find something wrong return a sentence, else NULL: a child process has no cmocka.
@@ -81,17 +84,20 @@ const char *oracle_table_name(uint32_t table);
 nanots_status oracle_append(const struct oracle *oracle, struct nanots_db *db, uint32_t id,
                             struct oracle_rows *rows, struct nanots_error *error);
 
-/* Reads all tables: every row must belong to a call and have its values, in order of time, and every
+/* Reads all tables: every row must belong to a call and have its values, in order of time, and
+ * every
  * call must be there as a whole or not at all. */
 const char *oracle_scan(struct oracle *oracle, struct nanots_db *db);
 
-/* Of the last scan: whether the call is there. One that retention may have removed altogether is. */
+/* Of the last scan: whether the call is there. One that retention may have removed altogether is.
+ * */
 bool oracle_has(const struct oracle *oracle, uint32_t id);
 
 /* Of the last scan: every acknowledged call is there. */
 const char *oracle_check_acknowledged(struct oracle *oracle);
 
-/* Of the last scan, for calls made one after the other from id 0 to `made` - 1: there is a prefix of
+/* Of the last scan, for calls made one after the other from id 0 to `made` - 1: there is a prefix
+ * of
  * them, of at least `least`. */
 const char *oracle_check_prefix(struct oracle *oracle, uint32_t least, uint32_t made);
 

@@ -11,8 +11,8 @@
  *   flush_lock   one flush or commit at a time; held over I/O; guards sb, manifest, limbo
  *   sync_lock    one WAL sync at a time; keeps WAL extents where they are; held over I/O
  *   write_lock   guards the WAL, the runs, the catalog, every table's version and parts, and the
- *                counters; never held over I/O but for a pwrite of an unmapped WAL and for the header
- *                of a bulk segment
+ *                counters; never held over I/O but for a pwrite of an unmapped WAL and for the
+ *                header of a bulk segment
  *   view.lock, space.lock  innermost, inside segment/
  *
  * States of a handle:   open --> poisoned (a sync or a commit failed: reads go on, writes are refused)

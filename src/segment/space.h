@@ -2,7 +2,7 @@
 /* segment/space.h - which byte ranges of the file are free.
  *
  *   |sb |sb |WAL  |man|  seg seg |free|  seg  |free      |
- *   0       8192                                         ^ file_end: grows when no run is large enough
+ *   0       8192                                         ^ file_end, grows if no run is large
  *
  * Nothing is stored about free space: it is what the live ranges leave over, in whole blocks, so
  * that nothing new enters a block with live bytes. The engine hands in all live ranges when

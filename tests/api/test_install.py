@@ -52,7 +52,7 @@ class Install(unittest.TestCase):
         return program
 
     def test_examples_append_then_query(self):
-        database = self.folder / "plant.ntt"
+        database = self.folder / "examples.ntt"  # the README's program makes a plant.ntt here
         append = self.compile(ROOT / "examples/01_append.c")
         query = self.compile(ROOT / "examples/02_query.c")
         self.assertEqual(self.run_command(append, database),

@@ -31,7 +31,7 @@ static nanots_status writer_elsewhere(const char *path, uint32_t flags)
         const nanots_status opened = nanots_open(path, &options, &db, &error);
         if (opened != NANOTS_OK && strstr(error.message, "plant.ntt") == NULL)
             _exit(99);
-        _exit(opened);
+        _exit((int)opened);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));

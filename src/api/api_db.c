@@ -145,15 +145,12 @@ nanots_status nanots_pack_table(struct nanots_db *db, const char *table, uint64_
 static nanots_status retention_cut_all(struct nanots_db *db, int64_t cutoff, uint64_t *rows_removed,
                                        struct nanots_error *error)
 {
-    for (size_t id = 0;; id++) {
-        nts_mutex_lock(&db->write_lock);
-        const bool is_end = id >= db->by_id_count;
-        struct nanots_table *table = is_end ? NULL : db->by_id[id];
-        nts_mutex_unlock(&db->write_lock);
-        if (is_end)
+    uint32_t table_id = 0;
+    for (;;) {
+        struct nanots_table *table = nts_catalog_next(db, &table_id);
+        if (table == NULL)
             return NANOTS_OK;
-        if (table != NULL)
-            NTS_TRY(nts_retention_cut(table, cutoff, rows_removed, error));
+        NTS_TRY(nts_retention_cut(table, cutoff, rows_removed, error));
     }
 }
 

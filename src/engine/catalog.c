@@ -62,6 +62,16 @@ struct nanots_table *nts_catalog_by_id(struct nanots_db *db, uint32_t table_id)
     return table_id < db->by_id_count ? db->by_id[table_id] : NULL;
 }
 
+struct nanots_table *nts_catalog_next(struct nanots_db *db, uint32_t *table_id)
+{
+    struct nanots_table *table = NULL;
+    nts_mutex_lock(&db->write_lock);
+    while (table == NULL && *table_id < db->by_id_count)
+        table = db->by_id[(*table_id)++];
+    nts_mutex_unlock(&db->write_lock);
+    return table;
+}
+
 static nanots_status catalog_make_id_room(struct nanots_db *db, uint32_t table_id)
 {
     if (table_id < db->by_id_capacity)
@@ -284,6 +294,14 @@ struct nts_version *nts_version_edit(const struct nts_alloc *alloc, const struct
     if (old != NULL && removed_count == 0 && version_can_grow(old, added, added_count))
         return version_grow(alloc, old, added, added_count);
     return version_copy(alloc, old, added, added_count, removed, removed_count);
+}
+
+struct nts_version *nts_version_now(struct nanots_table *table)
+{
+    nts_mutex_lock(&table->db->write_lock);
+    struct nts_version *version = nts_version_ref(table->version);
+    nts_mutex_unlock(&table->db->write_lock);
+    return version;
 }
 
 struct nts_version *nts_version_ref(struct nts_version *version)

@@ -86,7 +86,6 @@ struct nts_run {
     uint64_t row_count;
     size_t memtable_bytes;
     uint64_t bulk_bytes;
-    bool is_synced;               /* nothing of it waits for a sync any more */
     struct nanots_table **tables; /* touched: rows were added, or it was created */
     size_t table_count;
     size_t table_capacity;
@@ -188,6 +187,9 @@ NTS_CHECKED nanots_status nts_catalog_get(struct nanots_db *db, const char *name
                                           struct nanots_table **table_out,
                                           struct nanots_error *error);
 struct nanots_table *nts_catalog_by_id(struct nanots_db *db, uint32_t table_id);
+/* The first table with an id of at least *table_id, which becomes the id behind it; NULL after the
+ * last. Takes write_lock. */
+struct nanots_table *nts_catalog_next(struct nanots_db *db, uint32_t *table_id);
 /* Takes `def` over on success. Needs write_lock. */
 NTS_CHECKED nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table_def *def,
                                           struct nanots_table **table_out,
@@ -206,6 +208,8 @@ NTS_CHECKED struct nts_version *
 nts_version_edit(const struct nts_alloc *alloc, const struct nts_version *old,
                  struct nts_segment *const *added, size_t added_count,
                  struct nts_segment *const *removed, size_t removed_count);
+/* The table's version at this moment, with a reference. Takes write_lock. */
+struct nts_version *nts_version_now(struct nanots_table *table);
 struct nts_version *nts_version_ref(struct nts_version *version);
 void nts_version_unref(struct nts_version *version);
 

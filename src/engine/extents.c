@@ -316,3 +316,11 @@ nanots_status nts_extents_trim(struct nanots_db *db, struct nanots_error *error)
         nts_space_punch(&db->space, db->file, EXTENTS_PUNCH_MIN);
     return NANOTS_OK;
 }
+
+nanots_status nts_extents_end_upkeep(struct nanots_db *db, struct nanots_error *error)
+{
+    nts_mutex_lock(&db->flush_lock);
+    const nanots_status status = nts_extents_trim(db, error);
+    nts_mutex_unlock(&db->flush_lock);
+    return status;
+}

@@ -72,6 +72,8 @@ void nts_extents_finish_growth(struct nanots_db *db, struct nts_commit *commit,
 /* Gives the file's free tail back to the file system and punches its large holes, if no pin
  * forbids. */
 NTS_CHECKED nanots_status nts_extents_trim(struct nanots_db *db, struct nanots_error *error);
+/* The same for upkeep; takes flush_lock. */
+NTS_CHECKED nanots_status nts_extents_end_upkeep(struct nanots_db *db, struct nanots_error *error);
 
 /* Oldest generation that readers elsewhere have pinned; generation + 1 if none. */
 NTS_CHECKED nanots_status nts_extents_oldest_pin(struct nanots_db *db, uint64_t *generation_out,

@@ -16,7 +16,6 @@
 #include "engine/extents.h"
 #include "engine/row_group.h"
 #include "segment/segment_writer.h"
-#include "util/sort_rows.h"
 
 /* One part of the run and the segment that it becomes. */
 struct flush_item {
@@ -74,27 +73,6 @@ static nanots_status flush_collect(struct flush *flush)
     return flush->items == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
 }
 
-/* The order of the memtable's rows by time, or NULL if they are in it. */
-static nanots_status memtable_order(const struct nts_alloc *alloc,
-                                    const struct nts_memtable *memtable, uint32_t **order_out)
-{
-    *order_out = NULL;
-    if (memtable->sorted)
-        return NANOTS_OK;
-    int64_t *ts = nts_alloc_array(alloc, memtable->row_count, sizeof *ts);
-    if (ts == NULL)
-        return NANOTS_NO_MEMORY;
-    for (uint32_t row = 0; row < memtable->row_count;) {
-        const struct nts_memtable_slice slice =
-            nts_memtable_slice(memtable, row, memtable->row_count);
-        memcpy(ts + row, slice.ts, slice.row_count * sizeof *ts);
-        row += slice.row_count;
-    }
-    const nanots_status status = nts_sort_rows(alloc, ts, memtable->row_count, order_out);
-    nts_free(ts);
-    return status;
-}
-
 /* One row group serves all memtables of the same width; thousands of tables are common. */
 static nanots_status flush_fit_group(struct flush *flush, uint32_t column_count, uint32_t rows,
                                      struct nanots_error *error)
@@ -138,7 +116,7 @@ static nanots_status flush_write_item(struct flush *flush, struct flush_item *it
     nts_mutex_lock(&db->write_lock);
     start.segment_id = db->next_segment_id++;
     nts_mutex_unlock(&db->write_lock);
-    if (memtable_order(db->alloc, memtable, &order) != NANOTS_OK)
+    if (!memtable->sorted && nts_memtable_order(memtable, memtable->row_count, &order) != NANOTS_OK)
         return nts_fail_memory(error, memtable->row_count);
     nanots_status status = nts_segment_writer_begin(flush->writer, &flush->out, &start, error);
     if (status == NANOTS_OK)

@@ -14,26 +14,7 @@
 #include "engine/rewrite.h"
 
 #define MERGE_UNIT_ROWS_MAX 65536u     /* a unit of more rows is large enough */
-#define MERGE_ROWS_MAX      (4u << 20) /* rows that one merge reads at most */
-
-/* The version at this moment, kept alive. */
-static struct nts_version *version_now(struct nanots_table *table)
-{
-    nts_mutex_lock(&table->db->write_lock);
-    struct nts_version *version = nts_version_ref(table->version);
-    nts_mutex_unlock(&table->db->write_lock);
-    return version;
-}
-
-static nanots_status pack_reap(struct nanots_db *db, struct nanots_error *error)
-{
-    nts_mutex_lock(&db->flush_lock);
-    const nanots_status status = nts_extents_trim(db, error);
-    nts_mutex_unlock(&db->flush_lock);
-    return status;
-}
-
-/* Whether a pack would write the same segments again. */
+#define MERGE_ROWS_MAX      (4u << 20) /* Whether a pack would write the same segments again. */
 static bool version_is_packed(const struct nts_version *version, uint64_t target_rows)
 {
     for (size_t i = 0; i < version->count; i++) {
@@ -64,7 +45,7 @@ nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
         nts_mutex_unlock(&db->upkeep_lock);
         return status;
     }
-    struct nts_version *version = version_now(table);
+    struct nts_version *version = nts_version_now(table);
     struct nts_rewrite rewrite = {.table = table,
                                   .inputs = version->segments,
                                   .input_count = version->count,
@@ -73,7 +54,7 @@ nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
     status = version_is_packed(version, target_rows) ? NANOTS_OK : nts_rewrite_run(&rewrite, error);
     nts_version_unref(version);
     if (status == NANOTS_OK)
-        status = pack_reap(db, error);
+        status = nts_extents_end_upkeep(db, error);
     nts_mutex_unlock(&db->upkeep_lock);
     return status;
 }
@@ -119,7 +100,7 @@ static bool merge_find(const struct nts_version *version, size_t *first, size_t 
 
 nanots_status nts_merge_small(struct nanots_table *table, struct nanots_error *error)
 {
-    struct nts_version *version = version_now(table);
+    struct nts_version *version = nts_version_now(table);
     nanots_status status = NANOTS_OK;
     size_t first = 0;
     size_t end = 0;

@@ -86,34 +86,13 @@ static nanots_status retention_join_holes(struct nanots_db *db, struct nanots_er
     nts_mutex_unlock(&db->flush_lock);
     if (nts_space_free_bytes(&db->space) <= file_bytes / 2 || file_bytes < RETENTION_JOIN_BYTES)
         return NANOTS_OK;
-    for (size_t id = 0;; id++) {
-        nts_mutex_lock(&db->write_lock);
-        const bool is_end = id >= db->by_id_count;
-        struct nanots_table *table = is_end ? NULL : db->by_id[id];
-        nts_mutex_unlock(&db->write_lock);
-        if (is_end)
+    uint32_t table_id = 0;
+    for (;;) {
+        struct nanots_table *table = nts_catalog_next(db, &table_id);
+        if (table == NULL)
             return NANOTS_OK;
-        if (table != NULL)
-            NTS_TRY(nts_merge_small(table, error));
+        NTS_TRY(nts_merge_small(table, error));
     }
-}
-
-/* The table's segments at this moment, kept alive. */
-static struct nts_version *retention_version(struct nanots_table *table)
-{
-    nts_mutex_lock(&table->db->write_lock);
-    struct nts_version *version = nts_version_ref(table->version);
-    nts_mutex_unlock(&table->db->write_lock);
-    return version;
-}
-
-/* Gives back what nobody reads any more. */
-static nanots_status retention_trim(struct nanots_db *db, struct nanots_error *error)
-{
-    nts_mutex_lock(&db->flush_lock);
-    const nanots_status status = nts_extents_trim(db, error);
-    nts_mutex_unlock(&db->flush_lock);
-    return status;
 }
 
 /* With upkeep_lock. What is dropped as a whole is given back first: on a full disk the rewriting
@@ -123,17 +102,17 @@ static nanots_status retention_cut_locked(struct nanots_table *table, int64_t cu
 {
     struct nanots_db *db = table->db;
     NTS_TRY(nts_extents_begin_upkeep(db, error));
-    struct nts_version *version = retention_version(table);
+    struct nts_version *version = nts_version_now(table);
     nanots_status status = retention_drop_whole(table, version, cutoff, rows_removed, error);
     nts_version_unref(version);
     NTS_TRY(status);
-    NTS_TRY(retention_trim(db, error));
-    version = retention_version(table);
+    NTS_TRY(nts_extents_end_upkeep(db, error));
+    version = nts_version_now(table);
     status = retention_rewrite(table, version, cutoff, rows_removed, error);
     nts_version_unref(version);
     NTS_TRY(status);
     NTS_TRY(retention_join_holes(db, error));
-    return retention_trim(db, error);
+    return nts_extents_end_upkeep(db, error);
 }
 
 /* The disk is too full for the flush that comes first: what is old as a whole goes without it. */
@@ -142,11 +121,11 @@ static nanots_status retention_make_room(struct nanots_table *table, int64_t cut
 {
     struct nanots_db *db = table->db;
     nts_mutex_lock(&db->upkeep_lock);
-    struct nts_version *version = retention_version(table);
+    struct nts_version *version = nts_version_now(table);
     nanots_status status = retention_drop_whole(table, version, cutoff, rows_removed, error);
     nts_version_unref(version);
     if (status == NANOTS_OK)
-        status = retention_trim(db, error);
+        status = nts_extents_end_upkeep(db, error);
     nts_mutex_unlock(&db->upkeep_lock);
     return status;
 }

@@ -171,15 +171,12 @@ nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback, 
         status = nts_fail_memory(error, NTS_VECTOR_ROWS);
     if (db->recovery.damaged)
         verify_damage(&verify, "log: rows that had been synced are missing behind a break");
-    for (size_t id = 0; status == NANOTS_OK; id++) {
-        nts_mutex_lock(&db->write_lock);
-        const bool is_end = id >= db->by_id_count;
-        struct nanots_table *table = is_end ? NULL : db->by_id[id];
-        nts_mutex_unlock(&db->write_lock);
-        if (is_end)
+    uint32_t table_id = 0;
+    while (status == NANOTS_OK) {
+        struct nanots_table *table = nts_catalog_next(db, &table_id);
+        if (table == NULL)
             break;
-        if (table != NULL)
-            status = verify_table(&verify, table, error);
+        status = verify_table(&verify, table, error);
     }
     nts_free(verify.ts);
     nts_free(verify.values);

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "util/sort_rows.h"
 
 struct nts_memtable *nts_memtable_new(const struct nts_alloc *alloc, uint32_t column_count)
 {
@@ -166,4 +167,21 @@ struct nts_memtable_slice nts_memtable_slice(const struct nts_memtable *memtable
                                              .row_count =
                                                  row_end - row < room ? row_end - row : room};
     return slice;
+}
+
+nanots_status nts_memtable_order(const struct nts_memtable *memtable, uint32_t row_count,
+                                 uint32_t **order_out)
+{
+    int64_t *ts = nts_alloc_array(memtable->alloc, (size_t)row_count + 1, sizeof *ts);
+    *order_out = NULL;
+    if (ts == NULL)
+        return NANOTS_NO_MEMORY;
+    for (uint32_t row = 0; row < row_count;) {
+        const struct nts_memtable_slice slice = nts_memtable_slice(memtable, row, row_count);
+        memcpy(ts + row, slice.ts, slice.row_count * sizeof *ts);
+        row += slice.row_count;
+    }
+    const nanots_status status = nts_sort_rows(memtable->alloc, ts, row_count, order_out);
+    nts_free(ts);
+    return status;
 }

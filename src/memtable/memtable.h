@@ -61,6 +61,10 @@ NTS_CHECKED nanots_status nts_memtable_reserve(struct nts_memtable *memtable, ui
 void nts_memtable_append(struct nts_memtable *memtable, const uint8_t *payload, uint32_t row_count,
                          uint64_t first_seq);
 
+/* The order of the first `row_count` rows by (ts, arrival); release with nts_free. NO_MEMORY. */
+NTS_CHECKED nanots_status nts_memtable_order(const struct nts_memtable *memtable,
+                                             uint32_t row_count, uint32_t **order_out);
+
 /* The longest run of rows from `row` on that lies in one chunk. */
 struct nts_memtable_slice {
     const int64_t *ts;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "util/sort_rows.h"
 
 /* ---- segments ----------------------------------------------------------------------------- */
 
@@ -79,29 +78,13 @@ static uint32_t memtable_lower_bound(const struct nts_source *source, int64_t li
     return low;
 }
 
-static nanots_status memtable_sort(struct nts_source *source, struct nanots_error *error)
-{
-    const struct nts_memtable *memtable = source->spec.memtable;
-    const uint32_t count = source->row_total;
-    int64_t *ts = nts_alloc_array(source->alloc, (size_t)count + 1, sizeof *ts);
-    if (ts == NULL)
-        return nts_fail_memory(error, count);
-    for (uint32_t row = 0; row < count;) {
-        const struct nts_memtable_slice slice = nts_memtable_slice(memtable, row, count);
-        memcpy(ts + row, slice.ts, slice.row_count * sizeof *ts);
-        row += slice.row_count;
-    }
-    const nanots_status status = nts_sort_rows(source->alloc, ts, count, &source->order);
-    nts_free(ts);
-    return status == NANOTS_OK ? status : nts_fail_memory(error, count);
-}
-
 static nanots_status source_init_memtable(struct nts_source *source, int64_t from, int64_t to,
                                           struct nanots_error *error)
 {
     source->row_total = source->spec.visible_rows;
-    if (!source->spec.sorted)
-        NTS_TRY(memtable_sort(source, error));
+    if (!source->spec.sorted &&
+        nts_memtable_order(source->spec.memtable, source->row_total, &source->order) != NANOTS_OK)
+        return nts_fail_memory(error, source->row_total);
     const uint32_t first = memtable_lower_bound(source, from);
     const uint32_t end = to == INT64_MAX ? source->row_total : memtable_lower_bound(source, to + 1);
     source->block_first = first / NTS_VECTOR_ROWS;

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define QUICK_DIVISOR 4
 
@@ -23,10 +24,10 @@ size_t command_rows(const struct command_options *options, size_t peer_rows)
     return row_count < options->row_count ? row_count : options->row_count;
 }
 
-bool command_has(const struct command_options *options, const struct peer *peer)
+bool command_has(const struct command_options *options, const char *key)
 {
     for (size_t i = 0; i < options->peer_count; i++) {
-        if (options->peers[i] == peer)
+        if (strcmp(options->peers[i]->key, key) == 0)
             return true;
     }
     return false;

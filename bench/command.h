@@ -31,8 +31,8 @@ const char *command_path(const struct command_options *options, const char *name
 /* The smaller of a system's own number of rows and that of the options. */
 size_t command_rows(const struct command_options *options, size_t peer_rows);
 
-/* True if the systems chosen include `peer`. */
-bool command_has(const struct command_options *options, const struct peer *peer);
+/* True if the systems chosen include the one of this key; it need not be built in. */
+bool command_has(const struct command_options *options, const char *key);
 
 /* Runs `run` in a child and, if `check`, proves the file in another, then removes the file unless
  * told to keep it. False if either failed; `values` are then NAN. */

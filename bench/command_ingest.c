@@ -45,7 +45,7 @@ static void ingest_single_extras(const struct command_options *options, struct j
     job->row_count = part.row_count;
     job->peer = &peer_nanots;
     job->sync = PEER_SYNC_NORMAL;
-    if (command_has(options, &peer_nanots)) {
+    if (command_has(options, "nanots")) {
         job->path = command_path(options, peer_nanots.key);
         command_measure(options, job_append_burst, job, MEASURE_END_KILL, true, values);
         report_value(figure, "NanoTS between two flushes", values[JOB_RATE]);
@@ -66,7 +66,7 @@ static void ingest_single(const struct command_options *options, size_t column_c
     snprintf(title, sizeof title, "Row append, %zu column%s, surviving kill -9", column_count,
              column_count == 1 ? "" : "s");
     figure = report_figure(title, "rows/s", REPORT_MORE);
-    if (command_has(options, &peer_nanots))
+    if (command_has(options, "nanots"))
         report_goal(figure, peer_nanots.sync_names[PEER_SYNC_NORMAL], goal);
     job.workload = workload_get(WORKLOAD_DECIMALS, options->row_count);
     workload_transpose(job.workload, rows_max, column_count, &rows);
@@ -177,13 +177,13 @@ static void ingest_bulk(const struct command_options *options)
     job.workload = workload_get(WORKLOAD_DECIMALS, options->row_count);
     for (size_t run = 0; run < options->run_count; run++)
         ingest_bulk_run(options, &job, &figures);
-    if (command_has(options, &peer_duckdb)) {
-        report_ratio_goal(figures.appended, peer_duckdb.name, GOAL_TIMES_DUCKDB);
-        report_ratio_goal(figures.settled, peer_duckdb.name, GOAL_TIMES_DUCKDB);
+    if (command_has(options, "duckdb")) {
+        report_ratio_goal(figures.appended, "DuckDB", GOAL_TIMES_DUCKDB);
+        report_ratio_goal(figures.settled, "DuckDB", GOAL_TIMES_DUCKDB);
     }
-    if (command_has(options, &peer_nanots))
+    if (command_has(options, "nanots"))
         report_goal(figures.memory, "NanoTS, 131072 rows a batch", GOAL_BULK_MIB);
-    if (command_has(options, &peer_lmdb))
+    if (command_has(options, "lmdb"))
         report_note(figures.memory, "LMDB writes into its map, which is not anonymous");
     report_print(figures.appended);
     report_print(figures.settled);

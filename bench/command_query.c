@@ -90,8 +90,8 @@ void command_query(const struct command_options *options)
             report_value(aggregate, name, query_measure(&job, job_aggregate, values));
         }
     }
-    if (command_has(options, &peer_lmdb))
-        report_ratio_goal(p50, peer_lmdb.name, 1.0);
+    if (command_has(options, "lmdb"))
+        report_ratio_goal(p50, "LMDB", 1.0);
     report_note(aggregate, "NanoTS and LMDB by reading rows; SQLite and DuckDB by SQL");
     report_print(p50);
     report_print(p99);
@@ -108,7 +108,7 @@ void command_open(const struct command_options *options)
     snprintf(title, sizeof title, "Open %.3g M rows cleanly closed, read the newest row",
              (double)options->row_count / 1e6);
     figure = report_figure(title, "us", REPORT_LESS);
-    if (command_has(options, &peer_nanots))
+    if (command_has(options, "nanots"))
         report_goal(figure, peer_nanots.name, GOAL_OPEN_US);
     for (size_t run = 0; run < options->run_count; run++) {
         for (size_t i = 0; i < options->peer_count; i++) {

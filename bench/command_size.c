@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LOAD_BATCH_ROWS 131072
 #define PEER_ROWS       1000000 /* bytes a row hardly depend on the number of rows */
@@ -84,7 +85,7 @@ static void size_variant(const struct command_options *options, enum workload_ki
 
         job.peer = options->peers[i];
         /* LMDB's other mode makes the file as large as its map. */
-        job.sync = job.peer == &peer_lmdb ? PEER_SYNC_FULL : PEER_SYNC_NORMAL;
+        job.sync = strcmp(job.peer->key, "lmdb") == 0 ? PEER_SYNC_FULL : PEER_SYNC_NORMAL;
         job.path = command_path(options, job.peer->key);
         job.row_count =
             job.peer == &peer_nanots ? options->row_count : command_rows(options, PEER_ROWS);
@@ -173,7 +174,7 @@ void command_size(const struct command_options *options)
     size_variant(options, WORKLOAD_INTEGERS, "Size of 10 columns, integers (a)");
     size_variant(options, WORKLOAD_DECIMALS, "Size of 10 columns, two decimals (b)");
     size_variant(options, WORKLOAD_SINES, "Size of 10 columns, sines (c)");
-    if (!command_has(options, &peer_nanots))
+    if (!command_has(options, "nanots"))
         return;
     size_singly(options, 1);
     size_singly(options, WORKLOAD_COLUMNS_MAX);

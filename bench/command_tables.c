@@ -144,7 +144,7 @@ void command_tables(const struct command_options *options)
     struct tables_job job = {.row_count = command_rows(options, ROWS_MAX)};
     double values[MEASURE_VALUES_MAX];
 
-    if (!command_has(options, &peer_nanots))
+    if (!command_has(options, "nanots"))
         return;
     job.workload = workload_get(WORKLOAD_DECIMALS, options->row_count);
     job.path = command_path(options, "tables");

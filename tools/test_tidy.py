@@ -151,12 +151,27 @@ class Tidy(unittest.TestCase):
         self.assertEqual(self.problems(tidy.check_names, cli__delta_dot_c=c_file("cli/delta.c")),
                          ["src/codec/delta.c:1: same file name as cli/delta.c"])
 
-    def test_equal_static_names_fail(self):
-        body = "static int delta_add(void)\n{\n}\n"
-        self.assertEqual(self.problems(tidy.check_names,
-                                       src__codec__a_dot_c=c_file("codec/a.c", body),
-                                       src__codec__b_dot_c=c_file("codec/b.c", body)),
-                         ["src/codec/b.c:3: static delta_add exists in src/codec/a.c too"])
+    def test_equal_names_of_two_files_fail(self):
+        for body, name in [("static int delta_add(void)\n{\n}\n", "delta_add"),
+                           ("#define WIDTH 3\n", "WIDTH"), ("#  define WIDTH(x) (x)\n", "WIDTH"),
+                           ("struct step {\n    int x;\n};\n", "struct step"),
+                           ("enum {\n    STEP_ONE,\n    STEP_TWO = 2,\n};\n", "STEP_ONE"),
+                           ("enum {\n    STEP_ONE,\n    STEP_TWO = 2,\n};\n", "STEP_TWO"),
+                           ("typedef int (*step_fn)(int);\ntypedef int step;\n", "step"),
+                           ("static const int steps[] = {1, 2};\n", "steps"),
+                           ("static unsigned step_count;\n", "step_count")]:
+            found = self.problems(tidy.check_unique,
+                                  src__codec__a_dot_c=c_file("codec/a.c", body),
+                                  src__codec__b_dot_c=c_file("codec/b.c", body))
+            self.assertIn(f"{name} is defined in src/codec/a.c too",
+                          [problem.split(": ", 1)[1] for problem in found])
+
+    def test_equal_names_that_cannot_clash_pass(self):
+        body = c_file("codec/x.c", "#define _GNU_SOURCE 1\nstruct shared;\n"
+                                   "int nts_shared(struct shared *s);\n"
+                                   "struct nts_fit *nts_fit(void);\n/* struct odd { } */\n")
+        self.assertEqual(self.problems(tidy.check_unique, src__codec__a_dot_c=body,
+                                       src__codec__b_dot_c=body), [])
 
     def test_shared_function_needs_the_prefix(self):
         body = c_file("codec/delta.c", "int delta_add(int a,\n              int b)\n{\n}\n")

@@ -282,24 +282,45 @@ def check_todo(tree: Tree) -> Iterator[Problem]:
 
 
 def check_names(tree: Tree) -> Iterator[Problem]:
-    """C file names and static functions of src/ are unique; what leaves a file begins with nts_"""
+    """C file names are unique; a function of src/ that leaves its file begins with nts_"""
     places = defaultdict(list)
     for file in tree.c_files():
         places[file.name].append(file.path)
     for paths in places.values():
         if len(paths) > 1:
             yield Problem(paths[1], 1, f"same file name as {paths[0]}")
-    statics = defaultdict(list)
     for file in tree.c_files("src"):
         for function in file.functions:
-            if function.is_static and not file.name.endswith(".h"):
-                statics[function.name].append(function)
-            elif not re.match(r"nts_|nanots_", function.name):
+            is_local = function.is_static and not file.name.endswith(".h")
+            if not is_local and not re.match(r"nts_|nanots_", function.name):
                 yield Problem(file.path, function.line, f"{function.name} lacks the prefix nts_")
-    for same in statics.values():
-        if len(same) > 1:
-            yield Problem(same[1].path, same[1].line,
-                          f"static {same[1].name} exists in {same[0].path} too")
+
+
+def find_definitions(file: File) -> Iterator[tuple[int, str]]:
+    """Line and name of what a file defines at file scope, but for feature macros (_GNU_SOURCE)."""
+    for function in file.functions:
+        yield function.line, function.name
+    tag = r"^(?:static |const |typedef )*(?:struct|union|enum)\s+(\w+)\s*\{"
+    for match in re.finditer(tag, file.code, re.M):  # a name space of their own in C
+        yield line_at(file.code, match.start(1)), f"struct {match[1]}"
+    for pattern in (r"^#\s*define\s+([A-Za-z]\w*)",
+                    r"^(?:typedef\b[^;{]*|\}\s*)\b(\w+)\s*;",
+                    r"^static\b[^;={()]*?\b(\w+)\s*(?:\[[^\]]*\]\s*)*[=;]"):
+        for match in re.finditer(pattern, file.code, re.M):
+            yield line_at(file.code, match.start(1)), match[1]
+    for body in re.finditer(r"^(?:typedef )?enum\b[^{;]*\{([^}]*)\}", file.code, re.M):
+        for match in re.finditer(r"(?:^|,)\s*(\w+)", body[1]):
+            yield line_at(file.code, body.start(1) + match.start(1)), match[1]
+
+
+def check_unique(tree: Tree) -> Iterator[Problem]:
+    """a static function, variable, struct, macro or constant of src/ has its name for itself"""
+    homes = {}
+    for file in tree.c_files("src"):
+        for line, name in find_definitions(file):
+            home = homes.setdefault(name, file.path)
+            if home != file.path:
+                yield Problem(file.path, line, f"{name} is defined in {home} too")
 
 
 def check_heads(tree: Tree) -> Iterator[Problem]:
@@ -421,8 +442,8 @@ def run_tool(tree: Tree, command: list[str], paths: list[str]) -> Iterator[Probl
 
 
 RULES = [check_layers, check_clients, check_symbols, check_budgets, check_banned, check_text,
-         check_todo, check_names, check_heads, check_tested, check_errors, check_fuzzed,
-         check_dead, check_version, check_links]
+         check_todo, check_names, check_unique, check_heads, check_tested, check_errors,
+         check_fuzzed, check_dead, check_version, check_links]
 TOOL_RULES = [check_format, check_shell]
 
 

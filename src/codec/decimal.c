@@ -7,9 +7,9 @@
 #include "codec/decimal_kernels.h"
 #include "codec/dispatch.h"
 
-#define EXCEPTIONS_FLAG 0x80u /* of control */
-#define DIGITS_NONE     (NTS_DECIMAL_DIGITS_MAX + 1)
-#define SAMPLE_COUNT    32u
+#define EXCEPTIONS_FLAG      0x80u /* of control */
+#define DIGITS_NONE          (NTS_DECIMAL_DIGITS_MAX + 1)
+#define DECIMAL_SAMPLE_COUNT 32u
 
 /* What a digit more costs each value, and what an exception costs, in thirds of a bit. */
 #define DIGIT_COST     10u
@@ -77,7 +77,7 @@ struct decimal_guess {
 
 static bool decimal_guess_digits(struct decimal_guess *guess, const double *src, size_t count)
 {
-    const size_t sample_count = count < SAMPLE_COUNT ? count : SAMPLE_COUNT;
+    const size_t sample_count = count < DECIMAL_SAMPLE_COUNT ? count : DECIMAL_SAMPLE_COUNT;
     const size_t none_max = 1 + sample_count / 4;
     size_t counts[DIGITS_NONE + 1] = {0};
     size_t more_count = sample_count; /* values that need more digits */

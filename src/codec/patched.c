@@ -8,10 +8,10 @@
 #include "codec/dispatch.h"
 #include "codec/varint.h"
 
-#define PATCHED_FLAG    0x80u /* of control */
-#define ZIGZAG_FLAG     0x80u /* of shape */
-#define SAMPLE_COUNT    9u    /* numbers whose median is the centre */
-#define PATCH_COUNT_MIN 5u    /* fewer numbers are not worth looking at */
+#define PATCHED_FLAG        0x80u /* of control */
+#define ZIGZAG_FLAG         0x80u /* of shape */
+#define CENTRE_SAMPLE_COUNT 9u    /* numbers whose median is the centre */
+#define PATCH_COUNT_MIN     5u    /* fewer numbers are not worth looking at */
 /* Patches would save a few bytes of so small a block, for half of what encoding it costs. */
 #define PATCH_SIZE_MIN  32u
 #define PATCH_WIDTH_MIN 8u
@@ -40,8 +40,8 @@ static size_t position_get(const uint8_t *at, size_t slot_count)
 /* A typical number: the median of a few, evenly spread. */
 static uint64_t patched_centre(const uint64_t *src, size_t count)
 {
-    const size_t sample_count = count < SAMPLE_COUNT ? count : SAMPLE_COUNT;
-    int64_t sample[SAMPLE_COUNT];
+    const size_t sample_count = count < CENTRE_SAMPLE_COUNT ? count : CENTRE_SAMPLE_COUNT;
+    int64_t sample[CENTRE_SAMPLE_COUNT];
 
     for (size_t i = 0; i < sample_count; i++) {
         const int64_t x = (int64_t)src[(2 * i + 1) * count / (2 * sample_count)];

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/catalog.c - tables by name and id, and the versions of their segments. */
+#include "engine/db.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-/* uthash exits when out of memory unless told otherwise; its memory is the allocator's. */
-#define HASH_NONFATAL_OOM            1
-#define uthash_malloc(size)          nts_alloc(nts_alloc_libc(), size)
-#define uthash_free(block, size)     nts_free(block)
-#define uthash_nonfatal_oom(element) ((element)->db = NULL)
-#include "engine/db.h"
 
 #include "base/check.h"
 #include "util/text.h"

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "engine/engine.h"
 
+/* What must hold before a definition can be made; nts_table_def_check does the rest. */
 static nanots_status columns_check(const struct nanots_column *columns, size_t column_count,
                                    const char *table, struct nanots_error *error)
 {
@@ -16,15 +17,11 @@ static nanots_status columns_check(const struct nanots_column *columns, size_t c
         return nts_fail(error, NANOTS_INVALID, "table '%.80s': %zu columns; at most %u fit", table,
                         column_count, NTS_COLUMNS_MAX);
     for (size_t i = 0; i < column_count; i++) {
-        NTS_TRY(nts_name_check("column", columns[i].name, error));
+        if (columns[i].name == NULL)
+            return nts_name_check("column", NULL, error);
         if (columns[i].type != NANOTS_TYPE_F64)
             return nts_fail(error, NANOTS_INVALID, "column '%.80s': unknown type %d",
                             columns[i].name, (int)columns[i].type);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(columns[i].name, columns[k].name) == 0)
-                return nts_fail(error, NANOTS_INVALID,
-                                "table '%.80s': column '%.80s' is given twice", table,
-                                columns[i].name);
     }
     return NANOTS_OK;
 }
@@ -74,15 +71,20 @@ nanots_status nts_create_table(struct nanots_db *db, const char *name,
                                struct nanots_table **table_out, struct nanots_error *error)
 {
     *table_out = NULL;
-    NTS_TRY(nts_name_check("table", name, error));
+    if (name == NULL)
+        return nts_name_check("table", NULL, error);
     NTS_TRY(columns_check(columns, column_count, name, error));
     struct nts_table_def *def = nts_table_def_new(db->alloc, 0, 0, name, columns, column_count);
     if (def == NULL)
         return nts_fail_memory(error, sizeof *def);
-    nts_mutex_lock(&db->write_lock);
-    const nanots_status status = create_locked(db, def, table_out, error);
-    const uint64_t end_count = db->wal.end.count;
-    nts_mutex_unlock(&db->write_lock);
+    nanots_status status = nts_table_def_check(def, error);
+    uint64_t end_count = 0;
+    if (status == NANOTS_OK) {
+        nts_mutex_lock(&db->write_lock);
+        status = create_locked(db, def, table_out, error);
+        end_count = db->wal.end.count;
+        nts_mutex_unlock(&db->write_lock);
+    }
     if (status != NANOTS_OK) {
         nts_free(def);
         return status;

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "util/checksum.h"
 #include "util/text.h"
 
 #define DEF_HEADER_SIZE 17u /* up to and with name_size */
 #define DEF_COLUMN_SIZE 3u  /* type, flags, name_size */
+#define DEF_NAME_SLOTS  (2 * NTS_COLUMNS_MAX)
 
 /* One block: the struct, its columns, then the names, each ended by 0. */
 static struct nts_table_def *table_def_alloc(const struct nts_alloc *alloc, size_t column_count,
@@ -84,6 +86,69 @@ void nts_table_def_encode(const struct nts_table_def *def, uint8_t *bytes)
     }
 }
 
+/* Names that the timestamp column may have, now or in a later version. */
+static bool name_is_of_time(const char *name)
+{
+    static const char *const reserved[] = {"ts", "ts_s", "ts_ms", "ts_us", "ts_ns"};
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (strcmp(name, reserved[i]) == 0)
+            return true;
+    return false;
+}
+
+nanots_status nts_name_check(const char *what, const char *name, struct nanots_error *error)
+{
+    if (name == NULL || name[0] == '\0')
+        return nts_fail(error, NANOTS_INVALID, "%s name is empty", what);
+    const size_t len = strlen(name);
+    if (len > NTS_NAME_SIZE_MAX)
+        return nts_fail(error, NANOTS_INVALID, "%s name '%.40s...' has %zu bytes; at most %u fit",
+                        what, name, len, NTS_NAME_SIZE_MAX);
+    const size_t valid = nts_utf8_valid_prefix(name, len);
+    if (valid != len)
+        return nts_fail(error, NANOTS_INVALID, "%s name is not UTF-8: byte 0x%02x at offset %zu",
+                        what, (unsigned char)name[valid], valid);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+            return nts_fail(error, NANOTS_INVALID,
+                            "%s name has the control character 0x%02x at offset %zu", what,
+                            (unsigned char)name[i], i);
+    const bool is_table = strcmp(what, "table") == 0;
+    if (is_table ? strncmp(name, "nanots_", 7) == 0 : name_is_of_time(name))
+        return nts_fail(error, NANOTS_INVALID, "%s name '%s' is reserved", what, name);
+    return NANOTS_OK;
+}
+
+/* The name that two columns have, or NULL. Hashed: a thousand columns are usual, a loop in a loop
+ * over them would show at every opening. */
+static const char *table_def_repeated_name(const struct nts_table_def *def)
+{
+    uint16_t slots[DEF_NAME_SLOTS] = {0}; /* column + 1, 0 is free */
+    for (uint16_t i = 0; i < def->column_count; i++) {
+        const char *name = def->columns[i].name;
+        size_t at = (size_t)(nts_checksum(name, strlen(name)) % DEF_NAME_SLOTS);
+        for (; slots[at] != 0; at = (at + 1) % DEF_NAME_SLOTS)
+            if (strcmp(def->columns[slots[at] - 1].name, name) == 0)
+                return name;
+        slots[at] = (uint16_t)(i + 1);
+    }
+    return NULL;
+}
+
+nanots_status nts_table_def_check(const struct nts_table_def *def, struct nanots_error *error)
+{
+    struct nanots_error detail;
+    NTS_TRY(nts_name_check("table", def->name, error));
+    for (size_t i = 0; i < def->column_count; i++)
+        if (nts_name_check("column", def->columns[i].name, &detail) != NANOTS_OK)
+            return nts_fail(error, NANOTS_INVALID, "table '%.80s': %s", def->name, detail.message);
+    const char *repeated = table_def_repeated_name(def);
+    if (repeated != NULL)
+        return nts_fail(error, NANOTS_INVALID, "table '%.80s': column '%.80s' is given twice",
+                        def->name, repeated);
+    return NANOTS_OK;
+}
+
 static bool name_bytes_are_valid(const uint8_t *name, size_t name_len)
 {
     return name_len != 0 && memchr(name, 0, name_len) == NULL &&
@@ -147,41 +212,13 @@ nanots_status nts_table_def_decode(const struct nts_alloc *alloc, const uint8_t 
         def->columns[i].name = table_def_put_name(&names, columns + DEF_COLUMN_SIZE, len);
         columns += DEF_COLUMN_SIZE + len;
     }
+    struct nanots_error detail;
+    if (nts_table_def_check(def, &detail) != NANOTS_OK) {
+        nts_free(def);
+        return nts_fail(error, NANOTS_CORRUPT, "table definition: %s", detail.message);
+    }
     *def_out = def;
     if (used_out != NULL)
         *used_out = DEF_HEADER_SIZE + name_len + columns_size;
-    return NANOTS_OK;
-}
-
-/* Names that the timestamp column may have, now or in a later version. */
-static bool name_is_of_time(const char *name)
-{
-    static const char *const reserved[] = {"ts", "ts_s", "ts_ms", "ts_us", "ts_ns"};
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if (strcmp(name, reserved[i]) == 0)
-            return true;
-    return false;
-}
-
-nanots_status nts_name_check(const char *what, const char *name, struct nanots_error *error)
-{
-    if (name == NULL || name[0] == '\0')
-        return nts_fail(error, NANOTS_INVALID, "%s name is empty", what);
-    const size_t len = strlen(name);
-    if (len > NTS_NAME_SIZE_MAX)
-        return nts_fail(error, NANOTS_INVALID, "%s name '%.40s...' has %zu bytes; at most %u fit",
-                        what, name, len, NTS_NAME_SIZE_MAX);
-    const size_t valid = nts_utf8_valid_prefix(name, len);
-    if (valid != len)
-        return nts_fail(error, NANOTS_INVALID, "%s name is not UTF-8: byte 0x%02x at offset %zu",
-                        what, (unsigned char)name[valid], valid);
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-            return nts_fail(error, NANOTS_INVALID,
-                            "%s name has the control character 0x%02x at offset %zu", what,
-                            (unsigned char)name[i], i);
-    const bool is_table = strcmp(what, "table") == 0;
-    if (is_table ? strncmp(name, "nanots_", 7) == 0 : name_is_of_time(name))
-        return nts_fail(error, NANOTS_INVALID, "%s name '%s' is reserved", what, name);
     return NANOTS_OK;
 }

@@ -7,7 +7,8 @@
  *   +----------+---------+-----------+-------------+------------+-----------+------+---------------
  *   each column: type u8, flags u8, name_size u8, name
  *
- * A definition is one allocation and immutable once made. Decoding treats its bytes as hostile.
+ * A definition is one allocation and immutable once made. Decoding treats its bytes as hostile, and
+ * refuses what nts_table_def_check does.
  * Tests: unit/test_table_def.c, fuzz/fuzz_manifest.c.
  */
 #ifndef NTS_TABLE_DEF_H
@@ -56,5 +57,9 @@ NTS_CHECKED nanots_status nts_table_def_decode(const struct nts_alloc *alloc, co
  * "column". */
 NTS_CHECKED nanots_status nts_name_check(const char *what, const char *name,
                                          struct nanots_error *error);
+
+/* Checks all names of a definition by those rules, and that no two columns have one name. */
+NTS_CHECKED nanots_status nts_table_def_check(const struct nts_table_def *def,
+                                              struct nanots_error *error);
 
 #endif

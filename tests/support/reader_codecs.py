@@ -54,8 +54,10 @@ class Cursor:
     def name(self):
         size, = self.take("B")
         check(size > 0, "%s: empty name", self.what)
+        name = bytes(self.bytes(size))
+        check(min(name) >= 0x20 and 0x7F not in name, "%s: control character", self.what)
         try:
-            return bytes(self.bytes(size)).decode("utf-8")
+            return name.decode("utf-8")
         except UnicodeDecodeError as error:
             raise FormatError("%s: %s" % (self.what, error)) from None
 

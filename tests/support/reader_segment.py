@@ -21,6 +21,7 @@ GROUP_VECTORS = 16
 SEGMENT_ROWS_MAX = 1048576
 COLUMNS_MAX = 1024
 TIME_UNITS = ("s", "ms", "us", "ns")
+TIME_NAMES = {"ts"} | {"ts_" + unit for unit in TIME_UNITS}
 TYPE_F64 = 1
 
 
@@ -44,6 +45,12 @@ def read_definition(cursor):
     check(1 <= column_count <= COLUMNS_MAX, "%s: %d columns", cursor.what, column_count)
     name = cursor.name()
     columns = [read_column(cursor) for _ in range(column_count)]
+    check(not name.startswith("nanots_"), "%s: reserved name %s", cursor.what, name)
+    taken = set(TIME_NAMES)
+    for column in columns:
+        check(column.name not in taken, "%s: table %s: column name %s is reserved or there twice",
+              cursor.what, name, column.name)
+        taken.add(column.name)
     return Definition(table_id, unit, duplicates, created_seq, name, columns)
 
 

@@ -270,6 +270,16 @@ class ManifestTest(ReaderCase):
         dropped = renamed + edit(5, struct.pack("<IIQ", 1, 0, 7))
         self.assertEqual(self.open(image_of(dropped)).tables, {})
 
+    def test_manifest_definition_that_no_table_can_have_is_refused(self):
+        for text, columns in (("power", ("a", "b", "a")), ("power", ("ts_ms",)),
+                              ("power", ("a", "ts")), ("nanots_x", ("a",)), ("po\nwer", ("a",)),
+                              ("power", ("a\x7f",)), ("", ("a",)), ("power", ("",))):
+            with self.subTest(text=text, columns=columns):
+                manifest = edit(1, definition(text=text, columns=columns))
+                self.fails(image_of(manifest), "name|control")
+        self.assertEqual(self.columns(edit(1, definition(columns=("a", "A", "ts_")))),
+                         ["a", "A", "ts_"])
+
     def test_manifest_segments_are_removed_and_cut(self):
         first, first_entry = segment(definition(), [1, 2], [[1.0, 2.0]], 1, 1, 12288)
         second, second_entry = segment(definition(), [3, 4], [[3.0, 4.0]], 2, 3, 16384)

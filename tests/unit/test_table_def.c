@@ -96,7 +96,45 @@ static void table_def_impossible_contents_are_corrupt(void **state)
     }
 }
 
-/* Goal: the widest definition there may be. */
+/* Goal: a definition that nanots_create_table would have refused is damage, and the sentence names
+ * table and column. */
+static void table_def_that_no_table_can_have_is_corrupt(void **state)
+{
+    static const struct {
+        const char *table;
+        const char *columns[3];
+        const char *wanted;
+    } wrong[] = {
+        {"boiler", {"a", "b", "a"}, "table 'boiler': column 'a' is given twice"},
+        {"boiler", {"same", "same", "b"}, "table 'boiler': column 'same' is given twice"},
+        {"boiler", {"a", "b", "ts_ms"}, "table 'boiler': column name 'ts_ms' is reserved"},
+        {"boiler", {"ts", "b", "c"}, "table 'boiler': column name 'ts' is reserved"},
+        {"boiler", {"a", "b\x1F", "c"}, "table 'boiler': column name has the control character"},
+        {"nanots_log", {"a", "b", "c"}, "table name 'nanots_log' is reserved"},
+        {"a\nb", {"a", "b", "c"}, "table name has the control character 0x0a"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        uint8_t bytes[64];
+        struct nanots_column columns[3];
+        struct nts_table_def *out = NULL;
+        struct nanots_error error;
+        for (size_t c = 0; c < 3; c++)
+            columns[c] = (struct nanots_column){wrong[i].columns[c], NANOTS_TYPE_F64};
+        struct nts_table_def *def =
+            nts_table_def_new(nts_alloc_libc(), 1, 0, wrong[i].table, columns, 3);
+        assert_non_null(def);
+        const size_t size = nts_table_def_encoded_size(def);
+        assert_in_range(size, 1, sizeof bytes);
+        nts_table_def_encode(def, bytes);
+        assert_int_equal(nts_table_def_decode(nts_alloc_libc(), bytes, size, &out, NULL, &error),
+                         NANOTS_CORRUPT);
+        assert_null(out);
+        assert_non_null(strstr(error.message, wrong[i].wanted));
+        nts_free(def);
+    }
+}
+
+/* Goal: the widest definition there may be, and the same with one name of it again. */
 static void table_def_of_1024_long_names_round_trips(void **state)
 {
     static struct nanots_column columns[NTS_COLUMNS_MAX];
@@ -106,6 +144,7 @@ static void table_def_of_1024_long_names_round_trips(void **state)
     (void)state;
     for (size_t i = 0; i < NTS_COLUMNS_MAX; i++) {
         memset(names[i], 'a' + (int)(i % 26), NTS_NAME_SIZE_MAX);
+        names[i][7] = (char)('A' + i / 26);
         columns[i].name = names[i];
         columns[i].type = NANOTS_TYPE_F64;
     }
@@ -119,8 +158,11 @@ static void table_def_of_1024_long_names_round_trips(void **state)
                      NANOTS_OK);
     for (size_t i = 0; i < NTS_COLUMNS_MAX; i++)
         assert_string_equal(def_out->columns[i].name, names[i]);
-    nts_free(def);
     nts_free(def_out);
+    memcpy(bytes + size - NTS_NAME_SIZE_MAX, names[0], NTS_NAME_SIZE_MAX);
+    assert_int_equal(nts_table_def_decode(nts_alloc_libc(), bytes, size, &def_out, NULL, NULL),
+                     NANOTS_CORRUPT);
+    nts_free(def);
 }
 
 /* Goal: no memory is a status, and leaks nothing. */
@@ -183,6 +225,7 @@ int main(void)
         cmocka_unit_test(table_def_round_trips),
         cmocka_unit_test(table_def_cut_short_is_corrupt),
         cmocka_unit_test(table_def_impossible_contents_are_corrupt),
+        cmocka_unit_test(table_def_that_no_table_can_have_is_corrupt),
         cmocka_unit_test(table_def_of_1024_long_names_round_trips),
         cmocka_unit_test(table_def_without_memory_is_a_status),
         cmocka_unit_test(name_check_follows_its_rules),

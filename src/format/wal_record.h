@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* format/wal_record.h - one record of the write-ahead log (SPEC.md 5).
  *
- *   0          8      12     13  14        16              24
- *   +----------+------+------+---+---------+---------------+
- *   | checksum | size | kind | 0 | columns | prev_checksum |
- *   +----------+------+------+---+---------+---------------+
- *   24          32           40      44     48
- *   +-----------+------------+-------+------+---------- ...
- *   | first_seq | synced_seq | table | rows | payload
- *   +-----------+------------+-------+------+---------- ...
+ *   0          8      12     13    14        16          24      28     32
+ *   +----------+------+------+-----+---------+-----------+-------+------+---------- ...
+ *   | checksum | size | kind | lag | columns | first_seq | table | rows | payload
+ *   +----------+------+------+-----+---------+-----------+-------+------+---------- ...
  *
- * checksum = XXH3(bytes 8..47, seed = XXH3(payload, seed = salt)): a large payload is hashed before
- * the append lock is taken, the 40 bytes under it. prev_checksum chains the records, so that what
- * an earlier lap left behind never continues this one.
+ * checksum = XXH3(bytes 8..31, seed = XXH3(payload, seed = salt) ^ checksum of the record before):
+ * a large payload is hashed before the append lock is taken, the 24 bytes under it; and the records
+ * are chained, so that what an earlier lap left behind never continues this one. The header is as
+ * short as that: a row of one column is 48 bytes in all.
+ *
+ * lag says how far the rows known to be durable lay behind: at most 2^lag rows before first_seq.
  *
  * Pure; any thread. Tests: unit/test_wal_record.c, fuzz/fuzz_wal_record.c.
  */
@@ -37,7 +36,7 @@ enum nts_wal_kind {
 };
 
 #define NTS_WAL_EXTENT_HEADER_SIZE 64u
-#define NTS_WAL_RECORD_HEADER_SIZE 48u
+#define NTS_WAL_RECORD_HEADER_SIZE 32u
 #define NTS_WAL_SEAL_SIZE          (NTS_WAL_RECORD_HEADER_SIZE + 8u)
 
 struct nts_wal_record {
@@ -45,9 +44,9 @@ struct nts_wal_record {
     uint32_t size;
     uint8_t kind;
     uint16_t column_count;
-    uint64_t prev_checksum;
+    uint64_t prev_checksum; /* of the record before; not stored, but part of the checksum */
     uint64_t first_seq;
-    uint64_t synced_seq;
+    uint64_t synced_seq; /* < first_seq; what is decoded may be smaller, never greater */
     uint32_t table_id;
     uint32_t row_count;
     const uint8_t *payload; /* size - NTS_WAL_RECORD_HEADER_SIZE bytes */
@@ -56,14 +55,19 @@ struct nts_wal_record {
 /* XXH3 of a payload under the log's salt. */
 uint64_t nts_wal_payload_checksum(const uint8_t *payload, size_t size, uint64_t salt);
 
-/* Writes the header in front of a payload that is already in place at bytes + 48 and sets
+/* Writes the header in front of a payload that is already in place behind it and sets
  * record->checksum. */
 void nts_wal_record_encode(struct nts_wal_record *record, uint64_t payload_checksum,
                            uint8_t *bytes);
 
+/* Decodes the fields of the header at `bytes` alone; no checksum is looked at. False if no version
+ * writes such a header, or the record does not fit into `size_max`. */
+NTS_CHECKED bool nts_wal_record_peek(const uint8_t *bytes, size_t size_max,
+                                     struct nts_wal_record *record);
+
 /* Decodes the record at `bytes`, of which `size_max` may be read. False if it is not whole, not of
- * a known kind, or its checksum under `salt` is wrong. The chain is the caller's check. */
+ * a known kind, or does not follow the record with `prev_checksum` under this salt. */
 NTS_CHECKED bool nts_wal_record_decode(const uint8_t *bytes, size_t size_max, uint64_t salt,
-                                       struct nts_wal_record *record);
+                                       uint64_t prev_checksum, struct nts_wal_record *record);
 
 #endif

@@ -65,8 +65,8 @@ static bool walk_next(struct wal_walk *walk, struct nts_wal_record *record)
     const struct nts_wal_image *image = &walk->log->images[walk->image];
     if (walk->at > image->place.size ||
         !nts_wal_record_decode(image->bytes + walk->at, (size_t)(image->place.size - walk->at),
-                               walk->log->salt, record) ||
-        record->prev_checksum != walk->chain || !record_is_consistent(record))
+                               walk->log->salt, walk->chain, record) ||
+        !record_is_consistent(record))
         return false;
     if (record->kind == NTS_WAL_SEAL) {
         if (!walk_follow_seal(walk, record))
@@ -79,48 +79,58 @@ static bool walk_next(struct wal_walk *walk, struct nts_wal_record *record)
 }
 
 /* Looks behind the break for a record of this log that was written after rows past the break had
- * been synced. Hashing is bounded by twice the bytes there are, whatever the sizes claim. */
-static bool log_has_synced_record_behind(const struct nts_wal_log *log, const struct wal_walk *from,
-                                         uint64_t last_seq)
+ * been synced. A record is proven by the checksum of the one before it, so two in a row are needed,
+ * wherever they stand. Hashing is bounded by twice the bytes there are, whatever the sizes claim. */
+static bool image_has_synced_record(const struct nts_wal_image *image, uint64_t at, uint64_t salt,
+                                    uint64_t last_seq)
 {
-    for (uint32_t i = 0; i < log->image_count; i++) {
-        const struct nts_wal_image *image = &log->images[i];
-        uint64_t budget = 2 * image->place.size;
-        uint64_t at = i == from->image ? from->at : NTS_WAL_EXTENT_HEADER_SIZE;
-        if (i != from->image && (from->visited >> i & 1) != 0)
+    uint64_t budget = 2 * image->place.size;
+    for (; at + NTS_WAL_RECORD_HEADER_SIZE <= image->place.size; at += 8) {
+        struct nts_wal_record before;
+        struct nts_wal_record record;
+        const uint64_t left = image->place.size - at;
+        if (!nts_wal_record_peek(image->bytes + at, (size_t)left, &before))
             continue;
-        for (; at + NTS_WAL_RECORD_HEADER_SIZE <= image->place.size; at += 8) {
-            struct nts_wal_record record;
-            const uint8_t *bytes = image->bytes + at;
-            const uint64_t size = nts_load_u32(bytes + 8);
-            const uint64_t first_seq = nts_load_u64(bytes + 24);
-            const uint64_t synced_seq = nts_load_u64(bytes + 32);
-            if (synced_seq <= last_seq || first_seq <= synced_seq || size > budget ||
-                size > image->place.size - at)
-                continue;
-            budget -= size;
-            if (nts_wal_record_decode(bytes, (size_t)(image->place.size - at), log->salt, &record))
-                return true;
-        }
+        const uint8_t *bytes = image->bytes + at + before.size;
+        const size_t size_max = (size_t)(left - before.size);
+        if (!nts_wal_record_peek(bytes, size_max, &record) || record.synced_seq <= last_seq ||
+            record.size > budget)
+            continue;
+        budget -= record.size;
+        if (nts_wal_record_decode(bytes, size_max, salt, before.checksum, &record))
+            return true;
     }
     return false;
 }
 
-/* Old laps leave records behind the end too, but only the one that was being written continues the
- * chain. */
-static uint64_t log_torn_bytes(const struct nts_wal_log *log, const struct wal_walk *walk)
+static bool log_has_synced_record_behind(const struct nts_wal_log *log, const struct wal_walk *from,
+                                         uint64_t last_seq)
 {
+    for (uint32_t i = 0; i < log->image_count; i++) {
+        const bool is_visited = (from->visited >> i & 1) != 0;
+        if (is_visited && i != from->image)
+            continue;
+        const uint64_t at = is_visited ? from->at : NTS_WAL_EXTENT_HEADER_SIZE;
+        if (image_has_synced_record(&log->images[i], at, log->salt, last_seq))
+            return true;
+    }
+    return false;
+}
+
+/* Old laps leave records behind the end too, but only the one that was being written is of the
+ * row to come. */
+static uint64_t log_torn_bytes(const struct nts_wal_log *log, const struct wal_walk *walk,
+                               uint64_t last_seq)
+{
+    struct nts_wal_record record;
     if (walk->image >= log->image_count)
         return 0;
     const struct nts_wal_image *image = &log->images[walk->image];
     const uint64_t left = walk->at < image->place.size ? image->place.size - walk->at : 0;
-    if (left < NTS_WAL_RECORD_HEADER_SIZE)
+    if (left == 0 || !nts_wal_record_peek(image->bytes + walk->at, (size_t)left, &record) ||
+        record.first_seq != last_seq + 1)
         return 0;
-    const uint64_t size = nts_load_u32(image->bytes + walk->at + 8);
-    const bool continues = nts_load_u64(image->bytes + walk->at + 16) == walk->chain;
-    if (size < NTS_WAL_RECORD_HEADER_SIZE || !continues)
-        return 0;
-    return size < left ? size : left;
+    return record.size;
 }
 
 void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
@@ -156,7 +166,7 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
     const uint64_t log_bytes = end->log_bytes;
     if (in_group)
         *end = group_start;
-    end->torn_bytes = log_bytes - end->log_bytes + log_torn_bytes(log, &walk);
+    end->torn_bytes = log_bytes - end->log_bytes + log_torn_bytes(log, &walk, known);
     end->damaged = log_has_synced_record_behind(log, &walk, known);
 }
 

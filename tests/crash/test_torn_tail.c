@@ -41,6 +41,7 @@ struct torn_record {
     uint8_t kind;
     uint64_t last_seq; /* of the log up to here */
     uint64_t extent_end;
+    uint64_t chain; /* checksum of the record before */
 };
 
 struct torn {
@@ -127,8 +128,7 @@ static void torn_walk(struct torn *torn)
     for (;;) {
         const uint64_t end = torn_extent_end(torn, at);
         if (!nts_wal_record_decode(torn->bytes + at, (size_t)(end - at), torn->sb.wal_salt,
-                                   &record) ||
-            record.prev_checksum != torn->chain)
+                                   torn->chain, &record))
             break;
         if (record.row_count != 0)
             last_seq = record.first_seq + record.row_count - 1;
@@ -137,6 +137,7 @@ static void torn_walk(struct torn *torn)
                                                                    .size = record.size,
                                                                    .kind = record.kind,
                                                                    .last_seq = last_seq,
+                                                                   .chain = torn->chain,
                                                                    .extent_end = end};
         torn->chain = record.checksum;
         at = record.kind == NTS_WAL_SEAL ? nts_load_u64(record.payload) + NTS_WAL_EXTENT_HEADER_SIZE
@@ -334,7 +335,7 @@ static struct nts_wal_record torn_last_rows(const struct torn *torn)
         if (record->kind != NTS_WAL_ROWS)
             continue;
         assert_true(nts_wal_record_decode(torn->bytes + record->off, record->size,
-                                          torn->sb.wal_salt, &rows));
+                                          torn->sb.wal_salt, record->chain, &rows));
         break;
     }
     assert_int_equal(rows.kind, NTS_WAL_ROWS);

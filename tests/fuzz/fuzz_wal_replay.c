@@ -69,11 +69,9 @@ static void fuzz_repair(struct fuzz_log *fuzz, unsigned count)
         const size_t size = nts_load_u32(bytes + 8);
         if (size < NTS_WAL_RECORD_HEADER_SIZE || size > fuzz->extent_size - at)
             return;
-        nts_store_u64(bytes + 16, chain);
-        chain = nts_checksum_seeded(bytes + 8, NTS_WAL_RECORD_HEADER_SIZE - 8,
-                                    nts_wal_payload_checksum(bytes + NTS_WAL_RECORD_HEADER_SIZE,
-                                                             size - NTS_WAL_RECORD_HEADER_SIZE,
-                                                             FUZZ_SALT));
+        chain ^= nts_wal_payload_checksum(bytes + NTS_WAL_RECORD_HEADER_SIZE,
+                                          size - NTS_WAL_RECORD_HEADER_SIZE, FUZZ_SALT);
+        chain = nts_checksum_seeded(bytes + 8, NTS_WAL_RECORD_HEADER_SIZE - 8, chain);
         nts_store_u64(bytes, chain);
         at += size;
         if (bytes[12] == NTS_WAL_SEAL && size >= NTS_WAL_SEAL_SIZE) {

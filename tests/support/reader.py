@@ -208,11 +208,11 @@ def read_manifest(data, sb, state):
 
 KINDS = ROWS, SEGMENT, CREATE, GROUP_BEGIN, GROUP_COMMIT, SEAL = range(1, 7)
 KIND_NAMES = (None, "ROWS", "SEGMENT", "CREATE", "GROUP_BEGIN", "GROUP_COMMIT", "SEAL")
-RECORD = struct.Struct("<QIBBHQQQII")
+RECORD = struct.Struct("<QIBBHQII")
 WAL_HEADER_SIZE = 64
 
-Record = namedtuple("Record", "checksum size kind reserved column_count prev_checksum first_seq "
-                              "synced_seq table_id row_count off")
+Record = namedtuple("Record", "checksum size kind lag column_count first_seq table_id row_count "
+                              "off")
 
 
 class LogRows:
@@ -239,15 +239,23 @@ class Log:
         if sb.wal_count:
             self.replay()
 
-    def record_at(self, at, end):
-        """The record at `at` if it is valid by itself, else None."""
+    def header_at(self, at, end):
+        """The header at `at` if it is one that can be, else None."""
         if at + RECORD.size > end:
             return None
         record = Record(*RECORD.unpack_from(self.data, at), off=at)
-        if not RECORD.size <= record.size <= end - at or record.size % 8:
+        possible = (RECORD.size <= record.size <= end - at and record.size % 8 == 0 and
+                    record.kind in KINDS and record.lag < 64 and record.first_seq > 0)
+        return record if possible else None
+
+    def record_at(self, at, end, prev):
+        """The record at `at` if it is valid and follows the one with checksum prev, else None."""
+        record = self.header_at(at, end)
+        if record is None:
             return None
-        seed = xxh3(self.data[at + RECORD.size:at + record.size], self.sb.wal_salt)
-        return record if record.checksum == xxh3(self.data[at + 8:at + 48], seed) else None
+        seed = xxh3(self.data[at + RECORD.size:at + record.size], self.sb.wal_salt) ^ prev
+        valid = record.checksum == xxh3(self.data[at + 8:at + RECORD.size], seed)
+        return record if valid else None
 
     def replay(self):
         sizes = dict(self.sb.wal_extents)
@@ -255,8 +263,8 @@ class Log:
         end = start + sizes.pop(start)
         at, chain, group = self.sb.wal_head_off, self.sb.wal_chain, None
         while True:
-            record = self.record_at(at, min(end, len(self.data)))
-            if record is None or record.prev_checksum != chain:
+            record = self.record_at(at, min(end, len(self.data)), chain)
+            if record is None:
                 break
             self.check_record(record)
             at, chain = at + record.size, record.checksum
@@ -281,8 +289,6 @@ class Log:
             self.check_tail([(at, end)] + [(s + WAL_HEADER_SIZE, s + n) for s, n in sizes.items()])
 
     def check_record(self, record):
-        check(record.kind in KINDS and record.reserved == 0, "log record at %d: kind %d",
-              record.off, record.kind)
         if self.records:
             previous = self.records[-1]
             check(record.first_seq == previous.first_seq + previous.row_count,
@@ -346,8 +352,9 @@ class Log:
                 words.byteswap()
             for i, size in enumerate(words[2::2]):
                 if RECORD.size <= size <= end - at - 8 * i:
-                    record = self.record_at(at + 8 * i, end)
-                    check(record is None or record.synced_seq <= self.last_seq,
+                    before = self.header_at(at + 8 * i, end)
+                    record = before and self.record_at(before.off + size, end, before.checksum)
+                    check(record is None or record.first_seq - 2 ** record.lag <= self.last_seq,
                           "the log is damaged after seq %d", self.last_seq)
 
 
@@ -446,11 +453,11 @@ def print_segments(db, out):
 
 
 def print_wal(db, out):
-    out.writerow(("off", "size", "kind", "table_id", "first_seq", "row_count", "synced_seq",
+    out.writerow(("off", "size", "kind", "table_id", "first_seq", "row_count", "lag",
                   "applied"))
     for r in db.wal_records:
         out.writerow((r.off, r.size, KIND_NAMES[r.kind], r.table_id, r.first_seq, r.row_count,
-                      r.synced_seq, int(r in db.wal_applied)))
+                      r.lag, int(r in db.wal_applied)))
 
 
 def main():

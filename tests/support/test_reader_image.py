@@ -160,9 +160,10 @@ class Wal:
 
     def record(self, kind, payload=b"", table_id=0, row_count=0, column_count=0, synced_seq=0):
         payload += bytes(-len(payload) % 8)
-        image = struct.pack("<IBBHQQQII", 48 + len(payload), kind, 0, column_count, self.chain,
-                            self.next_seq, synced_seq, table_id, row_count)
-        self.chain = xxh3(image, xxh3(payload, SALT))
+        lag = (self.next_seq - synced_seq - 1).bit_length()
+        image = struct.pack("<IBBHQII", 32 + len(payload), kind, lag, column_count, self.next_seq,
+                            table_id, row_count)
+        self.chain = xxh3(image, xxh3(payload, SALT) ^ self.chain)
         image = struct.pack("<Q", self.chain) + image + payload
         self.parts[self.off][self.at:self.at + len(image)] = image
         self.at += len(image)
@@ -342,7 +343,7 @@ class WalTest(ReaderCase):
             if damage == 0:
                 wal.parts[65536][end] ^= 1          # checksum
             elif damage == 1:
-                wal.parts[65536][end + 50] ^= 1     # payload
+                wal.parts[65536][end + 40] ^= 1     # payload
             elif damage == 2:
                 wal.parts[65536][end:] = bytes(len(wal.parts[65536]) - end)
             else:
@@ -364,7 +365,7 @@ class WalTest(ReaderCase):
             end = wal.at
             wal.rows([2], [2.0])
             wal.rows([3], [3.0], synced_seq=synced_seq)
-            wal.parts[65536][end + 50] ^= 1
+            wal.parts[65536][end + 40] ^= 1
             with self.subTest(synced_seq=synced_seq):
                 if synced_seq == 1:
                     self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0)])

@@ -143,10 +143,10 @@ static void wal_replay_flipped_bit_ends_the_log_before_it(void **state)
             torn.bytes[whole.records[r].extent][at] ^= (uint8_t)(1u << seed_next(&seed) % 8);
             const struct nts_wal_end end = replay_all(&torn, 0);
             assert_int_equal(end.record_count, r);
-            /* A record whose size and chain are intact is known to have been cut. */
+            /* A record whose size, kind and seq are intact is known to have been cut. */
             const uint32_t in_record = at - whole.records[r].start;
             const bool names_itself =
-                in_record >= 24 || in_record < 8 || (in_record >= 12 && in_record < 16);
+                in_record >= 24 || in_record < 8 || (in_record >= 14 && in_record < 16);
             if (names_itself)
                 assert_true(end.torn_bytes > 0);
         }

@@ -75,16 +75,14 @@ static bool segment_is_whole(struct nanots_db *db, const struct nts_segment_entr
     if (bytes == NULL ||
         db->file->ops->read_at(db->file, bytes, (size_t)entry->size, entry->off, NULL) != NANOTS_OK)
         goto out;
-    if (!nts_segment_header_decode(bytes, &header) || header.size != entry->size ||
-        header.segment_id != entry->segment_id || header.row_count != entry->row_count ||
-        header.seq_first != entry->seq_first || header.seq_last != entry->seq_last ||
-        header.footer_checksum != entry->footer_checksum)
+    if (!nts_segment_header_decode(bytes, &header) || !nts_segment_header_is_of(&header, entry))
         goto out;
     const uint8_t *footer_bytes = bytes + header.footer_off;
     const size_t footer_size = (size_t)(header.size - header.footer_off);
     if (nts_footer_checksum(footer_bytes, footer_size, header.segment_id) !=
             header.footer_checksum ||
         !nts_footer_decode(footer_bytes, footer_size, &footer) ||
+        nts_segment_footer_fault(&footer, entry, db->file_seed) != NULL ||
         nts_table_def_decode(db->alloc, footer.definition, footer.definition_size, &def, NULL,
                              NULL) != NANOTS_OK)
         goto out;
@@ -264,6 +262,7 @@ nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error)
 
     memset(&recover, 0, sizeof recover);
     recover.db = db;
+    db->view.file_seed = db->file_seed;
     db->last_seq = db->sb.flushed_seq;
     db->next_table_id = db->sb.next_table_id;
     db->next_segment_id = db->sb.next_segment_id;

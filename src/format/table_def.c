@@ -174,6 +174,16 @@ static size_t columns_measure(const uint8_t *bytes, size_t size, size_t column_c
     return at;
 }
 
+bool nts_table_def_peek(const uint8_t *bytes, size_t size, uint32_t *table_id_out,
+                        size_t *column_count_out)
+{
+    if (size < DEF_HEADER_SIZE)
+        return false;
+    *table_id_out = nts_load_u32(bytes);
+    *column_count_out = nts_load_u16(bytes + 6);
+    return true;
+}
+
 nanots_status nts_table_def_decode(const struct nts_alloc *alloc, const uint8_t *bytes, size_t size,
                                    struct nts_table_def **def_out, size_t *used_out,
                                    struct nanots_error *error)

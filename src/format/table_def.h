@@ -14,6 +14,7 @@
 #ifndef NTS_TABLE_DEF_H
 #define NTS_TABLE_DEF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,10 @@ void nts_table_def_encode(const struct nts_table_def *def, uint8_t *bytes);
 NTS_CHECKED nanots_status nts_table_def_decode(const struct nts_alloc *alloc, const uint8_t *bytes,
                                                size_t size, struct nts_table_def **def_out,
                                                size_t *used_out, struct nanots_error *error);
+
+/* Id and column count of an encoded definition, without a look at the rest; false if cut short. */
+NTS_CHECKED bool nts_table_def_peek(const uint8_t *bytes, size_t size, uint32_t *table_id_out,
+                                    size_t *column_count_out);
 
 /* Checks a table's or column's name by the rules of nanots_create_table. `what` is "table" or
  * "column". */

@@ -27,6 +27,7 @@ struct nts_file_map {
 struct nts_file_view {
     const struct nts_alloc *alloc;
     struct nts_file *file;
+    uint64_t file_seed; /* what the file's segments carry; set before the first of them is read */
     struct nts_mutex lock; /* also guards the lazily loaded parts of segments */
     struct nts_file_map maps[NTS_FILE_VIEW_MAPS_MAX]; /* guarded by lock; the last is the largest */
     size_t map_count;

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "segment/segment_check.h"
 
 struct nts_segment *nts_segment_new(struct nts_file_view *view,
                                     const struct nts_segment_entry *entry,
@@ -79,10 +80,7 @@ static nanots_status segment_read_footer(const struct nts_segment *segment, uint
     NTS_TRY(file->ops->read_at(file, bytes, sizeof bytes, entry->off, error));
     if (!nts_segment_header_decode(bytes, &header))
         return segment_damaged(segment, "wrong checksum of the header", error);
-    if (header.segment_id != entry->segment_id || header.table_id != entry->table_id ||
-        header.row_count != entry->row_count || header.size != entry->size ||
-        header.seq_first != entry->seq_first || header.seq_last != entry->seq_last ||
-        header.footer_checksum != entry->footer_checksum)
+    if (!nts_segment_header_is_of(&header, entry))
         return segment_damaged(segment, "the header is of another segment", error);
     const size_t size = (size_t)(header.size - header.footer_off);
     uint8_t *footer = nts_alloc(segment->view->alloc, size);
@@ -94,9 +92,13 @@ static nanots_status segment_read_footer(const struct nts_segment *segment, uint
         (nts_footer_checksum(footer, size, header.segment_id) != header.footer_checksum ||
          !nts_footer_decode(footer, size, parts)))
         status = segment_damaged(segment, "wrong checksum of the footer", error);
-    if (status == NANOTS_OK && (parts->column_count != segment->def->column_count ||
-                                parts->ts_min != entry->ts_min || parts->ts_max != entry->ts_max))
-        status = segment_damaged(segment, "the footer contradicts the manifest", error);
+    const char *fault = status == NANOTS_OK
+                            ? nts_segment_footer_fault(parts, entry, segment->view->file_seed)
+                            : NULL;
+    if (fault == NULL && status == NANOTS_OK && parts->column_count != segment->def->column_count)
+        fault = "the footer contradicts the table's columns";
+    if (fault != NULL)
+        status = segment_damaged(segment, fault, error);
     if (status != NANOTS_OK) {
         nts_free(footer);
         return status;

@@ -2,6 +2,34 @@
 /* segment/segment_check.c - checksums of a whole segment. Contract: segment_check.h. */
 #include "segment/segment_check.h"
 
+#include "format/table_def.h"
+
+bool nts_segment_header_is_of(const struct nts_segment_header *header,
+                              const struct nts_segment_entry *entry)
+{
+    return header->segment_id == entry->segment_id && header->table_id == entry->table_id &&
+           header->row_count == entry->row_count && header->size == entry->size &&
+           header->seq_first == entry->seq_first && header->seq_last == entry->seq_last &&
+           header->footer_checksum == entry->footer_checksum;
+}
+
+const char *nts_segment_footer_fault(const struct nts_footer *footer,
+                                     const struct nts_segment_entry *entry, uint64_t file_seed)
+{
+    uint32_t table_id = 0;
+    size_t column_count = 0;
+    if (footer->file_seed != file_seed)
+        return "the footer is of another file";
+    if (!nts_table_def_peek(footer->definition, footer->definition_size, &table_id,
+                            &column_count) ||
+        footer->column_count > column_count)
+        return "the footer has no definition of its columns";
+    if (footer->ts_min != entry->ts_min || footer->ts_max != entry->ts_max ||
+        table_id != entry->table_id)
+        return "the footer contradicts the manifest";
+    return NULL;
+}
+
 static bool column_is_whole(struct nts_index_work *work, struct nts_column_index *index,
                             const uint8_t *bytes, const struct nts_segment_header *header,
                             const struct nts_footer *footer, uint32_t column)

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* segment/segment_check.h - whether the bytes of a segment are whole, without its table: for the
- * log's SEGMENT records and for finding segments without a manifest. Any thread. */
+/* segment/segment_check.h - whether the bytes of a segment are those that its entry means, and whole
+ * (SPEC.md 4.2, 6): for reading, for the log's SEGMENT records and for finding segments without a
+ * manifest. Nothing here needs the segment's table. Any thread. Tests: unit/test_segment_check.c. */
 #ifndef NTS_SEGMENT_CHECK_H
 #define NTS_SEGMENT_CHECK_H
 
+#include "format/manifest.h"
 #include "format/segment_layout.h"
+
+/* Whether the header is the one that the entry means. */
+NTS_CHECKED bool nts_segment_header_is_of(const struct nts_segment_header *header,
+                                          const struct nts_segment_entry *entry);
+/* NULL if the footer is that of the entry and of a file with this seed, else what is wrong. */
+NTS_CHECKED const char *nts_segment_footer_fault(const struct nts_footer *footer,
+                                                 const struct nts_segment_entry *entry,
+                                                 uint64_t file_seed);
 
 /* Checks every chunk of the segment at bytes[0..header->size) against its checksum; header and
  * footer were decoded from the same bytes. False also when out of memory. */

@@ -60,6 +60,7 @@ static inline void table_file_open_faulty(struct table_file *table, const char *
     const struct nts_vfs *vfs = &table->faults.vfs;
     assert_int_equal(vfs->open(vfs, path, NTS_VFS_CREATE, &table->file, NULL), NANOTS_OK);
     nts_file_view_init(&table->view, nts_alloc_libc(), table->file);
+    table->view.file_seed = TABLE_FILE_SEED;
     assert_int_equal(
         nts_extent_writer_init(&table->out, nts_alloc_libc(), table->file, false, NULL), NANOTS_OK);
     table->writer = nts_segment_writer_new(nts_alloc_libc());

@@ -218,6 +218,45 @@ static void segment_entry_of_another_segment_is_refused(void **state)
     table_file_close(&table);
 }
 
+/* Goal: a segment that another file or another table left at this place is refused. Method: all
+ * checksums of the footer are right, its file id or the table_id of its definition is not. */
+static void segment_footer_of_another_file_or_table_is_refused(void **state)
+{
+    static const struct {
+        uint64_t at; /* in the footer */
+        const char *wanted;
+    } fields[] = {{16, "is of another file"}, {NTS_FOOTER_HEAD_SIZE, "contradicts the manifest"}};
+    const struct scratch *scratch = *state;
+    static uint8_t bytes[8192];
+    struct table_file table;
+    struct nts_segment_entry entry;
+    struct nts_segment_header header;
+    struct nanots_error error;
+
+    table_file_open(&table, scratch->path, 1);
+    fill_rows(100);
+    table_file_add(&table, times, columns, 100, &entry);
+    const size_t size = (size_t)entry.size;
+    assert_in_range(size, 1, sizeof bytes);
+    struct nts_file *file = table.file;
+    assert_int_equal(file->ops->read_at(file, bytes, size, entry.off, NULL), NANOTS_OK);
+    assert_true(nts_segment_header_decode(bytes, &header));
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *footer = bytes + header.footer_off;
+        footer[fields[i].at] ^= 1;
+        header.footer_checksum =
+            nts_footer_checksum(footer, (size_t)(size - header.footer_off), header.segment_id);
+        entry.footer_checksum = header.footer_checksum;
+        nts_segment_header_encode(&header, bytes);
+        assert_int_equal(file->ops->write_at(file, bytes, size, entry.off, false, NULL), NANOTS_OK);
+        assert_int_equal(read_entry(&table, &entry, &error), NANOTS_CORRUPT);
+        assert_non_null(strstr(error.message, fields[i].wanted));
+        assert_non_null(strstr(error.message, "table 'plant'"));
+        footer[fields[i].at] ^= 1;
+    }
+    table_file_close(&table);
+}
+
 /* Goal: where mapped bytes cannot be made present they are never touched, so that a file that loses
  * its end is a status and no signal. Method: the file is cut off behind a verified chunk's back. */
 static void segment_cut_off_file_is_a_status_without_populate(void **state)
@@ -313,6 +352,7 @@ int main(void)
         WITH_SCRATCH(segment_regular_series_costs_a_few_hundred_bytes),
         WITH_SCRATCH(segment_any_flipped_byte_is_reported),
         WITH_SCRATCH(segment_entry_of_another_segment_is_refused),
+        WITH_SCRATCH(segment_footer_of_another_file_or_table_is_refused),
         WITH_SCRATCH(segment_cut_off_file_is_a_status_without_populate),
         WITH_SCRATCH(segment_failures_leave_it_readable),
     };

@@ -35,6 +35,8 @@ static void table_def_round_trips(void **state)
     uint8_t bytes[64] = {0};
     struct nts_table_def *def = NULL;
     size_t used = 0;
+    uint32_t table_id = 0;
+    size_t column_count = 0;
     (void)state;
     const size_t size = sample_encode(bytes);
     static const uint8_t wanted[] = {9,   0,   0,   0,   1,   0,   2,   0,   0xD2, 4,    0,  0, 0,
@@ -42,10 +44,14 @@ static void table_def_round_trips(void **state)
                                      'p', 'o', 'w', 'e', 'r', 1,   0,   3,   0xC2, 0xB0, 'C'};
     assert_int_equal(size, sizeof wanted);
     assert_memory_equal(bytes, wanted, sizeof wanted);
+    assert_false(nts_table_def_peek(bytes, 16, &table_id, &column_count));
     for (size_t given = size; given <= sizeof bytes; given++) {
         assert_int_equal(nts_table_def_decode(nts_alloc_libc(), bytes, given, &def, &used, NULL),
                          NANOTS_OK);
         assert_int_equal(used, size);
+        assert_true(nts_table_def_peek(bytes, given, &table_id, &column_count));
+        assert_int_equal(table_id, 9);
+        assert_int_equal(column_count, 2);
         assert_int_equal(def->table_id, 9);
         assert_int_equal(def->created_seq, 1234);
         assert_string_equal(def->name, "boiler");

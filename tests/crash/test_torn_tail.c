@@ -23,6 +23,7 @@
 #include "engine/db.h"
 #include "format/manifest.h"
 #include "format/superblock.h"
+#include "format/table_def.h"
 #include "format/wal_record.h"
 #include "support/memvfs.h"
 #include "support/oracle.h"
@@ -447,12 +448,68 @@ static void torn_bit_in_any_kind_of_record_ends_the_log(void **state)
     assert_int_equal(kinds, all);
 }
 
+/* ---- tables in the log --------------------------------------------------------------------- */
+
+static void torn_put_create(struct torn *torn, uint32_t table_id, const char *name)
+{
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64};
+    struct nts_wal_record create = {.kind = NTS_WAL_CREATE,
+                                    .table_id = table_id,
+                                    .column_count = 1,
+                                    .first_seq =
+                                        torn->records[torn->record_count - 1].last_seq + 1};
+    uint8_t payload[64] = {0};
+    struct nts_table_def *def = nts_table_def_new(nts_alloc_libc(), table_id, 0, name, &column, 1);
+    assert_non_null(def);
+    const size_t size = nts_table_def_encoded_size(def);
+    assert_in_range(size, 1, sizeof payload);
+    nts_table_def_encode(def, payload);
+    nts_free(def);
+    torn_put(torn, &create, payload, (uint32_t)nts_round_up(size, 8));
+}
+
+/* A CREATE of an id that was given out before the superblock is old news; of any other it makes a
+ * table, and a second one of that id or name proves damage. Method: such records behind a log. */
+static void torn_create_of_a_table_that_is_there_is_damage(void **state)
+{
+    static struct torn torn;
+    struct nanots_schema schema;
+    struct nanots_db *db = NULL;
+    struct nanots_error error;
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        torn_begin(&torn, seed_of_run(), DIES_IN_THE_END);
+        const uint64_t last_seq = torn.records[torn.record_count - 1].last_seq;
+        const uint32_t next_id = torn.sb.next_table_id + 1000; /* that no call took */
+        assert_int_not_equal(torn.sb.next_table_id, 0);
+        torn_put_create(&torn, torn.sb.next_table_id - 1, "old");
+        torn_put_create(&torn, next_id, "new");
+        torn_restore(&torn);
+        if (i == 0) {
+            torn_check_count(&torn, last_seq, 0);
+            assert_int_equal(torn_open(&torn, NANOTS_OPEN_READ_ONLY, &db, &error), NANOTS_OK);
+            assert_int_equal(nanots_table_schema(db, "old", &schema, &error), NANOTS_NOT_FOUND);
+            assert_int_equal(nanots_table_schema(db, "new", &schema, &error), NANOTS_OK);
+            nanots_free(schema.block);
+            assert_int_equal(nanots_close(db, &error), NANOTS_OK);
+        } else {
+            torn_put_create(&torn, next_id + (i == 2), i == 1 ? "other" : "new");
+            torn_restore(&torn);
+            assert_int_equal(torn_open(&torn, 0, &db, &error), NANOTS_CORRUPT);
+            assert_non_null(strstr(error.message, i == 1 ? "log: table 'other'" : "table 'new'"));
+            assert_non_null(strstr(error.message, "created twice"));
+        }
+        torn_end(&torn);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torn_tail_of_zeros_yields_the_calls_before),
         cmocka_unit_test(torn_tail_of_garbage_yields_the_calls_before),
         cmocka_unit_test(torn_bit_in_any_kind_of_record_ends_the_log),
+        cmocka_unit_test(torn_create_of_a_table_that_is_there_is_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

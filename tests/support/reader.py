@@ -316,7 +316,7 @@ class Log:
         tables, cursor = self.state.tables, self.payload(record)
         if record.kind == CREATE:
             definition = read_definition(cursor)
-            if definition.id not in tables:
+            if definition.id >= self.sb.next_table_id:
                 self.state.create(definition)
                 self.applied.add(record)
             return

@@ -392,12 +392,23 @@ class WalTest(ReaderCase):
         wal.record(SEAL, struct.pack("<Q", 65536))
         self.fails(wal_image(wal), "wrong extent")
 
-    def test_wal_create_makes_a_table_unless_it_exists(self):
+    def test_wal_create_makes_a_table_unless_its_id_was_given_out(self):
         wal = Wal()
         wal.record(CREATE, definition(1))
+        wal.record(CREATE, definition(2, "dropped"))
         wal.record(CREATE, definition(9, "new"))
         wal.rows([7], [0.5], table_id=9)
         self.assertEqual(self.rows(wal_image(wal), "new"), [(7, 0.5)])
+        self.assertNotIn("dropped", self.open(wal_image(wal)).tables)
+
+    def test_wal_create_of_a_table_that_is_there_is_damage(self):
+        for table_id, text, message in ((9, "other", "made twice"), (10, "new", "named new"),
+                                        (10, "power", "named power")):
+            wal = Wal()
+            wal.record(CREATE, definition(9, "new"))
+            wal.record(CREATE, definition(table_id, text))
+            with self.subTest(table_id=table_id, text=text):
+                self.fails(wal_image(wal), message)
 
     def test_wal_rows_of_a_dropped_table_are_skipped_of_an_unknown_one_refused(self):
         for table_id in (4, 9):

@@ -4,7 +4,8 @@ PREFIX ?= /usr/local
 SECONDS_EACH ?= 60
 SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
 
-.PHONY: all check check-slow asan tsan msan fuzz-smoke cover tidy format bench install help clean
+.PHONY: all check check-slow asan tsan msan fuzz-smoke cover tidy format bench install amalgamation dist \
+        help clean
 .SILENT: help
 
 all: ## build the library, the tool and the tests
@@ -40,6 +41,12 @@ bench: all ## measure against the peers that are installed
 
 install: all ## install under PREFIX (/usr/local)
 	cmake --install build --prefix $(PREFIX)
+
+amalgamation: ## write the kernel as two files, build/amalgamation/nanots.{c,h}
+	tools/amalgamate.py build/amalgamation
+
+dist: ## write the last commit as build/nanots-VERSION.tar.gz
+	scripts/dist.sh build
 
 help: ## this list
 	grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20

@@ -194,22 +194,6 @@ def check_clients(tree: Tree) -> Iterator[Problem]:
                 yield Problem(file.path, line, f'"{include}" is not public')
 
 
-def check_symbols(tree: Tree) -> Iterator[Problem]:
-    """libnanots.so, where it is built, exports exactly the functions that nanots.h declares"""
-    library = tree.root / "build/lib/libnanots.so"
-    if not library.exists() or not shutil.which("nm"):
-        return
-    listing = subprocess.run(["nm", "-D", "--defined-only", str(library)],
-                             capture_output=True, text=True, check=True).stdout
-    exported = {line.split()[-1].split("@")[0] for line in listing.splitlines()}
-    code = tree.files["include/nanots.h"].code
-    declared = set(re.findall(r"\bNANOTS_API\b[^;(]*?\b(nanots_\w+)\s*\(", code))
-    for name in sorted(exported - declared):
-        yield Problem("include/nanots.h", 1, f"{name} is exported and not declared")
-    for name in sorted(declared - exported):
-        yield Problem("include/nanots.h", 1, f"{name} is declared and not exported")
-
-
 def check_budgets(tree: Tree) -> Iterator[Problem]:
     """files stay under 800 lines, headers under 300, functions under 70"""
     for file in tree.c_files():
@@ -441,9 +425,9 @@ def run_tool(tree: Tree, command: list[str], paths: list[str]) -> Iterator[Probl
                 yield Problem(match[1], int(match[2]), match[3])
 
 
-RULES = [check_layers, check_clients, check_symbols, check_budgets, check_banned, check_text,
-         check_todo, check_names, check_unique, check_heads, check_tested, check_errors,
-         check_fuzzed, check_dead, check_version, check_links]
+RULES = [check_layers, check_clients, check_budgets, check_banned, check_text, check_todo,
+         check_names, check_unique, check_heads, check_tested, check_errors, check_fuzzed,
+         check_dead, check_version, check_links]
 TOOL_RULES = [check_format, check_shell]
 
 

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""tests/package/test_amalgamation.py - the kernel as nanots.c and nanots.h is the same kernel.
+
+Three objects of one nanots.c: C11 by gcc and by clang with warnings as errors, and what `cc -O3`
+makes of it, which is a C of extensions. Each must need nothing but the folder of the two files.
+"""
+import platform
+import re
+import shutil
+import subprocess
+import unittest
+
+from package_case import (BUILD, README_OUTPUT, ROOT, VERSION, PackageCase, declared_functions,
+                          readme_commands, readme_program)
+
+STRICT = "-std=c11 -O2 -Wall -Wextra -Werror".split()
+OBJECTS = {
+    "gcc": ["gcc", *STRICT],
+    "clang": ["clang", *STRICT, "-fvisibility=hidden"],
+    "plain": ["gcc", "-O3", "-DNANOTS_STATIC"],
+}
+
+
+class Amalgamation(PackageCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_command(ROOT / "tools/amalgamate.py", cls.folder)
+        cls.compilers = {name: subprocess.Popen(
+            [*words, "-fPIC", "-c", "nanots.c", "-o", f"{name}.o"], cwd=cls.folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            for name, words in OBJECTS.items() if shutil.which(words[0])}
+        cls.outputs = {name: run.communicate()[0] for name, run in cls.compilers.items()}
+
+    def object_of(self, name: str) -> str:
+        if name not in self.compilers:
+            self.skipTest(f"{OBJECTS[name][0]} is not installed")
+        self.assertEqual(self.compilers[name].returncode, 0, self.outputs[name])
+        self.assertEqual(self.outputs[name], "")
+        return f"{name}.o"
+
+    def shared_library(self, name: str):
+        library = self.folder / f"lib{name}.so"
+        self.run_command(OBJECTS[name][0], "-shared", "-Wl,--no-undefined", self.object_of(name),
+                         "-lpthread", "-o", library)
+        return library
+
+    def check_examples(self, name: str) -> None:
+        """What 01_append writes is whole for `nanots verify` and readable for 02_query."""
+        database = self.folder / f"{name}.ntt"
+        for source in ("01_append", "02_query"):
+            self.run_command(OBJECTS[name][0], "-std=c11", "-I.", ROOT / f"examples/{source}.c",
+                             self.object_of(name), "-lpthread", "-lm", "-o", f"{source}_{name}")
+        self.run_command(self.folder / f"01_append_{name}", database)
+        said = self.run_command(BUILD / "bin/nanots", "verify", database)
+        self.assertIn("is whole: 120 rows", said)
+        rows = self.run_command(self.folder / f"02_query_{name}", database).splitlines()
+        self.assertEqual(rows, [f"{1714521600000 + 1000 * i} {71.5 + 0.1 * i:.1f}"
+                                for i in range(10, 20)])
+
+    def test_gcc_examples_write_whole_files(self):
+        self.check_examples("gcc")
+
+    def test_clang_examples_write_whole_files(self):
+        self.check_examples("clang")
+
+    def test_readme_command_builds_and_runs(self):
+        command, = readme_commands("nanots.c")
+        (self.folder / "quick.c").write_text(readme_program())
+        self.assertEqual(self.run_command("sh", "-c", command.replace(
+            "nanots.c", self.object_of("plain"))), README_OUTPUT)
+
+    def test_gcc_library_exports_what_the_header_declares(self):
+        self.assertEqual(self.exported_symbols(self.shared_library("gcc")), declared_functions())
+
+    def test_clang_library_exports_what_the_header_declares(self):
+        self.assertEqual(self.exported_symbols(self.shared_library("clang")), declared_functions())
+
+    def test_static_build_exports_nothing(self):
+        self.assertEqual(self.exported_symbols(self.shared_library("plain")), set())
+
+    @unittest.skipUnless(platform.machine() == "x86_64", "looks for instructions of x86-64")
+    def test_no_multiplication_is_fused(self):
+        code = self.run_command("objdump", "-d", self.object_of("plain"))
+        self.assertIn("vmulpd", code)  # the kernels for AVX are there
+        self.assertEqual(re.findall(r"\bvfn?m(?:add|sub)\w+", code), [])
+
+    def test_output_is_the_same_every_time(self):
+        self.run_command(ROOT / "tools/amalgamate.py", self.folder / "again")
+        for name in ("nanots.c", "nanots.h"):
+            self.assertEqual((self.folder / "again" / name).read_bytes(),
+                             (self.folder / name).read_bytes())
+
+    def test_contents_list_every_source_at_its_line(self):
+        lines = (self.folder / "nanots.c").read_text().splitlines()
+        self.assertIn(f"NanoTS {VERSION},", lines[1])
+        listed = {}
+        for line in lines[:lines.index(" */")]:
+            entry = re.fullmatch(r" \* +(\d+)  (\S+)", line)
+            if entry:
+                listed[entry[2]] = int(entry[1])
+        sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*.c")}
+        self.assertLess(sources | {"xxhash.h", "uthash.h"}, set(listed))
+        for path, number in listed.items():
+            self.assertIn(f" {path} ", lines[number - 1])
+
+    def test_foreign_licences_are_kept(self):
+        text = (self.folder / "nanots.c").read_text()
+        self.assertIn("Troy D. Hanson", text)
+        self.assertIn("Yann Collet", text)
+        self.assertEqual(text.count("Redistributions of source code must retain the above"), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -78,7 +78,7 @@ static nanots_status verify_f64_vector(struct verify *verify, struct nts_segment
 
     NTS_TRY(nts_segment_read_f64(segment, &verify->reader, column, vector, verify->values, detail));
     nts_zone_of_doubles(verify->values, rows, &zone);
-    *sum = in_group == 0 ? 0.0 + zone.sum : *sum + zone.sum;
+    *sum = nts_zone_sum_add(in_group == 0 ? 0.0 : *sum, zone.sum);
     const bool ends_group = in_group + 1 == NTS_GROUP_VECTORS || vector + 1 == index->vector_count;
     const double *first = &index->first[group];
     const double *last = &index->last[group];
@@ -88,8 +88,7 @@ static nanots_status verify_f64_vector(struct verify *verify, struct nts_segment
         zone.nan_count == index->nan_count[vector] &&
         (in_group != 0 || memcmp(first, &verify->values[0], sizeof *first) == 0) &&
         (!ends_group || memcmp(last, &verify->values[rows - 1], sizeof *last) == 0) &&
-        (!ends_group || memcmp(sum, &index->sum[group], sizeof *sum) == 0 ||
-         (*sum != *sum && index->sum[group] != index->sum[group]));
+        (!ends_group || memcmp(sum, &index->sum[group], sizeof *sum) == 0);
     if (!is_right)
         verify_zone_damage(verify, segment, column, vector);
     return NANOTS_OK;

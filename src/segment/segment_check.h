@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* segment/segment_check.h - whether the bytes of a segment are those that its entry means, and whole
- * (SPEC.md 4.2, 6): for reading, for the log's SEGMENT records and for finding segments without a
- * manifest. Nothing here needs the segment's table. Any thread. Tests: unit/test_segment_check.c. */
+/* segment/segment_check.h - whether the bytes of a segment are what its entry means, and whole
+ * (SPEC.md 4.2, 6): for reading, for the log's SEGMENT records and for finding segments without
+ * a manifest. Nothing here needs its table. Any thread. Tests: unit/test_segment_check.c. */
 #ifndef NTS_SEGMENT_CHECK_H
 #define NTS_SEGMENT_CHECK_H
 

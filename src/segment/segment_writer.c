@@ -149,7 +149,8 @@ static size_t writer_add_f64_vector(struct nts_segment_writer *writer, uint32_t 
     index->min[vector] = nts_bits_of_double(zone.min);
     index->max[vector] = nts_bits_of_double(zone.max);
     index->nan_count[vector] = (uint16_t)zone.nan_count;
-    index->sum[vector / NTS_GROUP_VECTORS] += zone.sum;
+    double *sum = &index->sum[vector / NTS_GROUP_VECTORS];
+    *sum = nts_zone_sum_add(*sum, zone.sum);
     if (bits_are_equal(values, count))
         return 0;
     return nts_f64_encode(&writer->work.scratch, dst, values, count);

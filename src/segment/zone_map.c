@@ -8,7 +8,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
-#define ZONE_LANES 8u
+#define ZONE_LANES   8u
+#define ZONE_SUM_NAN 0x7ff8000000000000u
 
 struct zone_lanes {
     double min[ZONE_LANES];
@@ -32,6 +33,12 @@ static double zone_pick_zero(const double *values, size_t count, bool negative)
         if (values[i] == 0.0 && (signbit(values[i]) != 0) == negative)
             return negative ? -0.0 : 0.0;
     return negative ? 0.0 : -0.0;
+}
+
+double nts_zone_sum_add(double sum, double x)
+{
+    const double both = sum + x;
+    return both == both ? both : nts_double_of_bits(ZONE_SUM_NAN);
 }
 
 void nts_zone_of_doubles(const double *values, size_t count, struct nts_zone *zone)
@@ -61,8 +68,8 @@ void nts_zone_of_doubles(const double *values, size_t count, struct nts_zone *zo
         nans += lanes.nans[lane];
     }
     zone->nan_count = (uint32_t)nans;
-    zone->sum = ((lanes.sum[0] + lanes.sum[1]) + (lanes.sum[2] + lanes.sum[3])) +
-                ((lanes.sum[4] + lanes.sum[5]) + (lanes.sum[6] + lanes.sum[7]));
+    zone->sum = nts_zone_sum_add((lanes.sum[0] + lanes.sum[1]) + (lanes.sum[2] + lanes.sum[3]),
+                                 (lanes.sum[4] + lanes.sum[5]) + (lanes.sum[6] + lanes.sum[7]));
     if (nans == count)
         zone->min = zone->max = values[0];
     if (zone->min == 0.0)

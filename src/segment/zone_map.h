@@ -18,6 +18,10 @@ struct nts_zone {
     uint32_t nan_count;
 };
 
+/* The sum of two sums. A NaN always has the bits 0x7ff8000000000000: those that infinities of both
+ * signs give differ between processors, and with the order of the operands. */
+double nts_zone_sum_add(double sum, double x);
+
 /* 1 <= count. If all values are NaN, min and max have the bits of the first. */
 void nts_zone_of_doubles(const double *values, size_t count, struct nts_zone *zone);
 

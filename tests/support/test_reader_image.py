@@ -11,6 +11,7 @@ import struct
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -130,7 +131,7 @@ def segment(table, ts, columns, segment_id=1, seq_first=1, off=12288):
                 total = 0.0
                 for part in group:
                     total += vector_sum(part)
-                sums.append(total)
+                sums.append(NAN if math.isnan(total) else total)
             index += array("d", sums) + array("d", [group[0][0] for group in groups])
             index += array("d", [group[-1][-1] for group in groups])
         index += struct.pack("<%dQ" % len(checks[i]), *checks[i])
@@ -463,6 +464,14 @@ class SegmentTest(ReaderCase):
     def test_segment_zone_map_orders_zeros_and_ignores_nan(self):
         self.assert_read_back([1, 2, 4, 5], [0.0, -0.0, NAN, 0.0], [-0.0, NAN, -1.0, -0.0])
         self.assert_read_back([1, 2, 4], [math.inf, -math.inf, 1.0], [NAN, -NAN, NAN])
+
+    def test_segment_sum_that_is_nan_has_one_form(self):
+        image = self.image([1, 2, 4], [math.inf, -math.inf, 1.0])
+        self.assertEqual(len(self.rows(image)), 3)
+        other = struct.unpack("<d", struct.pack("<Q", 0xFFF8000000000000))[0]
+        with unittest.mock.patch(__name__ + ".NAN", other):
+            image = self.image([1, 2, 4], [math.inf, -math.inf, 1.0])
+        self.fails(image, "sum of row group 0")
 
     def test_segment_later_columns_are_null(self):
         table, wide = definition(columns=("a",)), definition(columns=("a", "b"))

@@ -40,6 +40,37 @@ static const struct nts_column_index *index_of(struct nts_segment *segment,
     return index;
 }
 
+/* Goal: the bits of a sum that is NaN do not depend on where its infinities lie. Method: both in
+ * one vector, in two vectors of a group, either way round; beside it a column of one infinity. */
+static void segment_writer_sum_of_infinities_has_one_form(void **state)
+{
+    const struct scratch *scratch = *state;
+    static const uint32_t places[][2] = {{3, 11}, {5, 2000}, {5, 1}, {2000, 5}};
+    uint64_t seed = seed_of_run();
+    struct table_file table;
+    table_file_open(&table, scratch->path, 2);
+    fill_noise(&seed, 2500);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct nts_segment_reader reader;
+        struct nts_segment_entry entry;
+        for (uint32_t row = 0; row < 2500; row++)
+            values[0][row] = values[1][row] = 1.0;
+        values[0][places[i][0]] = INFINITY;
+        values[0][places[i][1]] = -INFINITY;
+        values[1][places[i][0]] = -INFINITY;
+        table_file_add(&table, ts, columns, 2500, &entry);
+        struct nts_segment *segment = nts_segment_new(&table.view, &entry, table.def);
+        assert_non_null(segment);
+        assert_int_equal(nts_segment_reader_init(&reader, nts_alloc_libc(), NULL), NANOTS_OK);
+        assert_int_equal(nts_bits_of_double(index_of(segment, &reader, 1)->sum[0]),
+                         0x7FF8000000000000u);
+        assert_true(index_of(segment, &reader, 2)->sum[0] == -INFINITY);
+        nts_segment_reader_deinit(&reader);
+        nts_segment_unref(segment);
+    }
+    table_file_close(&table);
+}
+
 /* Goal: zone maps, sums, first and last values are those of the rows. Method: three row groups of
  * noise beside SPEC.md 6.3 done naively: sums of vectors, added in order from 0.0. */
 static void segment_writer_index_describes_the_rows(void **state)
@@ -228,6 +259,7 @@ static void segment_writer_failures_are_clean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_SCRATCH(segment_writer_sum_of_infinities_has_one_form),
         WITH_SCRATCH(segment_writer_index_describes_the_rows),
         WITH_SCRATCH(segment_writer_leaves_out_what_it_can_derive),
         WITH_SCRATCH(segment_writer_is_bounded_and_deterministic),

@@ -144,7 +144,8 @@ static nanots_status db_read_superblock(struct nanots_db *db, struct nanots_erro
         return nts_fail(error, status, "%.100s: %s", db->path, detail.message);
     if (db->sb.file_end > size)
         return nts_fail(error, NANOTS_CORRUPT,
-                        "%.100s is cut short: it has %llu bytes and should have %llu; use repair",
+                        "%.100s is cut short: it has %llu bytes and should have %llu; the file "
+                        "cannot be opened, use a copy of it",
                         db->path, (unsigned long long)size, (unsigned long long)db->sb.file_end);
     if (db->sb.ro_compat_flags != 0 && !db->options.read_only)
         return nts_fail(error, NANOTS_READ_ONLY,

@@ -241,5 +241,6 @@ nanots_status nts_superblock_choose(const uint8_t *bytes, size_t size, struct nt
         return nts_fail(error, NANOTS_NOT_A_DATABASE,
                         "not a NanoTS file: no magic bytes at its start");
     return nts_fail(error, NANOTS_CORRUPT,
-                    "no valid superblock: the file's first 8192 bytes are damaged; use repair");
+                    "no valid superblock: the file's first 8192 bytes are damaged; the file cannot "
+                    "be opened, use a copy of it");
 }

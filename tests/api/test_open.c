@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "format/superblock.h"
 #include "support/db_helpers.h"
 #include "support/scratch.h"
 #include "util/checksum.h"
@@ -192,9 +193,9 @@ static void open_of_an_unknown_feature_for_writers_is_read_only(void **state)
     db_ok(open_flags(scratch->path, 0));
 }
 
-/* Goal: a file that was cut short is an error that says repair, at every length, never a crash or
- * a silent loss; it is not changed by the attempt. */
-static void open_of_a_file_cut_short_says_repair(void **state)
+/* Goal: a file that was cut short is an error that says what to do, at every length, never a crash
+ * or a silent loss; it is not changed by the attempt. */
+static void open_of_a_file_cut_short_says_what_to_do(void **state)
 {
     const struct scratch *scratch = *state;
     size_t size = 0;
@@ -203,9 +204,10 @@ static void open_of_a_file_cut_short_says_repair(void **state)
     uint8_t *bytes = db_file_read(scratch->path, &size);
     for (size_t cut = 8192; cut < size; cut += cut + 1709 < size ? 1709 : size - cut - 1) {
         db_file_write(scratch->path, bytes, cut);
-        db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "repair");
+        db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "use a copy of it");
         assert_non_null(strstr(db_error.message, "plant.ntt"));
-        db_fails(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT, "repair");
+        db_fails(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT,
+                 "use a copy of it");
         expect_same_bytes(scratch->path, bytes, cut);
         if (cut == size - 1)
             break;
@@ -213,7 +215,7 @@ static void open_of_a_file_cut_short_says_repair(void **state)
     test_free(bytes);
 }
 
-static void open_of_damaged_superblocks_says_repair(void **state)
+static void open_of_damaged_superblocks_says_what_to_do(void **state)
 {
     const struct scratch *scratch = *state;
     size_t size = 0;
@@ -224,8 +226,31 @@ static void open_of_damaged_superblocks_says_repair(void **state)
         bytes[copy + 100] ^= 0x10;
     db_file_write(scratch->path, bytes, size);
     test_free(bytes);
-    db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "repair");
-    db_fails(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT, "repair");
+    db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "use a copy of it");
+    db_fails(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT, "use a copy of it");
+}
+
+/* Goal: the same of a manifest. Method: a bit of every fifth byte of it. */
+static void open_of_a_damaged_manifest_says_what_to_do(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct nts_superblock sb;
+    size_t size = 0;
+
+    make_file(scratch->path, 200);
+    uint8_t *bytes = db_file_read(scratch->path, &size);
+    assert_int_equal(nts_superblock_choose(bytes, size, &sb, NULL), NANOTS_OK);
+    assert_true(sb.manifest_size >= 16);
+    for (uint64_t at = sb.manifest_off; at < sb.manifest_off + sb.manifest_size; at += 5) {
+        bytes[at] ^= 0x40;
+        db_file_write(scratch->path, bytes, size);
+        db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "use a copy of it");
+        assert_non_null(strstr(db_error.message, "manifest"));
+        bytes[at] ^= 0x40;
+    }
+    db_file_write(scratch->path, bytes, size);
+    db_ok(open_flags(scratch->path, 0));
+    test_free(bytes);
 }
 
 /* ---- options ------------------------------------------------------------------------------ */
@@ -372,8 +397,9 @@ int main(void)
         OPEN_TEST(open_exclusive_refuses_a_file_that_exists),
         OPEN_TEST(open_of_a_newer_format_is_refused),
         OPEN_TEST(open_of_an_unknown_feature_for_writers_is_read_only),
-        OPEN_TEST(open_of_a_file_cut_short_says_repair),
-        OPEN_TEST(open_of_damaged_superblocks_says_repair),
+        OPEN_TEST(open_of_a_file_cut_short_says_what_to_do),
+        OPEN_TEST(open_of_damaged_superblocks_says_what_to_do),
+        OPEN_TEST(open_of_a_damaged_manifest_says_what_to_do),
         OPEN_TEST(open_options_out_of_range_are_refused),
         OPEN_TEST(open_options_of_all_kinds_keep_rows),
         OPEN_TEST(open_options_of_an_older_caller_are_taken),

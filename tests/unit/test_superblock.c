@@ -150,7 +150,7 @@ static void superblock_choose_takes_the_newest_valid_copy(void **state)
             if (wanted != 0)
                 assert_int_equal(out.generation, wanted);
             else
-                assert_non_null(strstr(error.message, "repair"));
+                assert_non_null(strstr(error.message, "use a copy of it"));
         }
     }
 }

@@ -167,6 +167,11 @@ static void info_print_log(const struct nanots_diagnosis *diagnosis)
     if (diagnosis->wal_damaged)
         info_line("damage",
                   "the log breaks before a record known to be complete; run nanots verify");
+    cli_quantity_print(diagnosis->kept_logs, "damaged log", rows);
+    cli_bytes_print(diagnosis->kept_log_bytes, size);
+    if (diagnosis->kept_logs > 0)
+        info_line("kept", "%s, %s, for a repair; the newest breaks behind row %" PRIu64, rows, size,
+                  diagnosis->wal_break_seq);
 }
 
 static void info_print_size(const char *path, const struct nanots_diagnosis *diagnosis)

@@ -397,6 +397,10 @@ struct nanots_diagnosis {
     uint64_t torn_bytes;     /* cut from the WAL's tail by this open */
     int wal_damaged;         /* 1: a synced record behind the break; see nanots_verify */
     int poisoned;
+    uint64_t kept_logs;      /* damaged logs kept for a repair: 4 at most, the oldest */
+    uint64_t kept_log_bytes; /* of these; neither free_bytes nor wal_bytes count them */
+    uint64_t wal_break_seq;  /* of the last row before the break of wal_damaged, or else of the
+                              * newest kept log; 0 if there is neither */
 };
 NANOTS_CHECKED NANOTS_API nanots_status nanots_diagnose(struct nanots_db *db,
                                                         struct nanots_diagnosis *diagnosis_out,

@@ -26,6 +26,7 @@
 #define NTS_WAL_EXTENT_SIZE_MIN     (64u << 10)
 #define NTS_WAL_EXTENT_SIZE_MAX     (256u << 20)
 #define NTS_WAL_EXTENT_SIZE_DEFAULT (8u << 20)
+#define NTS_KEPT_LOGS_MAX           4u /* damaged logs kept for a repair; the oldest know most */
 
 /* Memory. */
 #define NTS_MEMTABLE_BYTES_DEFAULT (16u << 20)

@@ -46,12 +46,19 @@ static nanots_status snapshot_put_tables(struct nanots_db *db, struct nts_buf *b
     return NANOTS_OK;
 }
 
+static nanots_status snapshot_put_kept_logs(struct nanots_db *db, struct nts_buf *buf)
+{
+    for (uint32_t i = 0; i < db->kept_log_count; i++)
+        NTS_TRY(nts_manifest_put_kept_log(buf, db->file_seed, &db->kept_logs[i]));
+    return NANOTS_OK;
+}
+
 nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf)
 {
     nts_mutex_lock(&db->write_lock);
     const nanots_status status = snapshot_put_tables(db, buf);
     nts_mutex_unlock(&db->write_lock);
-    return status;
+    return status == NANOTS_OK ? snapshot_put_kept_logs(db, buf) : status;
 }
 
 /* Bytes that a snapshot of the committed state would take, roughly. */
@@ -201,6 +208,7 @@ static uint64_t commit_file_end(const struct nts_commit *commit, const struct nt
     uint64_t end = sb->manifest_off + sb->manifest_capacity;
     if (end < commit->end_min)
         end = commit->end_min;
+    end = nts_extents_kept_end(commit->db, end);
     if (commit->shrink)
         return end;
     if (end < sb->file_end)
@@ -244,6 +252,18 @@ static nanots_status commit_give_up(struct nanots_db *db, nanots_status status)
     return status;
 }
 
+/* What a process that died wrote into the log may be in the page cache only. */
+static nanots_status commit_put_kept_log(struct nts_commit *commit)
+{
+    struct nanots_db *db = commit->db;
+    if (commit->keep == NULL)
+        return NANOTS_OK;
+    assert(commit->wal == NTS_COMMIT_WAL_DROP);
+    assert(db->kept_log_count < NTS_KEPT_LOGS_MAX);
+    commit->sync_all = true;
+    return nts_manifest_put_kept_log(&commit->edits, db->file_seed, commit->keep);
+}
+
 nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *error)
 {
     struct nanots_db *db = commit->db;
@@ -251,7 +271,9 @@ nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *err
     nanots_status status;
 
     NTS_TRY(nts_db_check_writable(db, error));
-    status = commit_write_manifest(commit, &sb, error);
+    status = commit_put_kept_log(commit);
+    if (status == NANOTS_OK)
+        status = commit_write_manifest(commit, &sb, error);
     if (status != NANOTS_OK) {
         if (status == NANOTS_NO_MEMORY)
             (void)nts_fail_memory(error, commit->edits.size);
@@ -283,6 +305,8 @@ nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *err
         if (sb.reserve.size != 0)
             nts_space_settle(&db->space, sb.reserve.off, sb.reserve.size);
     }
+    if (commit->keep != NULL)
+        db->kept_logs[db->kept_log_count++] = *commit->keep;
     db->sb = sb;
     db->is_dirty = true;
     return NANOTS_OK;

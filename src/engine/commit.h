@@ -29,6 +29,8 @@ struct nts_commit {
     uint32_t added_count;
     uint64_t retire_below; /* extents behind `head` that are smaller are listed no more */
     uint64_t salt;
+    const struct nts_kept_log
+        *keep; /* or NULL: the old log, damaged, stays as it is for a repair */
     struct nts_extent reserve;
     bool reserve_is_taken; /* the old one holds data now: it is not freed */
     uint64_t end_min;      /* end of what this commit names beyond the manifest */

@@ -184,6 +184,7 @@ static void db_forget_contents(struct nanots_db *db)
     db->run->number = 1;
     db->by_id_capacity = 0;
     db->tables = NULL;
+    db->kept_log_count = 0;
 }
 
 /* A reader of a live file: what the log says counts only if no commit came in between. */

@@ -29,6 +29,7 @@
 #include <uthash.h>
 
 #include "base/status.h"
+#include "format/manifest.h"
 #include "format/superblock.h"
 #include "format/table_def.h"
 #include "memtable/memtable.h"
@@ -120,6 +121,8 @@ struct nts_recovery {
     uint64_t log_bytes;
     uint64_t torn_bytes;
     bool damaged;
+    bool log_is_kept;   /* damaged: in kept_logs now */
+    uint64_t break_seq; /* damaged: of the last row before the break */
 };
 
 struct nanots_db {
@@ -143,6 +146,8 @@ struct nanots_db {
     size_t limbo_count;
     size_t limbo_capacity;
     bool is_dirty; /* flush_lock: this handle has committed something */
+    struct nts_kept_log kept_logs[NTS_KEPT_LOGS_MAX]; /* flush_lock: committed, oldest first */
+    uint32_t kept_log_count;
 
     struct nts_wal wal;           /* write_lock */
     uint64_t wal_size_wanted;     /* write_lock: size of the next extents to be made */

@@ -78,13 +78,16 @@ NTS_CHECKED nanots_status nts_flush_locked(struct nanots_db *db, enum nts_flush_
 NTS_CHECKED nanots_status nts_flush_for_room(struct nanots_db *db, uint64_t size,
                                              struct nanots_error *error);
 
-/* The extents that the superblock lists, opened, and the salt of the log that starts in them. */
+/* What becomes of the log that was replayed: its extents, opened, take a new one of this salt, or
+ * they are kept as they are, and the file has no log until the next append. */
 struct nts_log_restart {
     const struct nts_wal_extent *extents;
     uint32_t count;
     uint64_t salt;
+    const struct nts_kept_log *keep; /* or NULL; then there are no extents here */
 };
-/* Flushes what recovery replayed, with the commit that empties the log. */
+/* Flushes what recovery replayed, with the commit that empties the log. After NO_SPACE it may be
+ * called again. */
 NTS_CHECKED nanots_status nts_flush_recovered(struct nanots_db *db,
                                               const struct nts_log_restart *restart,
                                               struct nanots_error *error);

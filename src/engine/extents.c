@@ -120,6 +120,14 @@ static nanots_status live_add_table(struct nanots_db *db, const struct nanots_ta
     return NANOTS_OK;
 }
 
+static nanots_status live_add_kept_log(struct nanots_db *db, const struct nts_kept_log *log,
+                                       struct nts_extent_list *live)
+{
+    for (uint32_t i = 0; i < log->extent_count; i++)
+        NTS_TRY(live_add(db, live, log->extents[i].off, log->extents[i].size));
+    return NANOTS_OK;
+}
+
 static nanots_status live_collect(struct nanots_db *db, struct nts_extent_list *live)
 {
     const struct nts_superblock *sb = &db->sb;
@@ -127,12 +135,25 @@ static nanots_status live_collect(struct nanots_db *db, struct nts_extent_list *
     NTS_TRY(live_add(db, live, sb->reserve.off, sb->reserve.size));
     for (uint32_t i = 0; i < sb->wal_count; i++)
         NTS_TRY(live_add(db, live, sb->wal_extents[i].off, sb->wal_extents[i].size));
+    for (uint32_t i = 0; i < db->kept_log_count; i++)
+        NTS_TRY(live_add_kept_log(db, &db->kept_logs[i], live));
     for (size_t i = 0; i < db->limbo_count; i++)
         NTS_TRY(live_add(db, live, db->limbo[i].extent.off, db->limbo[i].extent.size));
     for (size_t t = 0; t < db->by_id_count; t++)
         if (db->by_id[t] != NULL)
             NTS_TRY(live_add_table(db, db->by_id[t], live));
     return NANOTS_OK;
+}
+
+uint64_t nts_extents_kept_end(const struct nanots_db *db, uint64_t end)
+{
+    for (uint32_t i = 0; i < db->kept_log_count; i++)
+        for (uint32_t k = 0; k < db->kept_logs[i].extent_count; k++) {
+            const struct nts_extent extent = db->kept_logs[i].extents[k];
+            if (end < extent.off + extent.size)
+                end = extent.off + extent.size;
+        }
+    return end;
 }
 
 nanots_status nts_extents_rebuild(struct nanots_db *db, struct nanots_error *error)

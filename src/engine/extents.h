@@ -43,6 +43,9 @@ NTS_CHECKED nanots_status nts_extents_leave_tiny(struct nanots_db *db, struct na
 NTS_CHECKED nanots_status nts_extents_begin_upkeep(struct nanots_db *db,
                                                    struct nanots_error *error);
 
+/* `end`, or the end of the last kept log if that is behind it. Needs flush_lock. */
+uint64_t nts_extents_kept_end(const struct nanots_db *db, uint64_t end);
+
 /* Computes free space from all that is live. */
 NTS_CHECKED nanots_status nts_extents_rebuild(struct nanots_db *db, struct nanots_error *error);
 

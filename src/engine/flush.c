@@ -307,15 +307,21 @@ static void flush_deinit(struct flush *flush, bool committed)
         nts_run_free(flush->run);
 }
 
-/* Recovery: the commit that flushes what was replayed lists the same log extents, empty. */
+/* Recovery: the commit lists the same log extents, empty, or keeps them and lists none. */
+static void flush_plan_restart(struct nts_commit *commit, const struct nts_log_restart *restart)
+{
+    commit->wal = restart->keep == NULL ? NTS_COMMIT_WAL_RESTART : NTS_COMMIT_WAL_DROP;
+    commit->keep = restart->keep;
+    commit->salt = restart->salt;
+    commit->added_count = restart->count;
+    for (uint32_t i = 0; i < restart->count; i++)
+        commit->added[i] = restart->extents[i];
+}
+
 static nanots_status flush_commit_restart(struct flush *flush, struct nanots_error *error)
 {
-    struct nts_commit *commit = &flush->commit;
-    commit->wal = NTS_COMMIT_WAL_RESTART;
-    commit->salt = flush->restart->salt;
-    commit->added_count = flush->restart->count;
-    memcpy(commit->added, flush->restart->extents, flush->restart->count * sizeof commit->added[0]);
-    NTS_TRY(nts_commit_run(commit, error));
+    flush_plan_restart(&flush->commit, flush->restart);
+    NTS_TRY(nts_commit_run(&flush->commit, error));
     flush_publish(flush);
     return NANOTS_OK;
 }
@@ -359,6 +365,9 @@ static nanots_status flush_run(struct nanots_db *db, struct nts_run *run,
     if (status == NANOTS_OK)
         status = flush_commit(&flush, error);
     flush_deinit(&flush, status == NANOTS_OK);
+    /* What was taken of the reserve is free by that, and the superblock names the reserve still. */
+    if (status == NANOTS_NO_SPACE && flush.commit.reserve_is_taken)
+        NTS_TRY(nts_extents_rebuild(db, error));
     return status == NANOTS_OK ? nts_extents_reap(db, error) : status;
 }
 
@@ -448,21 +457,17 @@ nanots_status nts_flush_recovered(struct nanots_db *db, const struct nts_log_res
                                   struct nanots_error *error)
 {
     nts_mutex_lock(&db->write_lock);
-    struct nts_run *run = db->run;
-    const bool is_empty = run->table_count == 0;
     const nanots_status frozen = nts_run_freeze(db);
+    struct nts_run *run = db->frozen_first;
     db->flush_is_due = false;
     nts_mutex_unlock(&db->write_lock);
     if (frozen != NANOTS_OK)
         return nts_fail_memory(error, sizeof *run);
-    if (!is_empty)
+    if (run != NULL)
         return flush_run(db, run, restart, true, error);
     struct nts_commit commit;
     nts_commit_begin(db, &commit);
-    commit.wal = NTS_COMMIT_WAL_RESTART;
-    commit.salt = restart->salt;
-    commit.added_count = restart->count;
-    memcpy(commit.added, restart->extents, restart->count * sizeof commit.added[0]);
+    flush_plan_restart(&commit, restart);
     const nanots_status status = nts_commit_run(&commit, error);
     nts_commit_end(&commit);
     return status;

@@ -2,7 +2,8 @@
 /* engine/manifest_load.c - manifest to catalog. Contract: manifest_load.h.
  *
  * Edits are applied in order, but segments are gathered in one array first and only the living
- * become versions: an addition is dead if a removal of its id comes later in the log.
+ * become versions: an addition is dead if a removal of its id comes later in the log. Kept logs go
+ * to db->kept_logs as they come.
  */
 #include "engine/manifest_load.h"
 
@@ -126,6 +127,25 @@ static nanots_status load_cut(struct load *load, const struct nts_edit *edit,
     return NANOTS_OK;
 }
 
+static nanots_status load_kept_log(struct load *load, const struct nts_edit *edit,
+                                   struct nanots_error *error)
+{
+    struct nanots_db *db = load->db;
+    struct nts_kept_log log;
+    const bool is_valid = nts_kept_log_decode(edit->body, edit->body_size, &log);
+
+    for (uint32_t i = 0; is_valid && i < log.extent_count; i++)
+        if (log.extents[i].off + log.extents[i].size > db->sb.file_end)
+            return nts_fail(error, NANOTS_CORRUPT,
+                            "manifest: kept log at offset %llu lies behind the file's end",
+                            (unsigned long long)log.extents[i].off);
+    if (!is_valid || db->kept_log_count == NTS_KEPT_LOGS_MAX)
+        return nts_fail(error, NANOTS_CORRUPT, "manifest: kept log %u is impossible",
+                        db->kept_log_count + 1);
+    db->kept_logs[db->kept_log_count++] = log;
+    return NANOTS_OK;
+}
+
 static nanots_status load_edit(struct load *load, const struct nts_edit *edit,
                                struct nanots_error *error)
 {
@@ -138,6 +158,8 @@ static nanots_status load_edit(struct load *load, const struct nts_edit *edit,
         return load_removals(load, edit, error);
     case NTS_EDIT_RETENTION_CUT:
         return load_cut(load, edit, error);
+    case NTS_EDIT_KEPT_LOG:
+        return load_kept_log(load, edit, error);
     default:
         return nts_fail(error, NANOTS_NEWER_FORMAT,
                         "manifest: edit of kind %d, which this version does not know",

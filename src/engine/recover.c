@@ -5,9 +5,11 @@
  *                                                              | writer, if there is a log
  *                                                              v
  *      superblock again in its place, durable -> flush -> commit with a new salt -> appends
+ *                                                            | log damaged: its extents are kept
  *
  * A torn tail is cut and counted, never an error. Nothing is appended or recycled before the commit
- * with the new salt, so that no record of the old log can continue the new one.
+ * with the new salt, so that no record of the old log can continue the new one. The extents of a
+ * damaged log belong to a repair from then on; the next append makes a log in fresh ones.
  */
 #include <string.h>
 
@@ -213,6 +215,7 @@ static nanots_status recover_replay(struct recover *recover, struct nanots_error
     db->recovery.log_bytes = recover->end.log_bytes;
     db->recovery.torn_bytes = recover->end.torn_bytes;
     db->recovery.damaged = recover->end.damaged;
+    db->recovery.break_seq = recover->end.damaged ? db->last_seq : 0;
     return NANOTS_OK;
 }
 
@@ -232,7 +235,6 @@ static nanots_status recover_restart_log(struct nanots_db *db, struct nanots_err
     struct nts_log_restart restart = {.extents = extents};
     nanots_status status = NANOTS_OK;
 
-    NTS_TRY(recover_settle_superblock(db, error));
     nts_random_bytes(&restart.salt, sizeof restart.salt);
     for (uint32_t i = 0; i < db->sb.wal_count && status == NANOTS_OK; i++) {
         status = nts_wal_extent_open(&db->wal, db->sb.wal_extents[i], &extents[i], error);
@@ -255,6 +257,43 @@ static nanots_status recover_restart_log(struct nanots_db *db, struct nanots_err
     return status;
 }
 
+/* Lists the old log as it is, to be walked by a repair, and none of its own: fresh extents are made
+ * when a row comes, so that a full disk fails an append and not the open. */
+static nanots_status recover_keep_log(struct nanots_db *db, struct nanots_error *error)
+{
+    const struct nts_superblock *sb = &db->sb;
+    struct nts_kept_log keep = {.salt = sb->wal_salt,
+                                .chain = sb->wal_chain,
+                                .head_off = sb->wal_head_off,
+                                .flushed_seq = sb->flushed_seq,
+                                .last_seq = db->last_seq,
+                                .extent_count = sb->wal_count};
+    struct nts_log_restart restart = {.keep = &keep};
+
+    memcpy(keep.extents, sb->wal_extents, sizeof keep.extents);
+    nts_random_bytes(&restart.salt, sizeof restart.salt);
+    NTS_TRY(nts_flush_recovered(db, &restart, error));
+    db->recovery.log_is_kept = true;
+    nts_mutex_lock(&db->write_lock);
+    db->wal.synced_seq = db->last_seq;
+    nts_mutex_unlock(&db->write_lock);
+    return NANOTS_OK;
+}
+
+/* A damaged log is lost to a repair only if the file has as many as it may, or not even the bytes
+ * that name it find room: opening comes first. */
+static nanots_status recover_finish_log(struct nanots_db *db, struct nanots_error *error)
+{
+    NTS_TRY(recover_settle_superblock(db, error));
+    if (db->recovery.damaged && db->kept_log_count < NTS_KEPT_LOGS_MAX) {
+        const nanots_status status = recover_keep_log(db, error);
+        if (status != NANOTS_NO_SPACE)
+            return status;
+        nts_error_clear(error);
+    }
+    return recover_restart_log(db, error);
+}
+
 nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error)
 {
     struct recover recover;
@@ -275,5 +314,5 @@ nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error)
     if (db->options.read_only)
         return NANOTS_OK;
     NTS_TRY(nts_extents_rebuild(db, error));
-    return db->sb.wal_count != 0 ? recover_restart_log(db, error) : NANOTS_OK;
+    return db->sb.wal_count != 0 ? recover_finish_log(db, error) : NANOTS_OK;
 }

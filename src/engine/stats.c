@@ -76,6 +76,11 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
     diagnosis->free_bytes = db->options.read_only ? 0 : nts_space_free_bytes(&db->space);
     for (uint32_t i = 0; i < db->sb.wal_count; i++)
         diagnosis->wal_bytes += db->sb.wal_extents[i].size;
+    diagnosis->kept_logs = db->kept_log_count;
+    for (uint32_t i = 0; i < db->kept_log_count; i++) {
+        diagnosis->kept_log_bytes += nts_kept_log_bytes(&db->kept_logs[i]);
+        diagnosis->wal_break_seq = db->kept_logs[i].last_seq;
+    }
     nts_mutex_unlock(&db->flush_lock);
     nts_mutex_lock(&db->write_lock);
     diagnosis->wal_used_bytes =
@@ -94,5 +99,7 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
     diagnosis->recovered_rows = db->recovery.rows;
     diagnosis->torn_bytes = db->recovery.torn_bytes;
     diagnosis->wal_damaged = db->recovery.damaged;
+    if (db->recovery.damaged)
+        diagnosis->wal_break_seq = db->recovery.break_seq;
     return NANOTS_OK;
 }

@@ -6,6 +6,7 @@
  *   (2)      |A |B |man seg seg seg|                                        small file: all of it, on granules
  *      or    |A |B |seg|man|seg|  |seg|                                     large file: the tail into the holes
  *   tiny     |A |man seg|                                                   all in the first 4096 bytes
+ *   kept logs stay where they are: as a large file
  *
  * Nothing is written over bytes that the generation before needs: if the low space is taken,
  * everything moves to the end first and down then, a commit each. No call but the closing one runs
@@ -263,9 +264,9 @@ static nanots_status tidy_locked(struct nanots_db *db, struct nanots_error *erro
     if (oldest <= db->sb.generation || db->limbo_count != 0)
         return NANOTS_OK; /* somebody reads: the next close tidies */
     status = tidy_collect(&tidy, error);
+    const bool is_small = tidy.bytes <= TIDY_SMALL_BYTES && db->kept_log_count == 0;
     if (status == NANOTS_OK)
-        status =
-            tidy.bytes <= TIDY_SMALL_BYTES ? tidy_small(&tidy, error) : tidy_large(&tidy, error);
+        status = is_small ? tidy_small(&tidy, error) : tidy_large(&tidy, error);
     nts_free(tidy.segments);
     return status;
 }

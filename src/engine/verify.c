@@ -158,6 +158,44 @@ static nanots_status verify_table(struct verify *verify, struct nanots_table *ta
     return status;
 }
 
+/* Damage of the log that this open found and no kept log tells of. */
+static void verify_log(const struct verify *verify)
+{
+    const struct nts_recovery *recovery = &verify->db->recovery;
+    char message[256];
+    if (!recovery->damaged || recovery->log_is_kept)
+        return;
+    (void)snprintf(message, sizeof message,
+                   "log: rows after seq %llu, which had been synced, are missing behind a break%s",
+                   (unsigned long long)recovery->break_seq,
+                   verify->db->options.read_only
+                       ? ""
+                       : "; that log is not kept for a repair: no room for one more");
+    verify_damage(verify, message);
+}
+
+static void verify_kept_logs(const struct verify *verify)
+{
+    struct nanots_db *db = verify->db;
+    struct nts_kept_log logs[NTS_KEPT_LOGS_MAX];
+    char message[256];
+
+    nts_mutex_lock(&db->flush_lock);
+    const uint32_t count = db->kept_log_count;
+    memcpy(logs, db->kept_logs, sizeof logs);
+    nts_mutex_unlock(&db->flush_lock);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)snprintf(message, sizeof message,
+                       "log: rows after seq %llu, which had been synced, are missing behind a "
+                       "break; the %llu bytes of that log, head at offset %llu, are kept for a "
+                       "repair",
+                       (unsigned long long)logs[i].last_seq,
+                       (unsigned long long)nts_kept_log_bytes(&logs[i]),
+                       (unsigned long long)logs[i].head_off);
+        verify_damage(verify, message);
+    }
+}
+
 nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback, void *context,
                          struct nanots_verify_report *report, struct nanots_error *error)
 {
@@ -168,8 +206,10 @@ nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback, 
     verify.values = nts_alloc_array(db->alloc, NTS_VECTOR_ROWS, sizeof *verify.values);
     if (status == NANOTS_OK && (verify.ts == NULL || verify.values == NULL))
         status = nts_fail_memory(error, NTS_VECTOR_ROWS);
-    if (db->recovery.damaged)
-        verify_damage(&verify, "log: rows that had been synced are missing behind a break");
+    if (status == NANOTS_OK) {
+        verify_log(&verify);
+        verify_kept_logs(&verify);
+    }
     uint32_t table_id = 0;
     while (status == NANOTS_OK) {
         struct nanots_table *table = nts_catalog_next(db, &table_id);

@@ -23,6 +23,18 @@ enum entry_field {
 };
 static_assert(ENTRY_RESERVED + 8 == NTS_SEGMENT_ENTRY_SIZE, "a segment entry is 80 bytes");
 
+enum kept_log_field {
+    KEPT_SALT = 0,
+    KEPT_CHAIN = 8,
+    KEPT_HEAD_OFF = 16,
+    KEPT_FLUSHED_SEQ = 24,
+    KEPT_LAST_SEQ = 32,
+    KEPT_EXTENT_COUNT = 40,
+    KEPT_RESERVED = 44,
+    KEPT_EXTENTS = 48,
+    KEPT_EXTENT_SIZE = 16
+};
+
 void nts_segment_entry_encode(const struct nts_segment_entry *entry,
                               uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE])
 {
@@ -138,6 +150,61 @@ nanots_status nts_manifest_put_cut(struct nts_buf *buf, uint64_t seed, uint32_t 
     nts_store_u64(edit + NTS_EDIT_HEADER_SIZE + 16, seq);
     edit_end(buf, edit, seed);
     return NANOTS_OK;
+}
+
+nanots_status nts_manifest_put_kept_log(struct nts_buf *buf, uint64_t seed,
+                                        const struct nts_kept_log *log)
+{
+    const size_t size = KEPT_EXTENTS + (size_t)log->extent_count * KEPT_EXTENT_SIZE;
+    uint8_t *edit = edit_begin(buf, NTS_EDIT_KEPT_LOG, size);
+    if (edit == NULL)
+        return NANOTS_NO_MEMORY;
+    uint8_t *body = edit + NTS_EDIT_HEADER_SIZE;
+    nts_store_u64(body + KEPT_SALT, log->salt);
+    nts_store_u64(body + KEPT_CHAIN, log->chain);
+    nts_store_u64(body + KEPT_HEAD_OFF, log->head_off);
+    nts_store_u64(body + KEPT_FLUSHED_SEQ, log->flushed_seq);
+    nts_store_u64(body + KEPT_LAST_SEQ, log->last_seq);
+    nts_store_u32(body + KEPT_EXTENT_COUNT, log->extent_count);
+    nts_store_u32(body + KEPT_RESERVED, 0);
+    for (uint32_t i = 0; i < log->extent_count; i++) {
+        nts_store_u64(body + KEPT_EXTENTS + (size_t)i * KEPT_EXTENT_SIZE, log->extents[i].off);
+        nts_store_u64(body + KEPT_EXTENTS + (size_t)i * KEPT_EXTENT_SIZE + 8, log->extents[i].size);
+    }
+    edit_end(buf, edit, seed);
+    return NANOTS_OK;
+}
+
+uint64_t nts_kept_log_bytes(const struct nts_kept_log *log)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < log->extent_count; i++)
+        bytes += log->extents[i].size;
+    return bytes;
+}
+
+bool nts_kept_log_decode(const uint8_t *body, size_t body_size, struct nts_kept_log *log)
+{
+    memset(log, 0, sizeof *log);
+    if (body_size < KEPT_EXTENTS)
+        return false;
+    log->salt = nts_load_u64(body + KEPT_SALT);
+    log->chain = nts_load_u64(body + KEPT_CHAIN);
+    log->head_off = nts_load_u64(body + KEPT_HEAD_OFF);
+    log->flushed_seq = nts_load_u64(body + KEPT_FLUSHED_SEQ);
+    log->last_seq = nts_load_u64(body + KEPT_LAST_SEQ);
+    log->extent_count = nts_load_u32(body + KEPT_EXTENT_COUNT);
+    if (log->extent_count < 2 || log->extent_count > NTS_WAL_EXTENTS_MAX ||
+        body_size != KEPT_EXTENTS + (size_t)log->extent_count * KEPT_EXTENT_SIZE)
+        return false;
+    for (uint32_t i = 0; i < log->extent_count; i++) {
+        const uint8_t *place = body + KEPT_EXTENTS + (size_t)i * KEPT_EXTENT_SIZE;
+        log->extents[i].off = nts_load_u64(place);
+        log->extents[i].size = nts_load_u64(place + 8);
+    }
+    return nts_wal_extents_are_possible(log->extents, log->extent_count, log->head_off,
+                                        NTS_FILE_SIZE_MAX) &&
+           log->flushed_seq <= log->last_seq;
 }
 
 /* Where the next edit begins: past the words of padding. */

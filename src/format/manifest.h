@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "format/superblock.h"
 #include "format/table_def.h"
 #include "util/buf.h"
 
@@ -28,7 +29,8 @@ enum nts_edit_kind {
     NTS_EDIT_RETENTION_CUT = 6,
     NTS_EDIT_TABLE_RENAME = 7,
     NTS_EDIT_COLUMN_RENAME = 8,
-    NTS_EDIT_KIND_END = 9
+    NTS_EDIT_KEPT_LOG = 9,
+    NTS_EDIT_KIND_END = 10
 };
 
 #define NTS_EDIT_HEADER_SIZE   16u
@@ -54,6 +56,23 @@ void nts_segment_entry_encode(const struct nts_segment_entry *entry,
 NTS_CHECKED bool nts_segment_entry_decode(const uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE],
                                           struct nts_segment_entry *entry);
 
+/* A damaged log whose extents stay: all that a repair needs to walk it (SPEC.md 4.3). */
+struct nts_kept_log {
+    uint64_t salt;
+    uint64_t chain;
+    uint64_t head_off;
+    uint64_t flushed_seq; /* when it was replayed */
+    uint64_t last_seq;    /* of the last row before the break; at least flushed_seq */
+    uint32_t extent_count;
+    struct nts_extent extents[NTS_WAL_EXTENTS_MAX]; /* head first */
+};
+
+/* False if the log is impossible by itself; whether it lies in the file is the caller's check. */
+NTS_CHECKED bool nts_kept_log_decode(const uint8_t *body, size_t body_size,
+                                     struct nts_kept_log *log);
+/* Of its extents. */
+uint64_t nts_kept_log_bytes(const struct nts_kept_log *log);
+
 /* Appending edits; `seed` is nts_superblock_file_seed. NO_MEMORY or TOO_BIG. */
 NTS_CHECKED nanots_status nts_manifest_put_table(struct nts_buf *buf, uint64_t seed,
                                                  const struct nts_table_def *def);
@@ -64,6 +83,8 @@ NTS_CHECKED nanots_status nts_manifest_put_removals(struct nts_buf *buf, uint64_
                                                     const uint64_t *segment_ids, size_t count);
 NTS_CHECKED nanots_status nts_manifest_put_cut(struct nts_buf *buf, uint64_t seed,
                                                uint32_t table_id, int64_t cutoff, uint64_t seq);
+NTS_CHECKED nanots_status nts_manifest_put_kept_log(struct nts_buf *buf, uint64_t seed,
+                                                    const struct nts_kept_log *log);
 
 /* Walks the edits. Set the first four, zero `at`. */
 struct nts_manifest_reader {

@@ -100,22 +100,26 @@ static bool extent_is_inside(uint64_t off, uint64_t size, uint64_t low, uint64_t
     return off >= low && off <= end && size <= end - off;
 }
 
+bool nts_wal_extents_are_possible(const struct nts_extent *extents, uint32_t count,
+                                  uint64_t head_off, uint64_t file_end)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct nts_extent *extent = &extents[i];
+        if (extent->size < NTS_WAL_EXTENT_SIZE_MIN || extent->size > NTS_WAL_EXTENT_SIZE_MAX ||
+            extent->off % NTS_WAL_EXTENT_SIZE_MIN != 0 ||
+            !extent_is_inside(extent->off, extent->size, NTS_SUPERBLOCK_AREA, file_end))
+            return false;
+    }
+    return head_off >= extents[0].off && head_off <= extents[0].off + extents[0].size &&
+           head_off % 8 == 0;
+}
+
 static bool superblock_wal_is_possible(const struct nts_superblock *sb)
 {
     if (sb->wal_count == 0)
         return sb->wal_head_off == 0;
-    if (sb->wal_count < 2)
-        return false;
-    for (uint32_t i = 0; i < sb->wal_count; i++) {
-        const struct nts_extent *extent = &sb->wal_extents[i];
-        if (extent->size < NTS_WAL_EXTENT_SIZE_MIN || extent->size > NTS_WAL_EXTENT_SIZE_MAX ||
-            extent->off % NTS_WAL_EXTENT_SIZE_MIN != 0 ||
-            !extent_is_inside(extent->off, extent->size, NTS_SUPERBLOCK_AREA, sb->file_end))
-            return false;
-    }
-    const struct nts_extent *head = &sb->wal_extents[0];
-    return sb->wal_head_off >= head->off && sb->wal_head_off <= head->off + head->size &&
-           sb->wal_head_off % 8 == 0;
+    return sb->wal_count >= 2 && nts_wal_extents_are_possible(sb->wal_extents, sb->wal_count,
+                                                              sb->wal_head_off, sb->file_end);
 }
 
 static bool superblock_is_possible(const struct nts_superblock *sb)

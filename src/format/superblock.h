@@ -62,6 +62,10 @@ static inline uint64_t nts_superblock_slot(uint64_t generation)
     return (generation & 1) == 0 ? 0 : NTS_SLOT_SIZE;
 }
 
+/* Whether a file with this end can have a log in these extents, its head in the first. */
+NTS_CHECKED bool nts_wal_extents_are_possible(const struct nts_extent *extents, uint32_t count,
+                                              uint64_t head_off, uint64_t file_end);
+
 /* Seed of the manifest's checksums. */
 uint64_t nts_superblock_file_seed(const struct nts_superblock *sb);
 

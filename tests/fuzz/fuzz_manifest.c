@@ -66,6 +66,22 @@ static void entries_check(const struct nts_edit *edit)
     }
 }
 
+static void kept_log_check(const struct nts_edit *edit)
+{
+    struct nts_kept_log log;
+    struct nts_buf buf;
+    if (!nts_kept_log_decode(edit->body, edit->body_size, &log))
+        return;
+    nts_buf_init(&buf, nts_alloc_libc(), 1u << 16);
+    if (nts_manifest_put_kept_log(&buf, FUZZ_SEED, &log) == NANOTS_OK) {
+        uint8_t *body = buf.bytes + NTS_EDIT_HEADER_SIZE;
+        memcpy(body + 44, edit->body + 44, 4); /* reserved */
+        if (memcmp(body, edit->body, edit->body_size) != 0)
+            abort();
+    }
+    nts_buf_deinit(&buf);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
@@ -89,6 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             definition_check(&edit);
         if (edit.kind == NTS_EDIT_SEGMENTS_ADD)
             entries_check(&edit);
+        if (edit.kind == NTS_EDIT_KEPT_LOG)
+            kept_log_check(&edit);
     }
     free(bytes);
     return 0;

@@ -18,6 +18,7 @@ import random
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -283,6 +284,9 @@ def address(numbers):
     return ctypes.c_void_p(numbers.buffer_info()[0])
 
 
+SYNC_FULL = 1
+
+
 class Library:
     """One open file; lives in the process that is killed."""
 
@@ -450,6 +454,34 @@ class ModelTest(unittest.TestCase):
             getattr(model, name)(*words)
         self.assert_rows_of_model(path, model, end)
         path.unlink()
+
+    def test_reader_kept_log_is_left_out_and_told_by_the_program(self):
+        """A writer that syncs every row is killed, and a bit of its log flips."""
+        path = Path(self.folder.name) / "kept.ntt"
+        rows = [(i, i + 0.125) for i in range(60)]
+        self.run_in_child(path, (1 << 16, 1 << 20, SYNC_FULL),
+                          [("create", "t", 1)] + [("row", "t", ts, array("d", [value]))
+                                                  for ts, value in rows], "kill")
+        data = bytearray(path.read_bytes())
+        data[data.index(struct.pack("<d", rows[40][1]))] ^= 1
+        path.write_bytes(data)
+        with self.assertRaisesRegex(FormatError, "damaged after seq 40"):
+            Database(path)
+
+        def nanots(*words, code=0):
+            run = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True)
+            self.assertEqual(run.returncode, code, run.stderr)
+            return run.stdout
+        nanots("append", path, "t", "1000", "7.5")
+        for _ in range(2):
+            db = Database(path)
+            self.assertEqual(list(db.tables["t"].rows()), rows[:40] + [(1000, 7.5)])
+            self.assertEqual([log.last_seq for log in db.kept_logs], [40])
+            for off, size in db.kept_logs[0].extents:
+                self.assertEqual(path.read_bytes()[off:off + size], data[off:off + size])
+            self.assertRegex(nanots("info", path), "1 damaged log, .*breaks behind row 40")
+            nanots("pack", path)
+        self.assertRegex(nanots("verify", path, code=1), "rows after seq 40.* kept for a repair")
 
     def test_reader_manifest_across_sectors_matches_the_model(self):
         """Edits of many sizes, so that some end a few bytes before the end of a sector."""

@@ -98,7 +98,27 @@ def check_superblock(sb, file_size):
 # --- Section 4: manifest -------------------------------------------------------------------------
 
 TABLE, COLUMN, SEGMENTS_ADD, SEGMENTS_REMOVE, TABLE_DROP, RETENTION_CUT, TABLE_RENAME, \
-    COLUMN_RENAME = range(1, 9)
+    COLUMN_RENAME, KEPT_LOG = range(1, 10)
+KEPT_LOGS_MAX = 4
+
+KeptLog = namedtuple("KeptLog", "wal_salt wal_chain wal_head_off flushed_seq last_seq extents")
+
+
+def read_kept_log(cursor, file_end):
+    """Section 4.3."""
+    *fields, count, _ = cursor.take("5QII")
+    check(2 <= count <= WAL_EXTENTS_MAX and cursor.rest_count(16) == count, "kept log: %d extents",
+          count)
+    words = cursor.take("%dQ" % (2 * count))
+    log = KeptLog(*fields, list(zip(words[::2], words[1::2])))
+    start, size = log.extents[0]
+    check(start <= log.wal_head_off <= start + size and log.wal_head_off % 8 == 0,
+          "kept log: head outside of extent 0")
+    check(all(off % WAL_ALIGN == 0 and off + size <= file_end for off, size in log.extents),
+          "kept log: impossible extent")
+    check(log.flushed_seq <= log.last_seq, "kept log: last_seq %d", log.last_seq)
+    return log
+
 
 class Table:
     """A table's definition and, once the file is read, its rows."""
@@ -135,8 +155,10 @@ class Table:
 class State:
     """What the manifest's edits, and then the log's records, add up to."""
 
-    def __init__(self):
+    def __init__(self, file_end):
         self.tables = {}  # id -> Table
+        self.kept_logs = []
+        self.file_end = file_end
 
     def table(self, table_id):
         check(table_id in self.tables, "unknown table %d", table_id)
@@ -165,6 +187,9 @@ class State:
                 owners = [t for t in self.tables.values() if segment_id in t.entries]
                 check(len(owners) == 1, "unknown segment %d removed", segment_id)
                 del owners[0].entries[segment_id]
+        elif kind == KEPT_LOG:
+            check(len(self.kept_logs) < KEPT_LOGS_MAX, "more than %d kept logs", KEPT_LOGS_MAX)
+            self.kept_logs.append(read_kept_log(cursor, self.file_end))
         else:
             table_id, column = cursor.take("II")
             self.apply_to_table(kind, self.table(table_id), column, cursor)
@@ -199,7 +224,7 @@ def read_manifest(data, sb, state):
         what = "manifest edit at %d" % at
         check(size >= 16 and size % 8 == 0 and size <= end - at, "%s: size %d", what, size)
         check(checksum == (xxh3(data[at + 8:at + size], seed) or 1), "%s: checksum", what)
-        check(TABLE <= kind <= COLUMN_RENAME, "%s: kind %d", what, kind)
+        check(TABLE <= kind <= KEPT_LOG, "%s: kind %d", what, kind)
         state.apply(kind, Cursor(data, at + 16, at + size, what))
         at += size
 
@@ -361,18 +386,21 @@ class Log:
 # --- Database ------------------------------------------------------------------------------------
 
 class Database:
-    """A file, read whole. tables is a dict by name; superblock is None for an empty database."""
+    """A file, read whole. tables is a dict by name; superblock is None for an empty database.
+    kept_logs are those of section 4.3, oldest first."""
 
     def __init__(self, path, verify=True):
         with open(path, "rb") as file:
             data = memoryview(file.read())
         self.tables, self.wal_records, self.wal_applied, self.verify = {}, [], set(), verify
+        self.kept_logs = []
         self.superblock = sb = choose_superblock(data)
         if sb is None:
             return
         check_superblock(sb, len(data))
-        state = State()
+        state = State(sb.file_end)
         read_manifest(data, sb, state)
+        self.kept_logs = state.kept_logs
         committed = [entry for table in state.tables.values() for entry in table.entries.values()]
         log = Log(data, sb, state, verify)
         self.wal_records, self.wal_applied = log.records, log.applied
@@ -402,6 +430,8 @@ class Database:
                    (sb.manifest_off, sb.manifest_capacity, "manifest"),
                    (sb.reserve_off, sb.reserve_size, "reserve")]
         extents += [(start, size, "WAL") for start, size in sb.wal_extents]
+        extents += [(start, size, "kept log") for log in self.kept_logs
+                    for start, size in log.extents]
         extents += [(e.off, e.size, "segment %d" % e.segment_id) for e in self.entries()]
         extents = sorted(extent for extent in extents if extent[1])
         for (start, size, what), (after, _, neighbour) in zip(extents, extents[1:]):

@@ -282,6 +282,25 @@ class ManifestTest(ReaderCase):
         self.assertEqual(self.columns(edit(1, definition(columns=("a", "A", "ts_")))),
                          ["a", "A", "ts_"])
 
+    def test_manifest_kept_log_is_listed_and_its_space_is_taken(self):
+        def body(extents, last_seq=7, head=65600, count=None):
+            return struct.pack("<5QII", SALT, CHAIN, head, 5, last_seq,
+                               len(extents) if count is None else count, 0) + \
+                b"".join(struct.pack("<QQ", *extent) for extent in extents)
+        table = edit(1, definition())
+        extents = [(65536, 65536), (131072, 65536)]
+        parts = {off: bytes(size) for off, size in extents}
+        db = self.open(image_of(table + edit(9, body(extents)), parts))
+        self.assertEqual([tuple(log) for log in db.kept_logs],
+                         [(SALT, CHAIN, 65600, 5, 7, extents)])
+        self.fails(image_of(table + edit(9, body(extents)), {**parts, 131072: b""}), "extent")
+        self.fails(image_of(table + edit(9, body(extents)) * 2, parts), "overlap")
+        self.fails(image_of(table + edit(9, body(extents)) * 5, parts), "more than 4")
+        for wrong in (body(extents[:1]), body(extents, count=3), body(extents, last_seq=4),
+                      body(extents, head=131080), body(extents, head=65601),
+                      body([(65540, 65536), extents[1]])):
+            self.fails(image_of(table + edit(9, wrong), parts), "kept log")
+
     def test_manifest_segments_are_removed_and_cut(self):
         first, first_entry = segment(definition(), [1, 2], [[1.0, 2.0]], 1, 1, 12288)
         second, second_entry = segment(definition(), [3, 4], [[3.0, 4.0]], 2, 3, 16384)
@@ -308,7 +327,7 @@ class ManifestTest(ReaderCase):
             with self.subTest(at=at):
                 self.fails(image_of(good[:at] + bytes([good[at] ^ 16]) + good[at + 1:]))
         self.fails(image_of(good[:-8]), "size")
-        self.fails(image_of(good + edit(9, b"")), "kind 9")
+        self.fails(image_of(good + edit(10, b"")), "kind 10")
         self.fails(image_of(good + b"\1" * 8), "cut short")
         self.fails(image_of(good + good), "made twice")
         self.fails(image_of(good + edit(4, struct.pack("<Q", 1))), "unknown segment")

@@ -153,6 +153,66 @@ static void manifest_edits_come_back_in_order(void **state)
     nts_buf_deinit(&buf);
 }
 
+static struct nts_kept_log kept_log_of_test(void)
+{
+    const struct nts_kept_log log = {.salt = 0x0102030405060708u,
+                                     .chain = ~(uint64_t)3,
+                                     .head_off = 3 * 65536 + 64,
+                                     .flushed_seq = 70,
+                                     .last_seq = 75,
+                                     .extent_count = 2,
+                                     .extents = {{3 * 65536, 65536}, {9 * 65536, 131072}}};
+    return log;
+}
+
+/* Goal: a kept log comes back whole, its bytes as in SPEC.md 4.3. */
+static void manifest_kept_log_round_trips(void **state)
+{
+    const struct nts_kept_log log = kept_log_of_test();
+    struct nts_kept_log out;
+    struct nts_buf buf = buf_of_test();
+    struct nts_edit edit;
+    (void)state;
+    assert_int_equal(nts_manifest_put_kept_log(&buf, MANIFEST_SEED, &log), NANOTS_OK);
+    struct nts_manifest_reader reader = reader_of(&buf, 8192);
+    assert_int_equal(nts_manifest_next(&reader, &edit, NULL), NANOTS_OK);
+    assert_int_equal(edit.kind, 9);
+    assert_int_equal(edit.body_size, 48 + 2 * 16);
+    assert_int_equal(nts_load_u64(edit.body + 16), 3 * 65536 + 64);
+    assert_int_equal(nts_load_u64(edit.body + 24), 70);
+    assert_int_equal(nts_load_u64(edit.body + 32), 75);
+    assert_int_equal(nts_load_u32(edit.body + 40), 2);
+    assert_int_equal(nts_load_u64(edit.body + 48 + 16 + 8), 131072);
+    assert_true(nts_kept_log_decode(edit.body, edit.body_size, &out));
+    assert_memory_equal(&out, &log, sizeof log);
+    assert_int_equal(nts_kept_log_bytes(&out), 3 * 65536);
+    nts_buf_deinit(&buf);
+}
+
+/* Goal: a kept log that cannot be is refused. Method: each field over its limit. */
+static void manifest_impossible_kept_logs_are_refused(void **state)
+{
+    (void)state;
+    for (unsigned field = 0; field < 9; field++) {
+        struct nts_kept_log log = kept_log_of_test();
+        struct nts_kept_log out;
+        struct nts_buf buf = buf_of_test();
+        struct nts_edit edit;
+        log.extent_count = field == 0 ? 1 : 2;
+        log.last_seq = field == 1 ? log.flushed_seq - 1 : log.last_seq;
+        log.head_off += field == 2 ? 4 : field == 3 ? 65536 : 0;
+        log.extents[0].off += field == 4 ? 4096 : 0;
+        log.extents[1].size = field == 5 ? 0 : log.extents[1].size;
+        log.extents[1].off = field == 6 ? NTS_FILE_SIZE_MAX : log.extents[1].off;
+        assert_int_equal(nts_manifest_put_kept_log(&buf, MANIFEST_SEED, &log), NANOTS_OK);
+        struct nts_manifest_reader reader = reader_of(&buf, 8192);
+        assert_int_equal(nts_manifest_next(&reader, &edit, NULL), NANOTS_OK);
+        const size_t size = field == 7 ? 40 : field == 8 ? edit.body_size - 16 : edit.body_size;
+        assert_false(nts_kept_log_decode(edit.body, size, &out));
+        nts_buf_deinit(&buf);
+    }
+}
+
 /* Goal: every edit of every commit is found, wherever edits end in a sector. Method: random edits
  * of all sizes modulo a sector, random commits padded to sectors, at sectors and at granules of the
  * file. */
@@ -234,7 +294,7 @@ static void manifest_foreign_edits_are_damage(void **state)
         assert_int_equal(nts_manifest_next(&reader, &edit, NULL), NANOTS_CORRUPT);
     }
     nts_store_u32(buf.bytes + 8, 96);
-    for (unsigned kind = 0; kind <= 9; kind += 9) {
+    for (unsigned kind = 0; kind <= NTS_EDIT_KIND_END; kind += NTS_EDIT_KIND_END) {
         buf.bytes[12] = (uint8_t)kind;
         nts_store_u64(buf.bytes, nts_checksum_seeded(buf.bytes + 8, 88, MANIFEST_SEED));
         reader = reader_of(&buf, 8192);
@@ -280,6 +340,8 @@ int main(void)
         cmocka_unit_test(manifest_entry_round_trips),
         cmocka_unit_test(manifest_impossible_entries_are_refused),
         cmocka_unit_test(manifest_edits_come_back_in_order),
+        cmocka_unit_test(manifest_kept_log_round_trips),
+        cmocka_unit_test(manifest_impossible_kept_logs_are_refused),
         cmocka_unit_test(manifest_edits_are_found_at_every_place_of_a_sector),
         cmocka_unit_test(manifest_any_flipped_bit_is_reported_with_its_place),
         cmocka_unit_test(manifest_foreign_edits_are_damage),

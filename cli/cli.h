@@ -72,10 +72,14 @@ const char *cli_nearest(const char *name, const char *const *names, size_t count
 
 /* Open for reading; the rows of this moment. On failure prints and returns NULL. */
 struct nanots_db *cli_open_read(const char *path);
-/* Open for writing; `create` allows a new file. On failure prints and returns NULL. */
-struct nanots_db *cli_open_write(const char *path, bool create);
+/* Open for writing. On failure prints and returns NULL. */
+struct nanots_db *cli_open_write(const char *path);
+/* The same, and makes the file if there is none; `made_out` says so. */
+struct nanots_db *cli_open_or_make(const char *path, bool *made_out);
 /* Closes and passes `exit_code` on; a close that fails makes it CLI_FAILURE. */
 int cli_close(struct nanots_db *db, int exit_code);
+/* The same; a file that the command made, and put no row into before it failed, goes again. */
+int cli_close_made(struct nanots_db *db, const char *path, bool made, int exit_code);
 uint64_t cli_file_size(const char *path);
 
 #endif

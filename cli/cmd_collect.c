@@ -195,15 +195,15 @@ static int collect_run(const struct cli_args *args)
     options.prefix =
         cli_option(args, "table-prefix") != NULL ? cli_option(args, "table-prefix") : "";
 
-    struct nanots_db *db = cli_open_write(args->operands[0], true);
+    bool made = false;
+    struct nanots_db *db = cli_open_or_make(args->operands[0], &made);
     if (db == NULL)
         return CLI_FAILURE;
     exit_code = collect_prepare(db, options.prefix);
-    if (exit_code == CLI_OK) {
-        collect_catch_signals();
-        exit_code = collect_loop(db, &options);
-    }
-    return cli_close(db, exit_code);
+    if (exit_code != CLI_OK)
+        return cli_close_made(db, args->operands[0], made, exit_code);
+    collect_catch_signals();
+    return cli_close(db, collect_loop(db, &options));
 }
 
 static const struct cli_option collect_option_table[] = {

@@ -22,8 +22,10 @@ static int create_table(const struct cli_args *args, struct nanots_db *db)
 
 static int create_run(const struct cli_args *args)
 {
-    struct nanots_db *db = cli_open_write(args->operands[0], true);
-    return db != NULL ? cli_close(db, create_table(args, db)) : CLI_FAILURE;
+    bool made = false;
+    struct nanots_db *db = cli_open_or_make(args->operands[0], &made);
+    return db != NULL ? cli_close_made(db, args->operands[0], made, create_table(args, db))
+                      : CLI_FAILURE;
 }
 
 const struct cli_command cli_command_create = {
@@ -66,7 +68,7 @@ static int append_run(const struct cli_args *args)
         exit_code = cli_time_argument("TIME", args->operands[2], unit, false, &ts);
     if (exit_code != CLI_OK)
         return exit_code;
-    struct nanots_db *db = cli_open_write(args->operands[0], false);
+    struct nanots_db *db = cli_open_write(args->operands[0]);
     return db != NULL ? cli_close(db, append_row(args, db, ts)) : CLI_FAILURE;
 }
 

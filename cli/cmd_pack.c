@@ -51,7 +51,7 @@ static int pack_run(const struct cli_args *args)
     if (exit_code != CLI_OK)
         return exit_code;
     cli_bytes_print(cli_file_size(path), was);
-    struct nanots_db *db = cli_open_write(path, false);
+    struct nanots_db *db = cli_open_write(path);
     if (db == NULL)
         return CLI_FAILURE;
     if (args->operand_count == 2)
@@ -123,7 +123,7 @@ static int retain_run(const struct cli_args *args)
     int exit_code = retain_cutoff(args, &cutoff);
     if (exit_code != CLI_OK)
         return exit_code;
-    struct nanots_db *db = cli_open_write(args->operands[0], false);
+    struct nanots_db *db = cli_open_write(args->operands[0]);
     const char *table = args->operand_count == 2 ? args->operands[1] : NULL;
     return db != NULL ? cli_close(db, retain_rows(db, table, cutoff)) : CLI_FAILURE;
 }

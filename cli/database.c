@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* cli/database.c - opening and closing the file with its errors told. */
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 
+static nanots_status database_try(const char *path, uint32_t flags, struct nanots_db **db_out,
+                                  struct nanots_error *error)
+{
+    struct nanots_open_options options = {.struct_size = sizeof(options), .flags = flags};
+    return nanots_open(path, &options, db_out, error);
+}
+
 static struct nanots_db *database_open(const char *path, uint32_t flags)
 {
-    struct nanots_open_options options = {.struct_size = sizeof(options)};
     struct nanots_error error;
     struct nanots_db *db = NULL;
-    options.flags = flags;
-    if (nanots_open(path, &options, &db, &error) != NANOTS_OK) {
+    if (database_try(path, flags, &db, &error) != NANOTS_OK)
         cli_fail_status(&error);
-        return NULL;
-    }
     return db;
 }
 
@@ -22,9 +26,22 @@ struct nanots_db *cli_open_read(const char *path)
     return database_open(path, NANOTS_OPEN_READ_ONLY | NANOTS_OPEN_NO_CREATE);
 }
 
-struct nanots_db *cli_open_write(const char *path, bool create)
+struct nanots_db *cli_open_write(const char *path)
 {
-    return database_open(path, create ? 0 : NANOTS_OPEN_NO_CREATE);
+    return database_open(path, NANOTS_OPEN_NO_CREATE);
+}
+
+struct nanots_db *cli_open_or_make(const char *path, bool *made_out)
+{
+    struct nanots_error error;
+    struct nanots_db *db = NULL;
+    const nanots_status status = database_try(path, NANOTS_OPEN_EXCLUSIVE, &db, &error);
+    *made_out = status == NANOTS_OK;
+    if (status == NANOTS_EXISTS)
+        return database_open(path, 0);
+    if (status != NANOTS_OK)
+        cli_fail_status(&error);
+    return db;
 }
 
 int cli_close(struct nanots_db *db, int exit_code)
@@ -33,6 +50,14 @@ int cli_close(struct nanots_db *db, int exit_code)
     if (nanots_close(db, &error) != NANOTS_OK)
         return cli_fail_status(&error);
     return exit_code;
+}
+
+int cli_close_made(struct nanots_db *db, const char *path, bool made, int exit_code)
+{
+    /* Before the close: until then the lock keeps other writers out of the file. */
+    if (made && exit_code != CLI_OK && unlink(path) != 0)
+        cli_warn("%s holds no row, but cannot be removed", path);
+    return cli_close(db, exit_code);
 }
 
 uint64_t cli_file_size(const char *path)

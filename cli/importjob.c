@@ -415,9 +415,8 @@ static int import_into(struct import_job *job)
     if (job->bad_count > IMPORT_BAD_SHOWN)
         cli_warn("... and %" PRIu64 " bad lines more", job->bad_count - IMPORT_BAD_SHOWN);
     if (!go_on)
-        return cli_fail(
-            "stopped at the bad line; the rows before it are kept (--on-error skip goes "
-            "on)");
+        return cli_fail("stopped at the bad line; %s (--on-error skip goes on)",
+                        job->row_count > 0 ? "the rows before it are kept" : "no row is imported");
     if (exit_code == CLI_OK && job->bad_count > 0)
         cli_warn("%" PRIu64 " bad %s left out", job->bad_count,
                  job->bad_count == 1 ? "line was" : "lines were");
@@ -457,8 +456,11 @@ int cli_import_run(const char *db_path, const char *table, struct cli_csv *csv, 
     if (exit_code == CLI_OK)
         exit_code = cli_import_plan_make(&job->sample, options, &job->plan);
     if (exit_code == CLI_OK) {
-        job->db = cli_open_write(db_path, true);
-        exit_code = job->db != NULL ? cli_close(job->db, import_into(job)) : CLI_FAILURE;
+        bool made = false;
+        job->db = cli_open_or_make(db_path, &made);
+        exit_code = job->db != NULL ? import_into(job) : CLI_FAILURE;
+        if (job->db != NULL)
+            exit_code = cli_close_made(job->db, db_path, made && job->row_count == 0, exit_code);
     }
     import_release(job);
     return exit_code;

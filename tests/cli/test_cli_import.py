@@ -309,6 +309,30 @@ class ImportBadLineTest(CliCase):
         self.assertIn("1 row from in.csv", out)
         self.assertEqual(self.rows()[1], [(ms_of(2024, 5, 1), 1, 2)])
 
+    def test_failure_before_the_first_row_leaves_no_new_file(self):
+        good = "time,a\n2024-05-01,1\n"
+        for text, table, sentence in ((good, "nanots_x", "reserved"), (good, "", "empty"),
+                                      ("time,ts\n2024-05-01,1\n", "t", "'ts' is reserved"),
+                                      ("time,a,a\n2024-05-01,1,2\n", "t", "given twice"),
+                                      ("time,a\n1,x\n2,2\n3,3\n4,4\n", "t", "no row is imported"),
+                                      ("time,a\n2024-05-01\n", "t", "no row is imported"),
+                                      ("time,a\nsoon,1\n", "t", "")):
+            with self.subTest(text=text, table=table):
+                self.assertIn(sentence, self.load(text, table=table, code=1)[1])
+                self.assertEqual([path.name for path in self.folder.iterdir()], ["in.csv"])
+        self.run_tool("create", self.db, "nanots_x", "a", code=1)
+        self.run_tool("create", self.db, "t", "ts", code=1)
+        self.run_tool("collect", self.db, "--table-prefix", "nanots_", "-n", "1", code=1)
+        self.assertFalse(Path(self.db).exists())
+
+    def test_failure_leaves_a_file_that_was_there(self):
+        for first in (Path(self.db).touch, lambda: self.load("time,a\n2024-05-01,1\n")):
+            first()
+            self.load("time,a\n2024-05-01\n", table="other", code=1)
+            self.load("time,a\n2024-05-01,1\n", table="nanots_x", code=1)
+            self.assertTrue(Path(self.db).exists())
+        self.assertEqual(len(self.rows()[1]), 1)
+
     def test_skip_tells_each_and_goes_on(self):
         out, error = self.load(self.BAD, "--on-error", "skip")
         self.assertIn("in.csv:3: 'x' in column 'a'", error)

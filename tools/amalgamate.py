@@ -91,12 +91,11 @@ class Amalgamation:
             if condition:
                 depth += -1 if condition[1] == "endif" else 1
             if include:
-                # The guard of a header is a condition too.
-                if depth > path.endswith(".h"):
-                    sys.exit(f"{path}:{number}: an include under a condition cannot be moved")
-                if include[1] == '"' and macro:
-                    sys.exit(f"{path}:{number}: {macro} is defined before an include")
-                kept.append(self.include(include[1], include[2]))
+                is_conditional = depth > (1 if path.endswith(".h") else 0)  # headers have a guard
+                if include[1] == '"' and (is_conditional or macro):
+                    sys.exit(f"{path}:{number}: {include[2]} cannot be moved out of its "
+                             f"{'condition' if is_conditional else f'place behind {macro}'}")
+                kept.append(self.include(include[1], include[2], is_conditional))
             elif not FEATURE_MACRO.match(line):
                 define = re.match(r"\s*#\s*define\s+(\w+)", line)
                 if define and path.endswith(".c"):
@@ -105,21 +104,24 @@ class Amalgamation:
         text = re.sub(r"\n{3,}", "\n\n", "".join(kept))
         self.parts.append((path, banner(path) + text))
 
-    def include(self, kind: str, name: str) -> str:
+    def include(self, kind: str, name: str, is_conditional: bool) -> str:
         """What stands in the place of one #include."""
         if kind == '"':
             if name != "nanots.h":
                 self.add(f"src/{name}")
             return ""
-        if name not in INLINED:
+        if name not in INLINED and not is_conditional:
             self.system_headers.add(name)
             return ""
         if name in self.done:
             return ""
-        self.done.add(name)
-        # Its own includes declare what the system exports; hidden, that could not be linked.
-        return ("#pragma GCC visibility pop\n" + banner(name) + self.read_system(name)
-                + banner(f"end of {name}") + "#pragma GCC visibility push(hidden)\n")
+        if name in INLINED:
+            self.done.add(name)
+            text = banner(name) + self.read_system(name) + banner(f"end of {name}")
+        else:
+            text = f"#include <{name}>\n"
+        # What it declares is exported by a library of the system; hidden, it could not be linked.
+        return f"#pragma GCC visibility pop\n{text}#pragma GCC visibility push(hidden)\n"
 
     def read_system(self, name: str) -> str:
         for folder in self.system_folders:

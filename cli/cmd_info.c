@@ -90,22 +90,7 @@ static int tables_add_row(struct cli_grid *grid, struct nanots_db *db, const cha
 
 static int tables_print(struct nanots_db *db, enum cli_format format)
 {
-    struct nanots_table_list list;
-    struct nanots_error error;
-    int exit_code = CLI_OK;
-    if (nanots_list_tables(db, &list, &error) != NANOTS_OK)
-        return cli_fail_status(&error);
-    struct cli_grid *grid = cli_grid_new();
-    tables_begin_grid(grid);
-    for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++)
-        exit_code = tables_add_row(grid, db, list.names[i]);
-    if (exit_code == CLI_OK)
-        cli_grid_print(grid, format, stdout);
-    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE)
-        printf("no tables\n");
-    cli_grid_free(grid);
-    nanots_free(list.block);
-    return exit_code;
+    return cli_grid_print_tables(db, format, tables_begin_grid, tables_add_row);
 }
 
 static int tables_run(const struct cli_args *args)

@@ -24,28 +24,26 @@ static double stats_flushed_raw(const struct nanots_table_stats *stats)
 
 /* ---- all tables --------------------------------------------------------------------------- */
 
-static void stats_add_table(struct cli_grid *grid, const char *table,
-                            const struct nanots_table_stats *stats)
+static int stats_add_table(struct cli_grid *grid, struct nanots_db *db, const char *table)
 {
-    double flushed_rows = (double)(stats->rows - stats->pending_rows);
-    double disk = (double)stats->disk_bytes;
+    struct nanots_table_stats stats = {.struct_size = sizeof(stats)};
+    struct nanots_error error;
+    if (nanots_stats(db, table, &stats, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    double flushed_rows = (double)(stats.rows - stats.pending_rows);
+    double disk = (double)stats.disk_bytes;
     cli_grid_cell(grid, table, table);
-    cli_grid_cell_count(grid, stats->rows);
-    cli_grid_cell_count(grid, stats->segments);
-    cli_grid_cell_bytes(grid, stats->raw_bytes);
-    cli_grid_cell_bytes(grid, stats->disk_bytes);
-    stats_cell_quotient(grid, stats_flushed_raw(stats), disk);
-    stats_cell_quotient(grid, disk * 8.0, flushed_rows * (double)(stats->column_count + 1));
+    cli_grid_cell_count(grid, stats.rows);
+    cli_grid_cell_count(grid, stats.segments);
+    cli_grid_cell_bytes(grid, stats.raw_bytes);
+    cli_grid_cell_bytes(grid, stats.disk_bytes);
+    stats_cell_quotient(grid, stats_flushed_raw(&stats), disk);
+    stats_cell_quotient(grid, disk * 8.0, flushed_rows * (double)(stats.column_count + 1));
+    return CLI_OK;
 }
 
-static int stats_print_all(struct nanots_db *db, enum cli_format format)
+static void stats_begin_grid(struct cli_grid *grid)
 {
-    struct nanots_table_list list;
-    struct nanots_error error;
-    int exit_code = CLI_OK;
-    if (nanots_list_tables(db, &list, &error) != NANOTS_OK)
-        return cli_fail_status(&error);
-    struct cli_grid *grid = cli_grid_new();
     cli_grid_column(grid, "table", "table", CLI_GRID_TEXT);
     cli_grid_column(grid, "rows", "rows", CLI_GRID_NUMBER);
     cli_grid_column(grid, "segments", "segments", CLI_GRID_NUMBER);
@@ -53,20 +51,6 @@ static int stats_print_all(struct nanots_db *db, enum cli_format format)
     cli_grid_column(grid, "stored", "disk_bytes", CLI_GRID_NUMBER);
     cli_grid_column(grid, "raw:stored", "ratio", CLI_GRID_NUMBER);
     cli_grid_column(grid, "bits/value", "bits_per_value", CLI_GRID_NUMBER);
-    for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++) {
-        struct nanots_table_stats stats = {.struct_size = sizeof(stats)};
-        if (nanots_stats(db, list.names[i], &stats, &error) != NANOTS_OK)
-            exit_code = cli_fail_status(&error);
-        else
-            stats_add_table(grid, list.names[i], &stats);
-    }
-    if (exit_code == CLI_OK)
-        cli_grid_print(grid, format, stdout);
-    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE)
-        printf("no tables\n");
-    cli_grid_free(grid);
-    nanots_free(list.block);
-    return exit_code;
 }
 
 /* ---- one table ---------------------------------------------------------------------------- */
@@ -167,7 +151,7 @@ static int stats_run(const struct cli_args *args)
         return CLI_FAILURE;
     if (args->operand_count == 2)
         return cli_close(db, stats_print_one(db, args->operands[1], format));
-    return cli_close(db, stats_print_all(db, format));
+    return cli_close(db, cli_grid_print_tables(db, format, stats_begin_grid, stats_add_table));
 }
 
 static const struct cli_option stats_option_table[] = {

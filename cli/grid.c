@@ -203,6 +203,29 @@ void cli_grid_print(const struct cli_grid *grid, enum cli_format format, FILE *s
         grid_print_json(grid, format == CLI_FORMAT_JSONL, stream);
 }
 
+int cli_grid_print_tables(struct nanots_db *db, enum cli_format format,
+                          void (*begin)(struct cli_grid *grid),
+                          int (*add)(struct cli_grid *grid, struct nanots_db *db,
+                                     const char *table))
+{
+    struct nanots_table_list list;
+    struct nanots_error error;
+    int exit_code = CLI_OK;
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    struct cli_grid *grid = cli_grid_new();
+    begin(grid);
+    for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++)
+        exit_code = add(grid, db, list.names[i]);
+    if (exit_code == CLI_OK)
+        cli_grid_print(grid, format, stdout);
+    if (exit_code == CLI_OK && list.count == 0 && format == CLI_FORMAT_TABLE)
+        printf("no tables\n");
+    cli_grid_free(grid);
+    nanots_free(list.block);
+    return exit_code;
+}
+
 int cli_format_option(const struct cli_args *args, enum cli_format fallback,
                       enum cli_format *format_out)
 {

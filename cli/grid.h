@@ -28,6 +28,12 @@ void cli_grid_cell_count(struct cli_grid *grid, uint64_t count);
 void cli_grid_cell_bytes(struct cli_grid *grid, uint64_t bytes);
 void cli_grid_print(const struct cli_grid *grid, enum cli_format format, FILE *stream);
 
+/* Prints a grid of one row a table: `begin` adds the columns, `add` the row of one table. */
+int cli_grid_print_tables(struct nanots_db *db, enum cli_format format,
+                          void (*begin)(struct cli_grid *grid),
+                          int (*add)(struct cli_grid *grid, struct nanots_db *db,
+                                     const char *table));
+
 /* The option --format, `fallback` if not given. Returns CLI_OK or CLI_USAGE. */
 int cli_format_option(const struct cli_args *args, enum cli_format fallback,
                       enum cli_format *format_out);

@@ -79,11 +79,18 @@ class Amalgamation(PackageCase):
     def test_static_build_exports_nothing(self):
         self.assertEqual(self.exported_symbols(self.shared_library("plain")), set())
 
-    @unittest.skipUnless(platform.machine() == "x86_64", "looks for instructions of x86-64")
-    def test_no_multiplication_is_fused(self):
-        code = self.run_command("objdump", "-d", self.object_of("plain"))
+    def check_fused(self, name: str) -> None:
+        if platform.machine() != "x86_64":
+            self.skipTest("looks for instructions of x86-64")
+        code = self.run_command("objdump", "-d", self.object_of(name))
         self.assertIn("vmulpd", code)  # the kernels for AVX are there
         self.assertEqual(re.findall(r"\bvfn?m(?:add|sub)\w+", code), [])
+
+    def test_gcc_fuses_no_multiplication(self):
+        self.check_fused("plain")
+
+    def test_clang_fuses_no_multiplication(self):
+        self.check_fused("clang")
 
     def test_output_is_the_same_every_time(self):
         self.run_command(ROOT / "tools/amalgamate.py", self.folder / "again")

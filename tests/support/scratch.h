@@ -55,4 +55,7 @@ static inline int scratch_teardown(void **state)
     return rmdir(scratch->directory);
 }
 
+/* A test of cmocka that has one. */
+#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+
 #endif

@@ -144,8 +144,6 @@ static void extent_writer_failed_write_keeps_the_buffer(void **state)
     bench_close(&bench);
 }
 
-#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

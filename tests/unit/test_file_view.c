@@ -129,8 +129,6 @@ static void file_view_failed_populate_is_a_status(void **state)
     bench_close(&bench);
 }
 
-#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

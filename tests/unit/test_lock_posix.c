@@ -249,20 +249,18 @@ static void pin_of_extreme_generations_works_or_says_too_big(void **state)
     writer->ops->close(writer);
 }
 
-#define LOCK_TEST(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOCK_TEST(lock_writer_twice_in_one_process_is_busy),
-        LOCK_TEST(lock_writer_of_another_process_lasts_until_its_death),
-        LOCK_TEST(lock_writer_is_independent_of_pins),
-        LOCK_TEST(oldest_pin_finds_the_lowest_of_many_readers),
-        LOCK_TEST(oldest_pin_among_neighbours_names_each),
-        LOCK_TEST(oldest_pin_ignores_pins_of_the_same_handle),
-        LOCK_TEST(pin_of_another_process_is_released_by_its_death),
-        LOCK_TEST(lock_writer_survives_in_a_forked_child),
-        LOCK_TEST(pin_of_extreme_generations_works_or_says_too_big),
+        WITH_SCRATCH(lock_writer_twice_in_one_process_is_busy),
+        WITH_SCRATCH(lock_writer_of_another_process_lasts_until_its_death),
+        WITH_SCRATCH(lock_writer_is_independent_of_pins),
+        WITH_SCRATCH(oldest_pin_finds_the_lowest_of_many_readers),
+        WITH_SCRATCH(oldest_pin_among_neighbours_names_each),
+        WITH_SCRATCH(oldest_pin_ignores_pins_of_the_same_handle),
+        WITH_SCRATCH(pin_of_another_process_is_released_by_its_death),
+        WITH_SCRATCH(lock_writer_survives_in_a_forked_child),
+        WITH_SCRATCH(pin_of_extreme_generations_works_or_says_too_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,18 +151,16 @@ static void can_map_wal_is_true_on_known_file_systems_only(void **state)
     proc->ops->close(proc);
 }
 
-#define MAP_TEST(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(map_read_sees_writes_past_its_first_end),
-        MAP_TEST(map_write_at_an_offset_stores_into_the_file),
-        MAP_TEST(map_write_inside_a_page_is_unsupported),
-        MAP_TEST(map_of_impossible_size_is_unsupported),
-        MAP_TEST(map_is_absent_in_a_forked_child),
-        MAP_TEST(populate_past_the_end_is_a_status_and_no_signal),
-        MAP_TEST(can_map_wal_is_true_on_known_file_systems_only),
+        WITH_SCRATCH(map_read_sees_writes_past_its_first_end),
+        WITH_SCRATCH(map_write_at_an_offset_stores_into_the_file),
+        WITH_SCRATCH(map_write_inside_a_page_is_unsupported),
+        WITH_SCRATCH(map_of_impossible_size_is_unsupported),
+        WITH_SCRATCH(map_is_absent_in_a_forked_child),
+        WITH_SCRATCH(populate_past_the_end_is_a_status_and_no_signal),
+        WITH_SCRATCH(can_map_wal_is_true_on_known_file_systems_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

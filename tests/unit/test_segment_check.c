@@ -96,8 +96,6 @@ static void segment_check_without_memory_says_no(void **state)
     faultalloc_deinit(&memory);
 }
 
-#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

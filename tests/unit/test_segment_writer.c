@@ -254,8 +254,6 @@ static void segment_writer_failures_are_clean(void **state)
     table_file_close(&table);
 }
 
-#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -476,32 +476,30 @@ static void write_on_full_disk_is_no_space(void **state)
     assert_int_equal(outcome, 0);
 }
 
-#define POSIX_TEST(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POSIX_TEST(open_of_missing_file_is_not_found),
-        POSIX_TEST(open_with_create_makes_a_file_once),
-        POSIX_TEST(open_with_exclusive_creates_a_new_file),
-        POSIX_TEST(open_of_other_than_regular_files_is_invalid),
-        POSIX_TEST(open_of_impossible_paths_says_why),
-        POSIX_TEST(open_with_long_path_keeps_its_end_in_the_message),
-        POSIX_TEST(open_through_dangling_link_creates_its_target),
-        POSIX_TEST(open_without_permission_says_so),
-        POSIX_TEST(open_never_takes_the_place_of_a_standard_file),
-        POSIX_TEST(write_then_read_returns_the_same_bytes),
-        POSIX_TEST(read_past_the_end_is_corrupt_and_names_the_place),
-        POSIX_TEST(write_out_of_range_is_no_space),
-        POSIX_TEST(write_on_read_only_handle_fails_and_names_the_place),
-        POSIX_TEST(write_after_short_transfer_reports_the_rest),
-        POSIX_TEST(durable_write_without_dsync_falls_back_to_fdatasync),
-        POSIX_TEST(durable_write_with_dsync_needs_no_fdatasync),
-        POSIX_TEST(allocate_without_fallocate_writes_zeros_past_the_end),
-        POSIX_TEST(allocate_gives_blocks_and_keeps_bytes),
-        POSIX_TEST(punch_reads_as_zero_and_keeps_the_size),
-        POSIX_TEST(truncate_cuts_and_grows_with_zeros),
-        POSIX_TEST(write_on_full_disk_is_no_space),
+        WITH_SCRATCH(open_of_missing_file_is_not_found),
+        WITH_SCRATCH(open_with_create_makes_a_file_once),
+        WITH_SCRATCH(open_with_exclusive_creates_a_new_file),
+        WITH_SCRATCH(open_of_other_than_regular_files_is_invalid),
+        WITH_SCRATCH(open_of_impossible_paths_says_why),
+        WITH_SCRATCH(open_with_long_path_keeps_its_end_in_the_message),
+        WITH_SCRATCH(open_through_dangling_link_creates_its_target),
+        WITH_SCRATCH(open_without_permission_says_so),
+        WITH_SCRATCH(open_never_takes_the_place_of_a_standard_file),
+        WITH_SCRATCH(write_then_read_returns_the_same_bytes),
+        WITH_SCRATCH(read_past_the_end_is_corrupt_and_names_the_place),
+        WITH_SCRATCH(write_out_of_range_is_no_space),
+        WITH_SCRATCH(write_on_read_only_handle_fails_and_names_the_place),
+        WITH_SCRATCH(write_after_short_transfer_reports_the_rest),
+        WITH_SCRATCH(durable_write_without_dsync_falls_back_to_fdatasync),
+        WITH_SCRATCH(durable_write_with_dsync_needs_no_fdatasync),
+        WITH_SCRATCH(allocate_without_fallocate_writes_zeros_past_the_end),
+        WITH_SCRATCH(allocate_gives_blocks_and_keeps_bytes),
+        WITH_SCRATCH(punch_reads_as_zero_and_keeps_the_size),
+        WITH_SCRATCH(truncate_cuts_and_grows_with_zeros),
+        WITH_SCRATCH(write_on_full_disk_is_no_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

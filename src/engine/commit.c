@@ -252,7 +252,6 @@ static nanots_status commit_give_up(struct nanots_db *db, nanots_status status)
     return status;
 }
 
-/* What a process that died wrote into the log may be in the page cache only. */
 static nanots_status commit_put_kept_log(struct nts_commit *commit)
 {
     struct nanots_db *db = commit->db;
@@ -260,7 +259,6 @@ static nanots_status commit_put_kept_log(struct nts_commit *commit)
         return NANOTS_OK;
     assert(commit->wal == NTS_COMMIT_WAL_DROP);
     assert(db->kept_log_count < NTS_KEPT_LOGS_MAX);
-    commit->sync_all = true;
     return nts_manifest_put_kept_log(&commit->edits, db->file_seed, commit->keep);
 }
 

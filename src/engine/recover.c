@@ -219,7 +219,8 @@ static nanots_status recover_replay(struct recover *recover, struct nanots_error
     return NANOTS_OK;
 }
 
-/* The winner may be in the page cache only: what is built on it must be able to count on it. */
+/* The winner may be in the page cache only, and so may the log: what is built on them, or keeps
+ * them, must be able to count on them. */
 static nanots_status recover_settle_superblock(struct nanots_db *db, struct nanots_error *error)
 {
     uint8_t image[NTS_SLOT_IMAGE_SIZE];

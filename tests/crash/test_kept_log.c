@@ -95,14 +95,21 @@ static uint8_t *kept_read_file(struct kept *kept, uint64_t *size_out)
     return bytes;
 }
 
-static void kept_write(struct kept *kept, const uint8_t *bytes, uint64_t size, uint64_t off)
+static void kept_put(struct kept *kept, const uint8_t *bytes, uint64_t size, uint64_t off,
+                     bool durable)
 {
     const struct nts_vfs *vfs = &kept->disk.vfs;
     struct nts_file *file = NULL;
     assert_int_equal(vfs->open(vfs, PATH, NTS_VFS_CREATE, &file, NULL), NANOTS_OK);
     assert_int_equal(file->ops->write_at(file, bytes, (size_t)size, off, false, NULL), NANOTS_OK);
-    assert_int_equal(file->ops->sync(file, NULL), NANOTS_OK);
+    if (durable)
+        assert_int_equal(file->ops->sync(file, NULL), NANOTS_OK);
     file->ops->close(file);
+}
+
+static void kept_write(struct kept *kept, const uint8_t *bytes, uint64_t size, uint64_t off)
+{
+    kept_put(kept, bytes, size, off, true);
 }
 
 /* A fresh disk with the file as it was in `from`, and what must stay of it. */
@@ -143,6 +150,7 @@ static nanots_status kept_try_open(struct kept *kept, uint32_t flags)
                                                 .flags = flags,
                                                 .sync_mode = NANOTS_SYNC_FULL,
                                                 .wal_bytes = WAL_BYTES};
+    memset(&kept_error, 0, sizeof kept_error);
     return nts_db_open(&kept->view.vfs, nts_alloc_libc(), PATH, &options, &kept->db, &kept_error);
 }
 
@@ -422,6 +430,70 @@ static void kept_expect_recovered(struct kept *kept, bool may_be_lost)
     kept_close(kept);
 }
 
+/* Goal: a log that finds no room for its name gives way to the opening, which says so. Method:
+ * one write of the opening finds the disk full, each in turn. */
+static void kept_log_gives_way_to_the_opening(void **state)
+{
+    struct kept first;
+    uint64_t size = 0;
+    unsigned given_up = 0;
+    bool has_failed = true;
+    (void)state;
+    kept_begin_damaged(&first);
+    uint8_t *file = kept_read_file(&first, &size);
+    for (uint64_t k = 0; has_failed; k++) {
+        struct kept kept;
+        kept_begin_copy(&kept, &first, file, size);
+        faultvfs_fail(&kept.view, FAULTVFS_WRITE, k, ENOSPC, false);
+        const nanots_status status = kept_try_open(&kept, 0);
+        has_failed = kept.view.failed;
+        faultvfs_heal(&kept.view);
+        if (status == NANOTS_OK) {
+            assert_int_equal(kept_error.code, NANOTS_OK);
+            kept_look(&kept);
+            assert_int_equal(kept.diagnosis.kept_logs, !has_failed);
+            assert_int_equal(kept.diagnosis.wal_bytes != 0, has_failed);
+            assert_int_equal(kept.diagnosis.wal_break_seq, BROKEN - 1);
+            assert_int_equal(kept_verify(&kept, 1).not_kept, has_failed);
+            kept_expect_rows(&kept, 1);
+            kept_append(&kept, 5);
+            kept_close(&kept);
+            given_up += has_failed;
+        }
+        kept_end(&kept);
+    }
+    assert_int_equal(given_up, 2); /* the segment and the edits; a superblock in doubt is poison */
+    free(file);
+    kept_end(&first);
+}
+
+/* Goal: what the commit names it also has. Method: the log is in the page cache only, as a writer
+ * in another mode leaves it; the power goes after the opening, and nothing survives but what is
+ * known to be durable. */
+static void kept_log_is_durable_with_its_name(void **state)
+{
+    struct kept kept;
+    (void)state;
+    kept_begin_damaged(&kept);
+    for (uint32_t i = 0; i < kept.kept_count; i++) {
+        const struct kept_bytes *part = &kept.kept[i];
+        uint8_t *zeros = calloc(1, (size_t)part->size);
+        assert_non_null(zeros);
+        kept_write(&kept, zeros, part->size, part->off);
+        free(zeros);
+    }
+    for (uint32_t i = 0; i < kept.kept_count; i++)
+        kept_put(&kept, kept.kept[i].bytes, kept.kept[i].size, kept.kept[i].off, false);
+    kept_open(&kept, 0);
+    assert_int_equal(kept.diagnosis.kept_logs, 1);
+    memvfs_crash(&kept.disk);
+    assert_int_not_equal(nanots_close(kept.db, &kept_error), NANOTS_OK);
+    memvfs_reboot(&kept.disk, MEMVFS_KEEP_NONE);
+    assert_true(kept_is_same(&kept));
+    kept_expect_recovered(&kept, false);
+    kept_end(&kept);
+}
+
 /* Goal: an opening that fails at any call leaves the log to the next one. Method: each call fails
  * once, or all from it on; a disk that is full in the middle may cost the log, never the opening
  * after it. */
@@ -501,6 +573,8 @@ int main(void)
         cmocka_unit_test(kept_log_outlives_everything),
         cmocka_unit_test(kept_logs_have_a_limit),
         cmocka_unit_test(kept_log_needs_no_room),
+        cmocka_unit_test(kept_log_gives_way_to_the_opening),
+        cmocka_unit_test(kept_log_is_durable_with_its_name),
         cmocka_unit_test(kept_log_survives_failures_of_the_opening),
         cmocka_unit_test(kept_log_survives_power_cuts),
     };

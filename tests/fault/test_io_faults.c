@@ -336,6 +336,35 @@ static void io_failed_sync_poisons_the_handle(void **state)
     fault_poison(NANOTS_SYNC_NORMAL, false);
 }
 
+/* Goal: a flush that takes the reserve and then finds no room for the manifest gives the reserve
+ * back as what it was, not as free space, which it would be used as beside its name. */
+static void io_failed_flush_leaves_the_reserve(void **state)
+{
+    struct nanots_error error;
+    struct fault fault;
+    (void)state;
+    fault_begin(&fault, seed_of_run(), NANOTS_SYNC_NORMAL);
+    fault.label = "reserve";
+    assert_int_equal(fault_open(&fault, &error), NANOTS_OK);
+    const uint32_t id = fault_next_row(&fault, 0);
+    assert_int_equal(oracle_append(&fault.oracle, fault.db, id, &fault.rows, &error), NANOTS_OK);
+    const struct nts_extent reserve = fault.db->sb.reserve;
+    assert_int_not_equal(reserve.size, 0);
+    faultvfs_fail(&fault.faults, FAULTVFS_ALLOCATE, 0, ENOSPC, true);
+    assert_int_equal(nanots_flush(fault.db, &error), NANOTS_NO_SPACE);
+    faultvfs_heal(&fault.faults);
+    assert_int_equal(fault.db->sb.reserve.off, reserve.off);
+    for (size_t i = 0; i < fault.db->space.free_runs.count; i++) {
+        const struct nts_extent run = fault.db->space.free_runs.items[i];
+        assert_true(run.off + run.size <= reserve.off || reserve.off + reserve.size <= run.off);
+    }
+    assert_int_equal(nanots_flush(fault.db, &error), NANOTS_OK);
+    fault_require(&fault, oracle_scan(&fault.oracle, fault.db));
+    fault_close(&fault);
+    fault_check_reopened(&fault);
+    fault_end(&fault);
+}
+
 static void io_failed_commit_poisons_the_handle(void **state)
 {
     (void)state;
@@ -347,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(io_failed_sync_poisons_the_handle),
         cmocka_unit_test(io_failed_commit_poisons_the_handle),
+        cmocka_unit_test(io_failed_flush_leaves_the_reserve),
         cmocka_unit_test(io_write_failing_once_loses_nothing),
         cmocka_unit_test(io_short_write_on_full_disk_loses_nothing),
         cmocka_unit_test(io_written_log_failing_loses_nothing),

@@ -10,101 +10,58 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/engine.h"
-#include "support/faultalloc.h"
+#include "support/bare_db.h"
 #include "support/seed.h"
 
 #define SEGMENTS_MAX 64u
 
-struct bench {
-    struct nanots_db db;
-    struct nts_file_view view;
-    struct faultalloc memory;
-};
-
-static void bench_open(struct bench *bench)
-{
-    memset(bench, 0, sizeof *bench);
-    faultalloc_init(&bench->memory);
-    bench->db.alloc = &bench->memory.alloc;
-    bench->view.alloc = &bench->memory.alloc;
-    nts_mutex_init(&bench->db.write_lock);
-    bench->db.run = nts_run_new(bench->db.alloc, 1);
-    assert_non_null(bench->db.run);
-}
-
-static void bench_close(struct bench *bench)
-{
-    nts_catalog_free(&bench->db);
-    nts_run_free(bench->db.run);
-    nts_mutex_deinit(&bench->db.write_lock);
-    assert_int_equal(bench->memory.block_count, 0);
-    faultalloc_deinit(&bench->memory);
-}
-
-static struct nts_table_def *def_new(const struct bench *bench, uint32_t table_id, const char *name)
-{
-    const struct nanots_column columns[] = {{"temperature", NANOTS_TYPE_F64},
-                                            {"pressure", NANOTS_TYPE_F64}};
-    return nts_table_def_new(bench->db.alloc, table_id, 0, name, columns, 2);
-}
-
-static struct nanots_table *table_add(struct bench *bench, uint32_t table_id, const char *name)
-{
-    struct nanots_table *table = NULL;
-    struct nts_table_def *def = def_new(bench, table_id, name);
-    assert_non_null(def);
-    assert_int_equal(nts_catalog_add(&bench->db, def, &table, NULL), NANOTS_OK);
-    return table;
-}
-
 /* Goal: tables are found by name and by id, and walked in the order of their ids over holes. */
 static void catalog_finds_tables_by_name_and_id(void **state)
 {
-    struct bench bench;
+    struct bare_db bare;
     uint32_t id = 0;
     (void)state;
-    bench_open(&bench);
-    assert_null(nts_catalog_find(&bench.db, "a"));
-    assert_null(nts_catalog_by_id(&bench.db, 0));
-    assert_null(nts_catalog_next(&bench.db, &id));
-    struct nanots_table *far = table_add(&bench, 1000, "far");
-    struct nanots_table *near = table_add(&bench, 3, "near");
-    assert_ptr_equal(nts_catalog_find(&bench.db, "far"), far);
-    assert_ptr_equal(nts_catalog_find(&bench.db, "near"), near);
-    assert_null(nts_catalog_find(&bench.db, "nea"));
-    assert_ptr_equal(nts_catalog_by_id(&bench.db, 1000), far);
-    assert_null(nts_catalog_by_id(&bench.db, 999));
-    assert_null(nts_catalog_by_id(&bench.db, UINT32_MAX));
-    assert_ptr_equal(nts_catalog_next(&bench.db, &id), near);
+    bare_db_open(&bare);
+    assert_null(nts_catalog_find(&bare.db, "a"));
+    assert_null(nts_catalog_by_id(&bare.db, 0));
+    assert_null(nts_catalog_next(&bare.db, &id));
+    struct nanots_table *far = bare_db_table(&bare, 1000, "far");
+    struct nanots_table *near = bare_db_table(&bare, 3, "near");
+    assert_ptr_equal(nts_catalog_find(&bare.db, "far"), far);
+    assert_ptr_equal(nts_catalog_find(&bare.db, "near"), near);
+    assert_null(nts_catalog_find(&bare.db, "nea"));
+    assert_ptr_equal(nts_catalog_by_id(&bare.db, 1000), far);
+    assert_null(nts_catalog_by_id(&bare.db, 999));
+    assert_null(nts_catalog_by_id(&bare.db, UINT32_MAX));
+    assert_ptr_equal(nts_catalog_next(&bare.db, &id), near);
     assert_int_equal(id, 4);
-    assert_ptr_equal(nts_catalog_next(&bench.db, &id), far);
-    assert_null(nts_catalog_next(&bench.db, &id));
-    bench_close(&bench);
+    assert_ptr_equal(nts_catalog_next(&bare.db, &id), far);
+    assert_null(nts_catalog_next(&bare.db, &id));
+    bare_db_close(&bare);
 }
 
 /* Goal: a table that is taken back leaves no trace in names, ids and the run, and its definition is
  * the caller's again. */
 static void catalog_takes_a_new_table_back(void **state)
 {
-    struct bench bench;
+    struct bare_db bare;
     (void)state;
-    bench_open(&bench);
-    struct nanots_table *kept = table_add(&bench, 1, "kept");
-    struct nanots_table *taken = table_add(&bench, 2, "taken");
+    bare_db_open(&bare);
+    struct nanots_table *kept = bare_db_table(&bare, 1, "kept");
+    struct nanots_table *taken = bare_db_table(&bare, 2, "taken");
     struct nts_table_def *def = taken->def;
     assert_int_equal(nts_run_touch(kept), NANOTS_OK);
     assert_int_equal(nts_run_touch(taken), NANOTS_OK);
-    nts_catalog_remove_new(&bench.db, taken);
-    assert_null(nts_catalog_find(&bench.db, "taken"));
-    assert_null(nts_catalog_by_id(&bench.db, 2));
-    assert_int_equal(bench.db.run->table_count, 1);
-    assert_ptr_equal(bench.db.run->tables[0], kept);
-    assert_int_equal(nts_catalog_add(&bench.db, def, &taken, NULL), NANOTS_OK);
-    nts_catalog_remove_new(&bench.db, taken); /* that the run does not list */
-    assert_int_equal(bench.db.run->table_count, 1);
+    nts_catalog_remove_new(&bare.db, taken);
+    assert_null(nts_catalog_find(&bare.db, "taken"));
+    assert_null(nts_catalog_by_id(&bare.db, 2));
+    assert_int_equal(bare.db.run->table_count, 1);
+    assert_ptr_equal(bare.db.run->tables[0], kept);
+    assert_int_equal(nts_catalog_add(&bare.db, def, &taken, NULL), NANOTS_OK);
+    nts_catalog_remove_new(&bare.db, taken); /* that the run does not list */
+    assert_int_equal(bare.db.run->table_count, 1);
     nts_free(def);
-    bench_close(&bench);
+    bare_db_close(&bare);
 }
 
 /* Goal: a wrong name is answered with the nearest of at most three changes; a NULL is INVALID. */
@@ -112,22 +69,22 @@ static void catalog_names_the_nearest(void **state)
 {
     struct nanots_table *table = NULL;
     struct nanots_error error;
-    struct bench bench;
+    struct bare_db bare;
     uint32_t column = 9;
     (void)state;
-    bench_open(&bench);
-    struct nanots_table *boiler = table_add(&bench, 1, "boiler");
-    (void)table_add(&bench, 2, "broiler");
-    assert_int_equal(nts_catalog_get(&bench.db, "boiler", &table, &error), NANOTS_OK);
+    bare_db_open(&bare);
+    struct nanots_table *boiler = bare_db_table(&bare, 1, "boiler");
+    (void)bare_db_table(&bare, 2, "broiler");
+    assert_int_equal(nts_catalog_get(&bare.db, "boiler", &table, &error), NANOTS_OK);
     assert_ptr_equal(table, boiler);
-    assert_int_equal(nts_catalog_get(&bench.db, "boilr", &table, &error), NANOTS_NOT_FOUND);
+    assert_int_equal(nts_catalog_get(&bare.db, "boilr", &table, &error), NANOTS_NOT_FOUND);
     assert_null(table);
     assert_string_equal(error.message, "no table 'boilr'; did you mean 'boiler'?");
-    assert_int_equal(nts_catalog_get(&bench.db, "broilers", &table, &error), NANOTS_NOT_FOUND);
+    assert_int_equal(nts_catalog_get(&bare.db, "broilers", &table, &error), NANOTS_NOT_FOUND);
     assert_string_equal(error.message, "no table 'broilers'; did you mean 'broiler'?");
-    assert_int_equal(nts_catalog_get(&bench.db, "turbine", &table, &error), NANOTS_NOT_FOUND);
+    assert_int_equal(nts_catalog_get(&bare.db, "turbine", &table, &error), NANOTS_NOT_FOUND);
     assert_string_equal(error.message, "no table 'turbine'");
-    assert_int_equal(nts_catalog_get(&bench.db, NULL, &table, &error), NANOTS_INVALID);
+    assert_int_equal(nts_catalog_get(&bare.db, NULL, &table, &error), NANOTS_INVALID);
     assert_int_equal(nts_catalog_column(boiler, "pressure", &column, &error), NANOTS_OK);
     assert_int_equal(column, 1);
     assert_int_equal(nts_catalog_column(boiler, "presure", &column, &error), NANOTS_NOT_FOUND);
@@ -136,7 +93,7 @@ static void catalog_names_the_nearest(void **state)
     assert_int_equal(nts_catalog_column(boiler, "x", &column, &error), NANOTS_NOT_FOUND);
     assert_string_equal(error.message, "table 'boiler' has no column 'x'");
     assert_int_equal(nts_catalog_column(boiler, NULL, &column, &error), NANOTS_INVALID);
-    bench_close(&bench);
+    bare_db_close(&bare);
 }
 
 /* Goal: an add that fails changes nothing. Method: each of its allocations fails, then an id above
@@ -145,40 +102,38 @@ static void catalog_add_that_fails_changes_nothing(void **state)
 {
     struct nanots_table *table = NULL;
     struct nanots_error error;
-    struct bench bench;
+    struct bare_db bare;
     uint64_t k = 0;
     (void)state;
-    bench_open(&bench);
-    struct nts_table_def *def = def_new(&bench, 40, "boiler");
-    assert_non_null(def);
+    bare_db_open(&bare);
+    struct nts_table_def *def = bare_db_def(&bare, 40, "boiler");
     for (;; k++) {
-        faultalloc_fail(&bench.memory, k, false);
-        const nanots_status status = nts_catalog_add(&bench.db, def, &table, &error);
-        const bool failed = bench.memory.failed;
-        faultalloc_heal(&bench.memory);
+        faultalloc_fail(&bare.memory, k, false);
+        const nanots_status status = nts_catalog_add(&bare.db, def, &table, &error);
+        const bool failed = bare.memory.failed;
+        faultalloc_heal(&bare.memory);
         assert_int_equal(status, failed ? NANOTS_NO_MEMORY : NANOTS_OK);
         if (!failed)
             break;
         assert_null(table);
-        assert_null(nts_catalog_find(&bench.db, "boiler"));
-        assert_null(nts_catalog_by_id(&bench.db, 40));
+        assert_null(nts_catalog_find(&bare.db, "boiler"));
+        assert_null(nts_catalog_by_id(&bare.db, 40));
     }
     assert_true(k >= 3);
-    def = def_new(&bench, NTS_TABLES_MAX, "one too many");
-    assert_int_equal(nts_catalog_add(&bench.db, def, &table, &error), NANOTS_TOO_BIG);
+    def = bare_db_def(&bare, NTS_TABLES_MAX, "one too many");
+    assert_int_equal(nts_catalog_add(&bare.db, def, &table, &error), NANOTS_TOO_BIG);
     assert_non_null(strstr(error.message, "one too many"));
     nts_free(def);
-    bench_close(&bench);
+    bare_db_close(&bare);
 }
 
 /* ---- versions ----------------------------------------------------------------------------- */
 
-static struct nts_segment *segment_new(struct bench *bench, uint64_t segment_id, uint64_t seq_first)
+static struct nts_segment *segment_new(struct bare_db *bare, uint64_t segment_id,
+                                       uint64_t seq_first)
 {
     const struct nts_segment_entry entry = {.segment_id = segment_id, .seq_first = seq_first};
-    struct nts_segment *segment = nts_segment_new(&bench->view, &entry, NULL);
-    assert_non_null(segment);
-    return segment;
+    return bare_db_segment(bare, &entry);
 }
 
 static void expect_version(const struct nts_version *version, const uint64_t *ids, size_t count)
@@ -188,10 +143,10 @@ static void expect_version(const struct nts_version *version, const uint64_t *id
         assert_int_equal(version->segments[i]->entry.segment_id, ids[i]);
 }
 
-static struct nts_version *version_add(const struct bench *bench, const struct nts_version *old,
+static struct nts_version *version_add(const struct bare_db *bare, const struct nts_version *old,
                                        struct nts_segment *segment)
 {
-    struct nts_version *version = nts_version_edit(bench->db.alloc, old, &segment, 1, NULL, 0);
+    struct nts_version *version = nts_version_edit(bare->db.alloc, old, &segment, 1, NULL, 0);
     assert_non_null(version);
     return version;
 }
@@ -204,22 +159,22 @@ static void version_keeps_what_it_saw(void **state)
     static const uint64_t inserted[] = {9, 10, 11};
     static const uint64_t removed[] = {10, 12};
     static const uint64_t second[] = {10, 14};
-    struct bench bench;
+    struct bare_db bare;
     (void)state;
-    bench_open(&bench);
-    struct nts_version *empty = nts_version_edit(bench.db.alloc, NULL, NULL, 0, NULL, 0);
-    struct nts_version *one = version_add(&bench, empty, segment_new(&bench, 10, 100));
-    struct nts_version *two = version_add(&bench, one, segment_new(&bench, 11, 200));
+    bare_db_open(&bare);
+    struct nts_version *empty = nts_version_edit(bare.db.alloc, NULL, NULL, 0, NULL, 0);
+    struct nts_version *one = version_add(&bare, empty, segment_new(&bare, 10, 100));
+    struct nts_version *two = version_add(&bare, one, segment_new(&bare, 11, 200));
     assert_ptr_equal(one->list, two->list);
-    struct nts_version *front = version_add(&bench, two, segment_new(&bench, 9, 50));
-    struct nts_version *three = version_add(&bench, two, segment_new(&bench, 12, 300));
-    struct nts_version *other = version_add(&bench, one, segment_new(&bench, 14, 150));
+    struct nts_version *front = version_add(&bare, two, segment_new(&bare, 9, 50));
+    struct nts_version *three = version_add(&bare, two, segment_new(&bare, 12, 300));
+    struct nts_version *other = version_add(&bare, one, segment_new(&bare, 14, 150));
     assert_ptr_not_equal(front->list, two->list);
     assert_ptr_not_equal(other->list, one->list);
     struct nts_segment *gone = three->segments[1];
-    struct nts_version *less = nts_version_edit(bench.db.alloc, three, NULL, 0, &gone, 1);
+    struct nts_version *less = nts_version_edit(bare.db.alloc, three, NULL, 0, &gone, 1);
     assert_non_null(less);
-    struct nts_version *four = version_add(&bench, three, segment_new(&bench, 13, 300));
+    struct nts_version *four = version_add(&bare, three, segment_new(&bare, 13, 300));
     expect_version(empty, ids, 0);
     expect_version(one, ids, 1);
     expect_version(two, ids, 2);
@@ -233,33 +188,33 @@ static void version_keeps_what_it_saw(void **state)
         nts_version_unref(all[i]);
     expect_version(less, removed, 2); /* when it is the last */
     nts_version_unref(less);
-    bench_close(&bench);
+    bare_db_close(&bare);
 }
 
 /* Goal: any edits keep the order of (seq_first, segment_id), and an edit without memory leaves the
  * references with the caller. Method: random segments in random handfuls. */
 static void version_stays_sorted(void **state)
 {
-    struct bench bench;
+    struct bare_db bare;
     uint64_t seed = seed_of_run();
     (void)state;
-    bench_open(&bench);
-    struct nts_version *version = nts_version_edit(bench.db.alloc, NULL, NULL, 0, NULL, 0);
+    bare_db_open(&bare);
+    struct nts_version *version = nts_version_edit(bare.db.alloc, NULL, NULL, 0, NULL, 0);
     for (uint64_t id = 1; id < SEGMENTS_MAX;) {
         struct nts_segment *added[4];
         struct nts_segment *removed[2];
         const size_t count = seed_next(&seed) % 5;
         size_t removed_count = 0;
         for (size_t i = 0; i < count; i++)
-            added[i] = segment_new(&bench, id++, seed_next(&seed) % 20);
+            added[i] = segment_new(&bare, id++, seed_next(&seed) % 20);
         if (version->count != 0 && seed_next(&seed) % 3 == 0)
             removed[removed_count++] = version->segments[seed_next(&seed) % version->count];
-        faultalloc_fail(&bench.memory, seed_next(&seed) % 2, false);
+        faultalloc_fail(&bare.memory, seed_next(&seed) % 2, false);
         struct nts_version *next =
-            nts_version_edit(bench.db.alloc, version, added, count, removed, removed_count);
-        faultalloc_heal(&bench.memory);
+            nts_version_edit(bare.db.alloc, version, added, count, removed, removed_count);
+        faultalloc_heal(&bare.memory);
         if (next == NULL)
-            next = nts_version_edit(bench.db.alloc, version, added, count, removed, removed_count);
+            next = nts_version_edit(bare.db.alloc, version, added, count, removed, removed_count);
         assert_non_null(next);
         assert_int_equal(next->count, version->count + count - removed_count);
         for (size_t i = 1; i < next->count; i++) {
@@ -272,7 +227,7 @@ static void version_stays_sorted(void **state)
         version = next;
     }
     nts_version_unref(version);
-    bench_close(&bench);
+    bare_db_close(&bare);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
  *   begin --> fill in --> run:  (1) manifest edits, durable   (2) superblock of generation + 1, durable --> end
  *                                    any doubt poisons             any failure poisons
  *
- * Everything here needs flush_lock. Tests: unit/test_commit.c, crash/, fault/.
+ * Everything here needs flush_lock. Tests: crash/test_power_cut.c, fault/test_io_faults.c.
  */
 #ifndef NTS_COMMIT_H
 #define NTS_COMMIT_H
@@ -23,6 +23,7 @@ struct nts_commit {
     struct nanots_db *db;
     struct nts_buf edits;
     uint64_t flushed_seq;
+    uint32_t next_table_id; /* above those of the manifest: of others, the log has to tell */
     enum nts_commit_wal wal;
     const struct nts_wal_position *head;              /* NULL: the head stays */
     struct nts_wal_extent added[NTS_WAL_EXTENTS_MAX]; /* open, not in the log yet: listed last */

@@ -5,7 +5,7 @@
  *   free --obtain--> held --commit names it--> live --commit drops it--> limbo --no pin, no reader--> free
  *
  * Everything here needs flush_lock, except nts_extents_obtain, which needs no lock.
- * Tests: unit/test_extents.c, fault/.
+ * Tests: api/test_file_size.c, fault/test_disk_full.c.
  */
 #ifndef NTS_EXTENTS_H
 #define NTS_EXTENTS_H

@@ -20,7 +20,6 @@
 
 struct bare_db {
     struct nanots_db db;
-    struct nts_file_view view; /* of segments that nobody reads */
     struct faultalloc memory;
 };
 
@@ -29,7 +28,7 @@ static inline void bare_db_open(struct bare_db *bare)
     memset(bare, 0, sizeof *bare);
     faultalloc_init(&bare->memory);
     bare->db.alloc = &bare->memory.alloc;
-    bare->view.alloc = &bare->memory.alloc;
+    bare->db.view.alloc = &bare->memory.alloc; /* of segments that nobody reads */
     nts_mutex_init(&bare->db.write_lock);
     bare->db.run = nts_run_new(bare->db.alloc, 1);
     assert_non_null(bare->db.run);
@@ -70,7 +69,7 @@ static inline struct nanots_table *bare_db_table(struct bare_db *bare, uint32_t 
 static inline struct nts_segment *bare_db_segment(struct bare_db *bare,
                                                   const struct nts_segment_entry *entry)
 {
-    struct nts_segment *segment = nts_segment_new(&bare->view, entry, NULL);
+    struct nts_segment *segment = nts_segment_new(&bare->db.view, entry, NULL);
     assert_non_null(segment);
     return segment;
 }

@@ -17,6 +17,7 @@ void nts_commit_begin(struct nanots_db *db, struct nts_commit *commit)
     commit->db = db;
     commit->flushed_seq = db->sb.flushed_seq;
     commit->salt = db->sb.wal_salt;
+    commit->next_table_id = db->sb.next_table_id;
     commit->reserve = db->sb.reserve;
     nts_buf_init(&commit->edits, db->alloc, NTS_MANIFEST_SIZE_MAX);
 }
@@ -196,7 +197,7 @@ static void commit_list_wal(const struct nts_commit *commit, struct nts_superblo
     sb->wal_chain = 0;
     sb->wal_salt = commit->salt;
     nts_mutex_lock(&db->write_lock);
-    sb->next_table_id = db->next_table_id;
+    sb->next_table_id = commit->next_table_id;
     sb->next_segment_id = db->next_segment_id;
     if (commit->wal != NTS_COMMIT_WAL_DROP)
         commit_list_log(commit, head_serial, sb);

@@ -195,6 +195,8 @@ static nanots_status flush_put_edits(struct flush *flush)
         if (table->in_manifest)
             continue;
         NTS_TRY(nts_manifest_put_table(&commit->edits, seed, table->def));
+        if (commit->next_table_id <= table->table_id)
+            commit->next_table_id = table->table_id + 1;
         commit->sync_all = true;
     }
     struct nts_segment_entry *entries =

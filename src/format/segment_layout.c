@@ -166,53 +166,44 @@ struct nts_column_index *nts_column_index_new(const struct nts_alloc *alloc, uin
 
 /* ---- encoding ----------------------------------------------------------------------------- */
 
-static nanots_status array_reserve(struct nts_buf *buf, size_t count, uint8_t **place_out)
+/* Bytes that an index never exceeds; one reservation serves all its arrays, since thousands of
+ * small segments are flushed together. */
+static size_t index_bound(size_t vectors, size_t groups)
 {
-    *place_out = nts_buf_reserve(buf, 2 + nts_vector_bound(count));
-    return *place_out == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
+    const size_t of_vectors = 2 + nts_vector_bound(vectors);
+    const size_t of_groups = 2 + nts_vector_bound(groups);
+    return 4 + 4 * of_vectors + 4 * of_groups + 8 * groups;
 }
 
-static void array_end(struct nts_buf *buf, uint8_t *place, size_t encoded_size)
+static uint8_t *array_end(uint8_t *place, size_t encoded_size)
 {
     nts_store_u16(place, (uint16_t)encoded_size);
-    buf->size += 2 + encoded_size;
+    return place + 2 + encoded_size;
 }
 
-/* Encodes work->ints. */
-static nanots_status array_put_ints(struct nts_index_work *work, size_t count, struct nts_buf *buf)
+static uint8_t *array_put_floats(struct nts_index_work *work, const double *values, size_t count,
+                                 uint8_t *place)
 {
-    uint8_t *place = NULL;
-    NTS_TRY(array_reserve(buf, count, &place));
-    array_end(buf, place, nts_i64_encode(&work->scratch, place + 2, work->ints, count));
-    return NANOTS_OK;
+    return array_end(place, nts_f64_encode(&work->scratch, place + 2, values, count));
 }
 
-static nanots_status array_put_floats(struct nts_index_work *work, const double *values,
-                                      size_t count, struct nts_buf *buf)
-{
-    uint8_t *place = NULL;
-    NTS_TRY(array_reserve(buf, count, &place));
-    array_end(buf, place, nts_f64_encode(&work->scratch, place + 2, values, count));
-    return NANOTS_OK;
-}
-
-static nanots_status array_put_u16(struct nts_index_work *work, const uint16_t *values,
-                                   size_t count, struct nts_buf *buf)
+static uint8_t *array_put_u16(struct nts_index_work *work, const uint16_t *values, size_t count,
+                              uint8_t *place)
 {
     for (size_t i = 0; i < count; i++)
         work->ints[i] = values[i];
-    return array_put_ints(work, count, buf);
+    return array_end(place, nts_i64_encode(&work->scratch, place + 2, work->ints, count));
 }
 
-static nanots_status array_put_bits(struct nts_index_work *work, const uint64_t *bits, size_t count,
-                                    bool as_ints, struct nts_buf *buf)
+static uint8_t *array_put_bits(struct nts_index_work *work, const uint64_t *bits, size_t count,
+                               bool as_ints, uint8_t *place)
 {
-    if (as_ints) {
-        memcpy(work->ints, bits, count * 8);
-        return array_put_ints(work, count, buf);
+    for (size_t i = 0; i < count; i++) {
+        work->ints[i] = (int64_t)bits[i];
+        work->floats[i] = nts_double_of_bits(bits[i]);
     }
-    memcpy(work->floats, bits, count * 8);
-    return array_put_floats(work, work->floats, count, buf);
+    return as_ints ? array_end(place, nts_i64_encode(&work->scratch, place + 2, work->ints, count))
+                   : array_put_floats(work, work->floats, count, place);
 }
 
 nanots_status nts_column_index_encode(struct nts_index_work *work,
@@ -220,26 +211,28 @@ nanots_status nts_column_index_encode(struct nts_index_work *work,
 {
     const size_t vectors = index->vector_count;
     const size_t groups = index->group_count;
-    const size_t size_at = buf->size;
+    uint8_t *const start = nts_buf_reserve(buf, index_bound(vectors, groups));
 
-    NTS_TRY(nts_buf_append_zeros(buf, 4));
-    NTS_TRY(array_put_bits(work, index->chunk_off, groups, true, buf));
-    NTS_TRY(array_put_u16(work, index->vector_size, vectors, buf));
-    NTS_TRY(array_put_bits(work, index->min, vectors, index->is_time, buf));
-    NTS_TRY(array_put_bits(work, index->max, vectors, index->is_time, buf));
+    if (start == NULL)
+        return NANOTS_NO_MEMORY;
+    uint8_t *at = array_put_bits(work, index->chunk_off, groups, true, start + 4);
+    at = array_put_u16(work, index->vector_size, vectors, at);
+    at = array_put_bits(work, index->min, vectors, index->is_time, at);
+    at = array_put_bits(work, index->max, vectors, index->is_time, at);
     if (!index->is_time) {
-        NTS_TRY(array_put_u16(work, index->nan_count, vectors, buf));
-        NTS_TRY(array_put_floats(work, index->sum, groups, buf));
-        NTS_TRY(array_put_floats(work, index->first, groups, buf));
-        NTS_TRY(array_put_floats(work, index->last, groups, buf));
+        at = array_put_u16(work, index->nan_count, vectors, at);
+        at = array_put_floats(work, index->sum, groups, at);
+        at = array_put_floats(work, index->first, groups, at);
+        at = array_put_floats(work, index->last, groups, at);
     }
     for (size_t g = 0; g < groups; g++) {
-        uint8_t bytes[8];
-        nts_store_u64(bytes, index->chunk_checksum[g]);
-        if (index->chunk_size[g] != 0)
-            NTS_TRY(nts_buf_append(buf, bytes, sizeof bytes));
+        if (index->chunk_size[g] == 0)
+            continue;
+        nts_store_u64(at, index->chunk_checksum[g]);
+        at += 8;
     }
-    nts_store_u32(buf->bytes + size_at, (uint32_t)(buf->size - size_at - 4));
+    nts_store_u32(start, (uint32_t)(at - start - 4));
+    buf->size += (size_t)(at - start);
     return NANOTS_OK;
 }
 

@@ -113,6 +113,10 @@ struct nanots_db;     /* an open file */
 struct nanots_table;  /* a table of an open file, looked up once */
 struct nanots_cursor; /* a running query */
 
+/* Parts that a program may put in; both are described at the end of this header. */
+struct nanots_allocator;
+struct nanots_vfs;
+
 typedef enum nanots_type {
     NANOTS_TYPE_F64 = 1, /* IEEE 754 binary64, bit-exact */
 } nanots_type;
@@ -141,6 +145,8 @@ struct nanots_open_options {
     uint64_t max_record_size;  /* largest row group or WAL record; 64 MiB, or the environment's
                                 * NANOTS_MAX_RECORD_SIZE; at least 64 KiB */
     int64_t retention_ms;      /* age that nanots_compact_retention_now cuts at; 0: keep all */
+    const struct nanots_allocator *allocator; /* memory of the handle; malloc */
+    const struct nanots_vfs *vfs;             /* where files are; nanots_vfs_default() */
 };
 
 /* ---- open and close ----------------------------------------------------------------------- */
@@ -425,6 +431,141 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_verify(struct nanots_db *db,
                                                       void *context,
                                                       struct nanots_verify_report *report_out,
                                                       struct nanots_error *error);
+
+/* ---- memory of your own ------------------------------------------------------------------- */
+
+/* Where a handle takes its memory from. Every allocation of a handle opened with it goes through
+ * it, also the blocks that are handed out and that nanots_free releases: they remember it.
+ *
+ * - Lifetime: the struct is not copied. It outlives the handle and every block handed out.
+ * - Threads: the functions are called by any thread that calls the library, at the same time, and
+ *   often with locks of the handle held: they may not call the library.
+ * - Alignment: blocks are aligned to 16 bytes, as malloc's are.
+ * - A call that returns NULL makes the call of the library fail with NANOTS_NO_MEMORY, and harms
+ *   nothing. */
+struct nanots_allocator {
+    size_t struct_size; /* set by the caller */
+    void *context;      /* handed to each function */
+    /* At least `size` bytes, which is never 0; NULL if there are none. */
+    void *(*allocate)(void *context, size_t size);
+    /* As realloc: `block` with min(old, new) bytes kept, perhaps elsewhere; on NULL it stays as it
+     * was. May be NULL: then blocks grow by allocate, a copy and release. */
+    void *(*resize)(void *context, void *block, size_t size);
+    /* Takes a block back, never NULL. */
+    void (*release)(void *context, void *block);
+};
+
+/* ---- files of your own -------------------------------------------------------------------- */
+
+/* A VFS opens files, a file does the rest through its operations: all that the library asks of the
+ * operating system for files. Put one in to keep files elsewhere (in memory, in an archive, on bare
+ * flash) or to stand before the default one (count, encrypt, fail in tests).
+ *
+ *     struct nanots_vfs <---first member--- your VFS        open() --> file, allocated by you
+ *     struct nanots_file <--first member--- your file       ops ---> your struct nanots_file_ops
+ *
+ * Rules of every implementation
+ * - Lifetime: the VFS and the operations are not copied. They outlive every handle opened with
+ *   them; a file lives from open to close, which is the last call on it.
+ * - Threads: operations of one file are called by any thread, at the same time, and often with
+ *   locks of the handle held: they may not call the library on the same handle.
+ * - Interrupted and short transfers are finished inside; nobody above tries again.
+ * - Durable means: survives a power cut. A failed sync is never tried again, it poisons the handle.
+ * - Failures: a status other than NANOTS_OK, and in `error` (may be NULL) the same code with a
+ *   sentence; where the sentence is left empty, one that names the operation is put in. Use IO for
+ *   a device that fails, NO_SPACE for one that is full, UNSUPPORTED where said below.
+ * - Offsets and sizes are below 2^62; a size may be 0, which does nothing. */
+struct nanots_file;
+
+struct nanots_file_ops {
+    size_t struct_size; /* set by the implementation: sizeof(struct nanots_file_ops) */
+
+    /* -- never NULL -- */
+
+    /* Releases the file, its locks and its memory. All its mappings are gone before. */
+    void (*close)(struct nanots_file *file);
+    /* Reads exactly `size` bytes; CORRUPT if the file ends before. */
+    nanots_status (*read_at)(struct nanots_file *file, void *bytes, size_t size, uint64_t offset,
+                             struct nanots_error *error);
+    /* Writes exactly `size` bytes, growing the file if need be; what a gap leaves reads as zero.
+     * Bytes are seen by every later read and mapping. With `durable` not 0 it returns when these
+     * bytes, and the size they need, are durable. A write that fails may have written a part. */
+    nanots_status (*write_at)(struct nanots_file *file, const void *bytes, size_t size,
+                              uint64_t offset, int durable, struct nanots_error *error);
+    /* Everything written, or stored through mappings, before the call is durable on return. */
+    nanots_status (*sync)(struct nanots_file *file, struct nanots_error *error);
+    nanots_status (*size)(struct nanots_file *file, uint64_t *size_out, struct nanots_error *error);
+    /* Cuts or grows the file; new bytes read as zero. Need not be durable before the next sync. */
+    nanots_status (*truncate)(struct nanots_file *file, uint64_t size, struct nanots_error *error);
+
+    /* -- space: each may be NULL -- */
+
+    /* Gives [offset, offset + size) blocks of its own, so that writing there later does not fail
+     * for want of space, and grows the file to hold it; keeps the bytes that are there. NO_SPACE if
+     * it cannot. NULL or UNSUPPORTED: zeros are written past the file's end instead. */
+    nanots_status (*allocate)(struct nanots_file *file, uint64_t offset, uint64_t size,
+                              struct nanots_error *error);
+    /* Gives the blocks of the range back; it reads as zero, the size stays. NULL or a failure: the
+     * space stays the file's, to be used again, until the file is cut. */
+    nanots_status (*punch)(struct nanots_file *file, uint64_t offset, uint64_t size,
+                           struct nanots_error *error);
+
+    /* -- locks: all or none. None: the program sees to it that a file is open once at a time -- */
+
+    /* The file's one exclusive lock, held until close: BUSY if another open file has it, of this
+     * process or any other; UNSUPPORTED refuses to open for writing. */
+    nanots_status (*lock_writer)(struct nanots_file *file, struct nanots_error *error);
+    /* A shared lock named `generation` (below 2^62 - 1), on read-only files too: what this
+     * generation of the file uses is not written over. UNSUPPORTED: the file is read unguarded. */
+    nanots_status (*pin)(struct nanots_file *file, uint64_t generation, struct nanots_error *error);
+    void (*unpin)(struct nanots_file *file, uint64_t generation);
+    /* The least generation in [first, end) pinned through another open file; `end` if none is. */
+    nanots_status (*oldest_pin)(struct nanots_file *file, uint64_t first, uint64_t end,
+                                uint64_t *generation_out, struct nanots_error *error);
+
+    /* -- mappings: all or none. None: bytes are copied by read_at and write_at -- */
+
+    /* [0, size) of the file as memory, for reading. The range may pass the file's end and is read
+     * inside the file only, where it shows all that is written. UNSUPPORTED: as if NULL. */
+    nanots_status (*map_read)(struct nanots_file *file, uint64_t size, const uint8_t **bytes_out,
+                              struct nanots_error *error);
+    /* [offset, offset + size) of the file as memory, for reading and writing: a store is in the
+     * file at once. Called where can_map_wal allows it. UNSUPPORTED: as if NULL. */
+    nanots_status (*map_write)(struct nanots_file *file, uint64_t offset, uint64_t size,
+                               uint8_t **bytes_out, struct nanots_error *error);
+    /* Ends a mapping: `bytes` and `size` as map_read or map_write had them. */
+    void (*unmap)(struct nanots_file *file, const uint8_t *bytes, uint64_t size);
+    /* Makes a part of a mapping present, so that a medium that fails is a status here and no signal
+     * later. UNSUPPORTED where that cannot be promised: then read_at is used. */
+    nanots_status (*populate)(struct nanots_file *file, const uint8_t *bytes, uint64_t size,
+                              struct nanots_error *error);
+    /* Whether stores through map_write survive the process and stay in place across rewrites of
+     * their blocks, as on ext4 and tmpfs: not 0 if so. May be NULL: no. */
+    int (*can_map_wal)(struct nanots_file *file);
+};
+
+/* First member of every implementation's file. */
+struct nanots_file {
+    const struct nanots_file_ops *ops;
+};
+
+#define NANOTS_VFS_READ_ONLY 1u
+#define NANOTS_VFS_CREATE    2u /* create if absent; that there is a file is durable on return */
+#define NANOTS_VFS_EXCLUSIVE 4u /* with CREATE: fail with EXISTS if present */
+
+/* First member of every implementation's VFS. */
+struct nanots_vfs {
+    size_t struct_size; /* set by the implementation: sizeof(struct nanots_vfs) */
+    /* Opens the file that `path`, as given to nanots_open, names. `allocator` is the handle's: good
+     * for what the file needs, until close. On failure *file_out is NULL and nothing is to be
+     * closed. NOT_FOUND, PERMISSION, EXISTS, INVALID (no regular file), IO, NO_MEMORY. */
+    nanots_status (*open)(const struct nanots_vfs *vfs, const struct nanots_allocator *allocator,
+                          const char *path, unsigned flags, struct nanots_file **file_out,
+                          struct nanots_error *error);
+};
+
+/* The operating system's files; immutable, lives for ever. All its operations are there. */
+NANOTS_API const struct nanots_vfs *nanots_vfs_default(void);
 
 #ifdef __cplusplus
 }

@@ -38,6 +38,11 @@ const char *nanots_codec_name(unsigned codec)
     return nts_codec_name(codec);
 }
 
+const struct nanots_vfs *nanots_vfs_default(void)
+{
+    return nts_vfs_posix();
+}
+
 void nanots_free(void *block)
 {
     nts_free(block);

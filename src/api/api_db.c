@@ -11,7 +11,7 @@ nanots_status nanots_open(const char *path, const struct nanots_open_options *op
 {
     nts_error_clear(error);
     NTS_TRY(nts_api_no_null(db_out, "db_out", error));
-    return nts_db_open(nts_vfs_posix(), nts_alloc_libc(), path, options, db_out, error);
+    return nts_db_open(path, options, db_out, error);
 }
 
 nanots_status nanots_close(struct nanots_db *db, struct nanots_error *error)

@@ -77,7 +77,7 @@ nanots_status nts_rows_check_size(const struct nanots_table *table, const struct
 static nanots_status bulk_init(struct bulk *bulk, struct nanots_table *table,
                                const struct nts_rows *rows, struct nanots_error *error)
 {
-    const struct nts_alloc *alloc = table->db->alloc;
+    const struct nanots_allocator *alloc = table->db->alloc;
     const uint32_t group_rows = rows->row_count < NTS_GROUP_ROWS ? rows->row_count : NTS_GROUP_ROWS;
 
     memset(bulk, 0, sizeof *bulk);

@@ -209,8 +209,8 @@ static void segment_list_unref(struct nts_segment_list *list)
 }
 
 /* The first `count` of a list, whose reference passes to the version; NULL if out of memory. */
-static struct nts_version *version_new(const struct nts_alloc *alloc, struct nts_segment_list *list,
-                                       size_t count)
+static struct nts_version *version_new(const struct nanots_allocator *alloc,
+                                       struct nts_segment_list *list, size_t count)
 {
     struct nts_version *version = nts_alloc(alloc, sizeof *version);
     if (version == NULL)
@@ -237,7 +237,7 @@ static bool version_can_grow(const struct nts_version *old, struct nts_segment *
     return true;
 }
 
-static struct nts_version *version_grow(const struct nts_alloc *alloc,
+static struct nts_version *version_grow(const struct nanots_allocator *alloc,
                                         const struct nts_version *old,
                                         struct nts_segment *const *added, size_t added_count)
 {
@@ -252,7 +252,7 @@ static struct nts_version *version_grow(const struct nts_alloc *alloc,
 }
 
 /* A list of its own, with room for as many again. */
-static struct nts_version *version_copy(const struct nts_alloc *alloc,
+static struct nts_version *version_copy(const struct nanots_allocator *alloc,
                                         const struct nts_version *old,
                                         struct nts_segment *const *added, size_t added_count,
                                         struct nts_segment *const *removed, size_t removed_count)
@@ -282,7 +282,8 @@ static struct nts_version *version_copy(const struct nts_alloc *alloc,
     return version;
 }
 
-struct nts_version *nts_version_edit(const struct nts_alloc *alloc, const struct nts_version *old,
+struct nts_version *nts_version_edit(const struct nanots_allocator *alloc,
+                                     const struct nts_version *old,
                                      struct nts_segment *const *added, size_t added_count,
                                      struct nts_segment *const *removed, size_t removed_count)
 {

@@ -55,7 +55,7 @@ void nts_db_poison(struct nanots_db *db, nanots_status cause)
 
 /* ---- open --------------------------------------------------------------------------------- */
 
-static struct nanots_db *db_new(const struct nts_alloc *alloc, const char *path)
+static struct nanots_db *db_new(const struct nanots_allocator *alloc, const char *path)
 {
     struct nanots_db *db = nts_alloc_zeroed(alloc, sizeof *db);
     if (db == NULL)
@@ -106,17 +106,16 @@ static void db_free(struct nanots_db *db)
     nts_free(db);
 }
 
-static nanots_status db_open_file(struct nanots_db *db, const struct nts_vfs *vfs, uint32_t flags,
-                                  struct nanots_error *error)
+static nanots_status db_open_file(struct nanots_db *db, uint32_t flags, struct nanots_error *error)
 {
     unsigned vfs_flags = 0;
     if (db->options.read_only)
-        vfs_flags = NTS_VFS_READ_ONLY;
+        vfs_flags = NANOTS_VFS_READ_ONLY;
     else if ((flags & NANOTS_OPEN_NO_CREATE) == 0)
-        vfs_flags = NTS_VFS_CREATE;
+        vfs_flags = NANOTS_VFS_CREATE;
     if ((flags & NANOTS_OPEN_EXCLUSIVE) != 0)
-        vfs_flags |= NTS_VFS_EXCLUSIVE;
-    NTS_TRY(vfs->open(vfs, db->path, vfs_flags, &db->file, error));
+        vfs_flags |= NANOTS_VFS_EXCLUSIVE;
+    NTS_TRY(nts_vfs_open(db->options.vfs, db->alloc, db->path, vfs_flags, &db->file, error));
     nts_file_view_init(&db->view, db->alloc, db->file);
     nts_wal_init(&db->wal, db->alloc, db->file);
     return db->options.read_only ? NANOTS_OK : db->file->ops->lock_writer(db->file, error);
@@ -228,23 +227,24 @@ static nanots_status db_load(struct nanots_db *db, struct nanots_error *error)
     return nts_recover(db, error);
 }
 
-nanots_status nts_db_open(const struct nts_vfs *vfs, const struct nts_alloc *alloc,
-                          const char *path, const struct nanots_open_options *options,
+nanots_status nts_db_open(const char *path, const struct nanots_open_options *options,
                           struct nanots_db **db_out, struct nanots_error *error)
 {
+    struct nts_options filled;
     uint32_t flags = 0;
     nanots_status status;
 
     *db_out = NULL;
     if (path == NULL || path[0] == '\0')
         return nts_fail(error, NANOTS_INVALID, "the path is empty");
-    struct nanots_db *db = db_new(alloc, path);
+    NTS_TRY(nts_options_fill(options, &filled, &flags, error));
+    struct nanots_db *db = db_new(filled.allocator, path);
     if (db == NULL)
         return nts_fail_memory(error, sizeof *db);
+    db->options = filled;
     db->wal_size_wanted = NTS_WAL_EXTENT_SIZE_MIN;
     db->last_sync_ms = nts_clock_coarse_ms();
-    NTS_TRY_OUT(nts_options_fill(options, &db->options, &flags, error));
-    NTS_TRY_OUT(db_open_file(db, vfs, flags, error));
+    NTS_TRY_OUT(db_open_file(db, flags, error));
     NTS_TRY_OUT(db->options.read_only ? db_load_read_only(db, error) : db_load(db, error));
     *db_out = db;
     return NANOTS_OK;

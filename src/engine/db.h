@@ -106,6 +106,8 @@ struct nts_limbo {
 
 /* Options after defaults. Immutable. */
 struct nts_options {
+    const struct nanots_allocator *allocator;
+    const struct nanots_vfs *vfs;
     bool read_only;
     nanots_sync_mode sync_mode;
     uint32_t sync_interval_ms;
@@ -126,8 +128,8 @@ struct nts_recovery {
 };
 
 struct nanots_db {
-    const struct nts_alloc *alloc;
-    struct nts_file *file;
+    const struct nanots_allocator *alloc;
+    struct nanots_file *file;
     char *path;
     struct nts_options options;
     struct nts_recovery recovery; /* immutable after open */
@@ -171,9 +173,7 @@ struct nanots_db {
 
 /* ---- db.c --------------------------------------------------------------------------------- */
 
-/* What nanots_open does, on any VFS and allocator (both outlive the handle). */
-NTS_CHECKED nanots_status nts_db_open(const struct nts_vfs *vfs, const struct nts_alloc *alloc,
-                                      const char *path, const struct nanots_open_options *options,
+NTS_CHECKED nanots_status nts_db_open(const char *path, const struct nanots_open_options *options,
                                       struct nanots_db **db_out, struct nanots_error *error);
 nanots_status nts_db_close(struct nanots_db *db, struct nanots_error *error);
 
@@ -215,7 +215,7 @@ NTS_CHECKED nanots_status nts_catalog_column(const struct nanots_table *table, c
 /* A version with `added` (references taken over on success) and without those in `removed`. Needs
  * flush_lock, but to make a first one. */
 NTS_CHECKED struct nts_version *
-nts_version_edit(const struct nts_alloc *alloc, const struct nts_version *old,
+nts_version_edit(const struct nanots_allocator *alloc, const struct nts_version *old,
                  struct nts_segment *const *added, size_t added_count,
                  struct nts_segment *const *removed, size_t removed_count);
 /* The table's version at this moment, with a reference. Takes write_lock. */

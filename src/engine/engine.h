@@ -52,7 +52,7 @@ NTS_CHECKED nanots_status nts_sync_to(struct nanots_db *db, uint64_t end_count,
 
 /* ---- run.c -------------------------------------------------------------------------------- */
 
-NTS_CHECKED struct nts_run *nts_run_new(const struct nts_alloc *alloc, uint64_t number);
+NTS_CHECKED struct nts_run *nts_run_new(const struct nanots_allocator *alloc, uint64_t number);
 void nts_run_free(struct nts_run *run);
 /* With write_lock: lists the table in the active run. */
 NTS_CHECKED nanots_status nts_run_touch(struct nanots_table *table);

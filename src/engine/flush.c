@@ -218,7 +218,7 @@ static nanots_status flush_put_edits(struct flush *flush)
 /* New versions of the run's tables; references of the items' segments pass to them. */
 static nanots_status flush_make_versions(struct flush *flush)
 {
-    const struct nts_alloc *alloc = flush->db->alloc;
+    const struct nanots_allocator *alloc = flush->db->alloc;
     const size_t table_count = flush->run->table_count;
     struct nts_segment **added =
         nts_alloc_array(alloc, flush->item_count + 1, sizeof(struct nts_segment *));

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/vfs.h"
+#include "util/alloc.h"
+
 #define SYNC_INTERVAL_MS_DEFAULT 1000u
 
 static nanots_status option_in_range(const char *name, uint64_t value, uint64_t least,
@@ -55,6 +58,24 @@ static nanots_status options_check(const struct nts_options *options, struct nan
     return NANOTS_OK;
 }
 
+/* The host's allocator and VFS, if it gives any. */
+static nanots_status options_fill_seams(const struct nanots_open_options *given,
+                                        struct nts_options *options, struct nanots_error *error)
+{
+    const struct nanots_allocator *allocator = given->allocator;
+    options->vfs = given->vfs != NULL ? given->vfs : nts_vfs_posix();
+    options->allocator = allocator != NULL ? allocator : nts_alloc_libc();
+    if (allocator == NULL)
+        return NANOTS_OK;
+    if (allocator->struct_size < sizeof *allocator)
+        return nts_fail(error, NANOTS_INVALID, "struct_size of the allocator is %zu; expected %zu",
+                        allocator->struct_size, sizeof *allocator);
+    if (allocator->allocate == NULL || allocator->release == NULL)
+        return nts_fail(error, NANOTS_INVALID, "the allocator lacks %s",
+                        allocator->allocate == NULL ? "allocate" : "release");
+    return NANOTS_OK;
+}
+
 nanots_status nts_options_fill(const struct nanots_open_options *given, struct nts_options *options,
                                uint32_t *flags_out, struct nanots_error *error)
 {
@@ -66,6 +87,7 @@ nanots_status nts_options_fill(const struct nanots_open_options *given, struct n
         memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
     if ((o.flags & ~(NANOTS_OPEN_READ_ONLY | NANOTS_OPEN_NO_CREATE | NANOTS_OPEN_EXCLUSIVE)) != 0)
         return nts_fail(error, NANOTS_INVALID, "unknown open flags 0x%x", o.flags);
+    NTS_TRY(options_fill_seams(&o, options, error));
     NTS_TRY(record_size_default(&options->max_record_size, error));
     options->read_only = (o.flags & NANOTS_OPEN_READ_ONLY) != 0;
     options->sync_mode = o.sync_mode;

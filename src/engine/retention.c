@@ -18,7 +18,7 @@ static nanots_status retention_drop_whole(struct nanots_table *table,
                                           const struct nts_version *version, int64_t cutoff,
                                           uint64_t *rows_removed, struct nanots_error *error)
 {
-    const struct nts_alloc *alloc = table->db->alloc;
+    const struct nanots_allocator *alloc = table->db->alloc;
     struct nts_segment **old =
         nts_alloc_array(alloc, version->count + 1, sizeof(struct nts_segment *));
     nanots_status status = NANOTS_OK;

@@ -31,7 +31,7 @@ static nanots_status rewriter_open_scan(struct rewriter *rewriter, int64_t from,
                                         struct nts_scan **scan_out, struct nanots_error *error)
 {
     const struct nts_rewrite *job = rewriter->job;
-    const struct nts_alloc *alloc = job->table->db->alloc;
+    const struct nanots_allocator *alloc = job->table->db->alloc;
     const uint32_t column_count = job->table->def->column_count;
     struct nts_source_spec *sources = nts_alloc_array(alloc, job->input_count, sizeof *sources);
     uint32_t *columns = nts_alloc_array(alloc, column_count, sizeof *columns);

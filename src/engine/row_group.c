@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-nanots_status nts_row_group_init(struct nts_row_group *group, const struct nts_alloc *alloc,
+nanots_status nts_row_group_init(struct nts_row_group *group, const struct nanots_allocator *alloc,
                                  uint32_t column_count, uint32_t capacity,
                                  struct nanots_error *error)
 {

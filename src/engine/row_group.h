@@ -20,8 +20,9 @@ struct nts_row_group {
 };
 
 NTS_CHECKED nanots_status nts_row_group_init(struct nts_row_group *group,
-                                             const struct nts_alloc *alloc, uint32_t column_count,
-                                             uint32_t capacity, struct nanots_error *error);
+                                             const struct nanots_allocator *alloc,
+                                             uint32_t column_count, uint32_t capacity,
+                                             struct nanots_error *error);
 void nts_row_group_deinit(struct nts_row_group *group);
 
 /* Where the values of a column are gathered. */

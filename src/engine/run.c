@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "engine/engine.h"
 
-struct nts_run *nts_run_new(const struct nts_alloc *alloc, uint64_t number)
+struct nts_run *nts_run_new(const struct nanots_allocator *alloc, uint64_t number)
 {
     struct nts_run *run = nts_alloc_zeroed(alloc, sizeof *run);
     if (run != NULL)

@@ -137,8 +137,8 @@ bool nts_column_index_reset(struct nts_column_index *index, uint32_t row_count)
     return true;
 }
 
-struct nts_column_index *nts_column_index_new(const struct nts_alloc *alloc, uint32_t row_count,
-                                              bool is_time)
+struct nts_column_index *nts_column_index_new(const struct nanots_allocator *alloc,
+                                              uint32_t row_count, bool is_time)
 {
     const size_t vectors = nts_vector_count(row_count);
     const size_t groups = nts_group_count(row_count);

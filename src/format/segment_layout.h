@@ -97,7 +97,7 @@ static inline uint32_t nts_vector_rows(uint32_t row_count, uint32_t vector)
 }
 
 /* An index of `row_count` rows with all arrays allocated and zero; release with nts_free. */
-NTS_CHECKED struct nts_column_index *nts_column_index_new(const struct nts_alloc *alloc,
+NTS_CHECKED struct nts_column_index *nts_column_index_new(const struct nanots_allocator *alloc,
                                                           uint32_t row_count, bool is_time);
 
 /* Makes it the empty index of a segment of `row_count` rows; false if the arrays do not fit those.

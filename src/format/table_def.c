@@ -14,8 +14,9 @@
 #define DEF_NAME_SLOTS  (2 * NTS_COLUMNS_MAX)
 
 /* One block: the struct, its columns, then the names, each ended by 0. */
-static struct nts_table_def *table_def_alloc(const struct nts_alloc *alloc, size_t column_count,
-                                             size_t names_size, char **names_out)
+static struct nts_table_def *table_def_alloc(const struct nanots_allocator *alloc,
+                                             size_t column_count, size_t names_size,
+                                             char **names_out)
 {
     const size_t head = sizeof(struct nts_table_def) + column_count * sizeof(struct nts_column_def);
     struct nts_table_def *def = nts_alloc_zeroed(alloc, head + names_size);
@@ -33,7 +34,7 @@ static const char *table_def_put_name(char **names, const void *name, size_t nam
     return place;
 }
 
-struct nts_table_def *nts_table_def_new(const struct nts_alloc *alloc, uint32_t table_id,
+struct nts_table_def *nts_table_def_new(const struct nanots_allocator *alloc, uint32_t table_id,
                                         uint64_t created_seq, const char *name,
                                         const struct nanots_column *columns, size_t column_count)
 {
@@ -184,8 +185,8 @@ bool nts_table_def_peek(const uint8_t *bytes, size_t size, uint32_t *table_id_ou
     return true;
 }
 
-nanots_status nts_table_def_decode(const struct nts_alloc *alloc, const uint8_t *bytes, size_t size,
-                                   struct nts_table_def **def_out, size_t *used_out,
+nanots_status nts_table_def_decode(const struct nanots_allocator *alloc, const uint8_t *bytes,
+                                   size_t size, struct nts_table_def **def_out, size_t *used_out,
                                    struct nanots_error *error)
 {
     *def_out = NULL;

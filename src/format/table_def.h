@@ -42,7 +42,7 @@ struct nts_table_def {
 
 /* A copy of name and columns in one block; release with nts_free. NULL if out of memory. */
 NTS_CHECKED struct nts_table_def *
-nts_table_def_new(const struct nts_alloc *alloc, uint32_t table_id, uint64_t created_seq,
+nts_table_def_new(const struct nanots_allocator *alloc, uint32_t table_id, uint64_t created_seq,
                   const char *name, const struct nanots_column *columns, size_t column_count);
 
 size_t nts_table_def_encoded_size(const struct nts_table_def *def);
@@ -50,9 +50,10 @@ size_t nts_table_def_encoded_size(const struct nts_table_def *def);
 void nts_table_def_encode(const struct nts_table_def *def, uint8_t *bytes);
 
 /* `used_out` (may be NULL) receives the bytes that the definition takes of `size`. */
-NTS_CHECKED nanots_status nts_table_def_decode(const struct nts_alloc *alloc, const uint8_t *bytes,
-                                               size_t size, struct nts_table_def **def_out,
-                                               size_t *used_out, struct nanots_error *error);
+NTS_CHECKED nanots_status nts_table_def_decode(const struct nanots_allocator *alloc,
+                                               const uint8_t *bytes, size_t size,
+                                               struct nts_table_def **def_out, size_t *used_out,
+                                               struct nanots_error *error);
 
 /* Id and column count of an encoded definition, without a look at the rest; false if cut short. */
 NTS_CHECKED bool nts_table_def_peek(const uint8_t *bytes, size_t size, uint32_t *table_id_out,

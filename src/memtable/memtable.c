@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "util/sort_rows.h"
 
-struct nts_memtable *nts_memtable_new(const struct nts_alloc *alloc, uint32_t column_count)
+struct nts_memtable *nts_memtable_new(const struct nanots_allocator *alloc, uint32_t column_count)
 {
     const size_t first_size =
         NTS_MEMTABLE_CHUNK_ROWS * ((size_t)column_count + 1) * sizeof(int64_t);

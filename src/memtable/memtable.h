@@ -32,7 +32,7 @@
 
 struct nts_memtable {
     struct nts_refcount refs;
-    const struct nts_alloc *alloc;
+    const struct nanots_allocator *alloc;
     uint32_t column_count;
     uint32_t row_count;
     uint32_t visible_rows; /* rows that readers may see: all, or in full sync mode those synced */
@@ -48,7 +48,7 @@ struct nts_memtable {
     int64_t *chunks[NTS_MEMTABLE_CHUNKS_MAX];
 };
 
-NTS_CHECKED struct nts_memtable *nts_memtable_new(const struct nts_alloc *alloc,
+NTS_CHECKED struct nts_memtable *nts_memtable_new(const struct nanots_allocator *alloc,
                                                   uint32_t column_count);
 struct nts_memtable *nts_memtable_ref(struct nts_memtable *memtable);
 void nts_memtable_unref(struct nts_memtable *memtable);

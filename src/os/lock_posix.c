@@ -52,7 +52,7 @@ static nanots_status lock_fail(const struct os_file *os, int os_errno, const cha
     }
 }
 
-nanots_status nts_posix_lock_writer(struct nts_file *file, struct nanots_error *error)
+nanots_status nts_posix_lock_writer(struct nanots_file *file, struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);
     const int failed = lock_set(os, F_WRLCK, NTS_LOCK_WRITER);
@@ -65,7 +65,8 @@ nanots_status nts_posix_lock_writer(struct nts_file *file, struct nanots_error *
     return lock_fail(os, failed, "writing", error);
 }
 
-nanots_status nts_posix_pin(struct nts_file *file, uint64_t generation, struct nanots_error *error)
+nanots_status nts_posix_pin(struct nanots_file *file, uint64_t generation,
+                            struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);
 
@@ -76,7 +77,7 @@ nanots_status nts_posix_pin(struct nts_file *file, uint64_t generation, struct n
     return failed == 0 ? NANOTS_OK : lock_fail(os, failed, "reading", error);
 }
 
-void nts_posix_unpin(struct nts_file *file, uint64_t generation)
+void nts_posix_unpin(struct nanots_file *file, uint64_t generation)
 {
     const struct os_file *os = nts_os_file_of(file);
     assert(generation <= LOCK_GENERATION_MAX);
@@ -108,7 +109,7 @@ static int lock_find(const struct os_file *os, uint64_t first, uint64_t end, uin
     return 0;
 }
 
-nanots_status nts_posix_oldest_pin(struct nts_file *file, uint64_t first, uint64_t end,
+nanots_status nts_posix_oldest_pin(struct nanots_file *file, uint64_t first, uint64_t end,
                                    uint64_t *generation_out, struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);

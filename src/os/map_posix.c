@@ -60,7 +60,7 @@ static nanots_status map_shared(const struct os_file *os, int protection, uint64
     return NANOTS_OK;
 }
 
-nanots_status nts_posix_map_read(struct nts_file *file, uint64_t size, const uint8_t **bytes_out,
+nanots_status nts_posix_map_read(struct nanots_file *file, uint64_t size, const uint8_t **bytes_out,
                                  struct nanots_error *error)
 {
     void *bytes;
@@ -70,7 +70,7 @@ nanots_status nts_posix_map_read(struct nts_file *file, uint64_t size, const uin
     return status;
 }
 
-nanots_status nts_posix_map_write(struct nts_file *file, uint64_t offset, uint64_t size,
+nanots_status nts_posix_map_write(struct nanots_file *file, uint64_t offset, uint64_t size,
                                   uint8_t **bytes_out, struct nanots_error *error)
 {
     void *bytes;
@@ -80,7 +80,7 @@ nanots_status nts_posix_map_write(struct nts_file *file, uint64_t offset, uint64
     return status;
 }
 
-void nts_posix_unmap(struct nts_file *file, const uint8_t *bytes, uint64_t size)
+void nts_posix_unmap(struct nanots_file *file, const uint8_t *bytes, uint64_t size)
 {
     (void)file;
     const int failed = munmap((void *)(uintptr_t)bytes, (size_t)size);
@@ -88,7 +88,7 @@ void nts_posix_unmap(struct nts_file *file, const uint8_t *bytes, uint64_t size)
     (void)failed;
 }
 
-nanots_status nts_posix_populate(struct nts_file *file, const uint8_t *bytes, uint64_t size,
+nanots_status nts_posix_populate(struct nanots_file *file, const uint8_t *bytes, uint64_t size,
                                  struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);
@@ -111,11 +111,11 @@ nanots_status nts_posix_populate(struct nts_file *file, const uint8_t *bytes, ui
 
 /* XFS counts as unknown: whether it shares blocks between files (reflink, the default since 2019),
  * and so moves them on a rewrite, is not among what fstatfs tells. */
-bool nts_posix_can_map_wal(struct nts_file *file)
+int nts_posix_can_map_wal(struct nanots_file *file)
 {
     struct statfs facts;
     if (fstatfs(nts_os_file_of(file)->fd, &facts) != 0)
-        return false;
+        return 0;
     const uint32_t magic = (uint32_t)facts.f_type;
     return magic == MAP_MAGIC_EXT || magic == MAP_MAGIC_TMPFS;
 }

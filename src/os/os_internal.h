@@ -12,7 +12,7 @@
 #define OS_NAME_SIZE_MAX 104u
 
 struct os_file {
-    struct nts_file file; /* first member */
+    struct nanots_file file; /* first member */
     int fd;
     /* Set by the first durable write that the file system cannot do at once. Relaxed everywhere:
      * a thread that sees it late only asks once more. */
@@ -20,7 +20,7 @@ struct os_file {
     char name[OS_NAME_SIZE_MAX]; /* of the path, for messages */
 };
 
-static inline struct os_file *nts_os_file_of(struct nts_file *file)
+static inline struct os_file *nts_os_file_of(struct nanots_file *file)
 {
     return (struct os_file *)((char *)file - offsetof(struct os_file, file));
 }
@@ -34,20 +34,21 @@ static inline nanots_status nts_os_recode(struct nanots_error *error, nanots_sta
 }
 
 /* lock_posix.c */
-nanots_status nts_posix_lock_writer(struct nts_file *file, struct nanots_error *error);
-nanots_status nts_posix_pin(struct nts_file *file, uint64_t generation, struct nanots_error *error);
-void nts_posix_unpin(struct nts_file *file, uint64_t generation);
-nanots_status nts_posix_oldest_pin(struct nts_file *file, uint64_t first, uint64_t end,
+nanots_status nts_posix_lock_writer(struct nanots_file *file, struct nanots_error *error);
+nanots_status nts_posix_pin(struct nanots_file *file, uint64_t generation,
+                            struct nanots_error *error);
+void nts_posix_unpin(struct nanots_file *file, uint64_t generation);
+nanots_status nts_posix_oldest_pin(struct nanots_file *file, uint64_t first, uint64_t end,
                                    uint64_t *generation_out, struct nanots_error *error);
 
 /* map_posix.c */
-nanots_status nts_posix_map_read(struct nts_file *file, uint64_t size, const uint8_t **bytes_out,
+nanots_status nts_posix_map_read(struct nanots_file *file, uint64_t size, const uint8_t **bytes_out,
                                  struct nanots_error *error);
-nanots_status nts_posix_map_write(struct nts_file *file, uint64_t offset, uint64_t size,
+nanots_status nts_posix_map_write(struct nanots_file *file, uint64_t offset, uint64_t size,
                                   uint8_t **bytes_out, struct nanots_error *error);
-void nts_posix_unmap(struct nts_file *file, const uint8_t *bytes, uint64_t size);
-nanots_status nts_posix_populate(struct nts_file *file, const uint8_t *bytes, uint64_t size,
+void nts_posix_unmap(struct nanots_file *file, const uint8_t *bytes, uint64_t size);
+nanots_status nts_posix_populate(struct nanots_file *file, const uint8_t *bytes, uint64_t size,
                                  struct nanots_error *error);
-bool nts_posix_can_map_wal(struct nts_file *file);
+int nts_posix_can_map_wal(struct nanots_file *file);
 
 #endif

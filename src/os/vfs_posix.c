@@ -36,7 +36,7 @@ static bool os_range_fits(uint64_t offset, uint64_t size)
     return offset <= INT64_MAX && size <= INT64_MAX - offset;
 }
 
-static nanots_status os_read_at(struct nts_file *file, void *bytes, size_t size, uint64_t offset,
+static nanots_status os_read_at(struct nanots_file *file, void *bytes, size_t size, uint64_t offset,
                                 struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);
@@ -97,12 +97,12 @@ static nanots_status os_fdatasync(const struct os_file *os, struct nanots_error 
     return NANOTS_OK;
 }
 
-static nanots_status os_write_at(struct nts_file *file, const void *bytes, size_t size,
-                                 uint64_t offset, bool durable, struct nanots_error *error)
+static nanots_status os_write_at(struct nanots_file *file, const void *bytes, size_t size,
+                                 uint64_t offset, int durable, struct nanots_error *error)
 {
     struct os_file *os = nts_os_file_of(file);
     const bool dsync_wanted =
-        durable && !atomic_load_explicit(&os->dsync_refused, memory_order_relaxed);
+        durable != 0 && !atomic_load_explicit(&os->dsync_refused, memory_order_relaxed);
     bool dsync = dsync_wanted;
     const uint8_t *from = bytes;
     size_t done = 0;
@@ -123,17 +123,18 @@ static nanots_status os_write_at(struct nts_file *file, const void *bytes, size_
     }
     if (dsync_wanted && !dsync)
         atomic_store_explicit(&os->dsync_refused, true, memory_order_relaxed);
-    return durable && !dsync ? os_fdatasync(os, error) : NANOTS_OK;
+    return durable != 0 && !dsync ? os_fdatasync(os, error) : NANOTS_OK;
 }
 
-static nanots_status os_sync(struct nts_file *file, struct nanots_error *error)
+static nanots_status os_sync(struct nanots_file *file, struct nanots_error *error)
 {
     return os_fdatasync(nts_os_file_of(file), error);
 }
 
 /* ---- size and space ----------------------------------------------------------------------- */
 
-static nanots_status os_size(struct nts_file *file, uint64_t *size_out, struct nanots_error *error)
+static nanots_status os_size(struct nanots_file *file, uint64_t *size_out,
+                             struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);
     struct stat facts;
@@ -145,7 +146,8 @@ static nanots_status os_size(struct nts_file *file, uint64_t *size_out, struct n
     return NANOTS_OK;
 }
 
-static nanots_status os_truncate(struct nts_file *file, uint64_t size, struct nanots_error *error)
+static nanots_status os_truncate(struct nanots_file *file, uint64_t size,
+                                 struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);
     int failed = -1;
@@ -174,26 +176,7 @@ static int os_fallocate_mode(const struct os_file *os, int mode, uint64_t offset
     return failed == 0 ? 0 : errno;
 }
 
-/* The stand-in for fallocate: writes zeros from the file's end on. A hole before the end stays one,
- * because filling it could overwrite what somebody else is writing there. */
-static nanots_status os_allocate_by_zeros(struct nts_file *file, uint64_t offset, uint64_t size,
-                                          struct nanots_error *error)
-{
-    static const uint8_t zeros[64u << 10];
-    const uint64_t end = offset + size;
-    uint64_t at;
-
-    NTS_TRY(os_size(file, &at, error));
-    at = at > offset ? at : offset;
-    while (at < end) {
-        const size_t some = end - at < sizeof zeros ? (size_t)(end - at) : sizeof zeros;
-        NTS_TRY(os_write_at(file, zeros, some, at, false, error));
-        at += some;
-    }
-    return NANOTS_OK;
-}
-
-static nanots_status os_allocate(struct nts_file *file, uint64_t offset, uint64_t size,
+static nanots_status os_allocate(struct nanots_file *file, uint64_t offset, uint64_t size,
                                  struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);
@@ -201,15 +184,17 @@ static nanots_status os_allocate(struct nts_file *file, uint64_t offset, uint64_
     if (size == 0)
         return NANOTS_OK;
     const int failed = os_fallocate_mode(os, 0, offset, size);
+    if (failed == 0)
+        return NANOTS_OK;
+    const nanots_status status =
+        nts_fail_os(error, failed, "cannot allocate %llu bytes at offset %llu of %s",
+                    (unsigned long long)size, (unsigned long long)offset, os->name);
     if (failed == EOPNOTSUPP || failed == ENOSYS)
-        return os_allocate_by_zeros(file, offset, size, error);
-    if (failed != 0)
-        return nts_fail_os(error, failed, "cannot allocate %llu bytes at offset %llu of %s",
-                           (unsigned long long)size, (unsigned long long)offset, os->name);
-    return NANOTS_OK;
+        return nts_os_recode(error, NANOTS_UNSUPPORTED);
+    return status;
 }
 
-static nanots_status os_punch(struct nts_file *file, uint64_t offset, uint64_t size,
+static nanots_status os_punch(struct nanots_file *file, uint64_t offset, uint64_t size,
                               struct nanots_error *error)
 {
     const struct os_file *os = nts_os_file_of(file);
@@ -230,7 +215,7 @@ static nanots_status os_punch(struct nts_file *file, uint64_t offset, uint64_t s
 
 /* ---- open and close ----------------------------------------------------------------------- */
 
-static void os_close(struct nts_file *file)
+static void os_close(struct nanots_file *file)
 {
     struct os_file *os = nts_os_file_of(file);
     /* After EINTR the descriptor is gone on Linux; a second close could hit a stranger's. */
@@ -238,7 +223,8 @@ static void os_close(struct nts_file *file)
     nts_free(os);
 }
 
-static const struct nts_file_ops os_ops = {
+static const struct nanots_file_ops os_ops = {
+    .struct_size = sizeof os_ops,
     .close = os_close,
     .read_at = os_read_at,
     .write_at = os_write_at,
@@ -289,18 +275,18 @@ static int os_open_fd(const char *path, int flags)
 /* Opens or creates; *created tells which. -1 and errno on failure. */
 static int os_open_or_create(const char *path, unsigned flags, bool *created)
 {
-    const int mode = (flags & NTS_VFS_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
+    const int mode = (flags & NANOTS_VFS_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
 
     *created = false;
-    if ((flags & NTS_VFS_CREATE) == 0)
+    if ((flags & NANOTS_VFS_CREATE) == 0)
         return os_open_fd(path, mode);
-    if ((flags & NTS_VFS_EXCLUSIVE) == 0) {
+    if ((flags & NANOTS_VFS_EXCLUSIVE) == 0) {
         const int fd = os_open_fd(path, mode);
         if (fd >= 0 || errno != ENOENT)
             return fd;
     }
     *created = true;
-    return os_open_fd(path, mode | O_CREAT | ((flags & NTS_VFS_EXCLUSIVE) != 0 ? O_EXCL : 0));
+    return os_open_fd(path, mode | O_CREAT | ((flags & NANOTS_VFS_EXCLUSIVE) != 0 ? O_EXCL : 0));
 }
 
 /* Moves a descriptor away from 0, 1 and 2: a host that closed its stderr and prints to it must not
@@ -335,10 +321,11 @@ static int os_sync_directory(int fd, const char *path, char *resolved)
     return syncfs(fd) != 0 ? errno : 0;
 }
 
-static nanots_status os_check_created(const struct os_file *os, const char *path,
+static nanots_status os_check_created(const struct os_file *os,
+                                      const struct nanots_allocator *allocator, const char *path,
                                       struct nanots_error *error)
 {
-    char *resolved = nts_alloc(nts_alloc_libc(), PATH_MAX);
+    char *resolved = nts_alloc(allocator, PATH_MAX);
     if (resolved == NULL)
         return nts_fail_memory(error, PATH_MAX);
     const int failed = os_sync_directory(os->fd, path, resolved);
@@ -377,8 +364,9 @@ static nanots_status os_fail_open(const char *name, int os_errno, bool created,
     return os_errno == ETXTBSY ? nts_os_recode(error, NANOTS_PERMISSION) : status;
 }
 
-static nanots_status os_open(const struct nts_vfs *vfs, const char *path, unsigned flags,
-                             struct nts_file **file_out, struct nanots_error *error)
+static nanots_status os_open(const struct nanots_vfs *vfs, const struct nanots_allocator *allocator,
+                             const char *path, unsigned flags, struct nanots_file **file_out,
+                             struct nanots_error *error)
 {
     bool created;
     nanots_status status;
@@ -386,7 +374,7 @@ static nanots_status os_open(const struct nts_vfs *vfs, const char *path, unsign
     (void)vfs;
     assert(path != NULL);
     *file_out = NULL;
-    struct os_file *os = nts_alloc_zeroed(nts_alloc_libc(), sizeof *os);
+    struct os_file *os = nts_alloc_zeroed(allocator, sizeof *os);
     if (os == NULL)
         return nts_fail_memory(error, sizeof *os);
     os->file.ops = &os_ops;
@@ -402,7 +390,7 @@ static nanots_status os_open(const struct nts_vfs *vfs, const char *path, unsign
     }
     NTS_TRY_OUT(os_check_regular(os, error));
     if (created)
-        NTS_TRY_OUT(os_check_created(os, path, error));
+        NTS_TRY_OUT(os_check_created(os, allocator, path, error));
     *file_out = &os->file;
     return NANOTS_OK;
 out:
@@ -412,8 +400,8 @@ out:
     return status;
 }
 
-const struct nts_vfs *nts_vfs_posix(void)
+const struct nanots_vfs *nts_vfs_posix(void)
 {
-    static const struct nts_vfs os_vfs = {.open = os_open};
+    static const struct nanots_vfs os_vfs = {.struct_size = sizeof os_vfs, .open = os_open};
     return &os_vfs;
 }

@@ -10,7 +10,7 @@
 #define SCAN_BATCH_BYTES (2u << 20) /* of one batch, about: stays in a second-level cache */
 
 struct nts_scan {
-    const struct nts_alloc *alloc;
+    const struct nanots_allocator *alloc;
     struct nts_source *sources; /* by first ts in the scan's direction */
     size_t source_count;
     size_t next_source;         /* sources before it are open or done */
@@ -141,7 +141,7 @@ static void scan_drop_specs(const struct nts_scan_spec *spec)
         spec_drop(&spec->sources[i]);
 }
 
-nanots_status nts_scan_new(const struct nts_alloc *alloc, const struct nts_scan_spec *spec,
+nanots_status nts_scan_new(const struct nanots_allocator *alloc, const struct nts_scan_spec *spec,
                            struct nts_scan **scan_out, struct nanots_error *error)
 {
     nanots_status status;

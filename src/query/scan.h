@@ -30,7 +30,7 @@ struct nts_scan_spec {
 };
 
 /* On failure the references are dropped too. */
-NTS_CHECKED nanots_status nts_scan_new(const struct nts_alloc *alloc,
+NTS_CHECKED nanots_status nts_scan_new(const struct nanots_allocator *alloc,
                                        const struct nts_scan_spec *spec, struct nts_scan **scan_out,
                                        struct nanots_error *error);
 void nts_scan_free(struct nts_scan *scan);

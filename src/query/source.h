@@ -26,7 +26,7 @@ struct nts_source_spec {
 };
 
 struct nts_source {
-    const struct nts_alloc *alloc;
+    const struct nanots_allocator *alloc;
     struct nts_source_spec spec;
     size_t rank; /* order of arrival among the sources */
     uint32_t column_count;

@@ -8,7 +8,7 @@
 #include "base/check.h"
 
 nanots_status nts_extent_writer_init(struct nts_extent_writer *writer,
-                                     const struct nts_alloc *alloc, struct nts_file *file,
+                                     const struct nanots_allocator *alloc, struct nanots_file *file,
                                      bool durable, struct nanots_error *error)
 {
     memset(writer, 0, sizeof *writer);
@@ -21,7 +21,7 @@ nanots_status nts_extent_writer_init(struct nts_extent_writer *writer,
 }
 
 nanots_status nts_extent_writer_init_gather(struct nts_extent_writer *writer,
-                                            const struct nts_alloc *alloc,
+                                            const struct nanots_allocator *alloc,
                                             struct nanots_error *error)
 {
     NTS_TRY(nts_extent_writer_init(writer, alloc, NULL, false, error));
@@ -30,7 +30,7 @@ nanots_status nts_extent_writer_init_gather(struct nts_extent_writer *writer,
     return NANOTS_OK;
 }
 
-nanots_status nts_extent_writer_emit(struct nts_extent_writer *writer, struct nts_file *file,
+nanots_status nts_extent_writer_emit(struct nts_extent_writer *writer, struct nanots_file *file,
                                      uint64_t off, struct nanots_error *error)
 {
     assert(writer->gathers);

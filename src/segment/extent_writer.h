@@ -24,9 +24,9 @@
 #define NTS_EXTENT_BUFFER_SIZE (512u << 10)
 
 struct nts_extent_writer {
-    struct nts_file *file;
+    struct nanots_file *file;
     struct nts_extent extent;
-    const struct nts_alloc *alloc;
+    const struct nanots_allocator *alloc;
     uint8_t *buffer;
     size_t buffer_size;
     bool gathers;
@@ -38,16 +38,16 @@ struct nts_extent_writer {
 
 /* `file` outlives the writer. NO_MEMORY. */
 NTS_CHECKED nanots_status nts_extent_writer_init(struct nts_extent_writer *writer,
-                                                 const struct nts_alloc *alloc,
-                                                 struct nts_file *file, bool durable,
+                                                 const struct nanots_allocator *alloc,
+                                                 struct nanots_file *file, bool durable,
                                                  struct nanots_error *error);
 /* A writer that gathers; begun at once. */
 NTS_CHECKED nanots_status nts_extent_writer_init_gather(struct nts_extent_writer *writer,
-                                                        const struct nts_alloc *alloc,
+                                                        const struct nanots_allocator *alloc,
                                                         struct nanots_error *error);
 /* Writes what was gathered to `off`, durably. */
 NTS_CHECKED nanots_status nts_extent_writer_emit(struct nts_extent_writer *writer,
-                                                 struct nts_file *file, uint64_t off,
+                                                 struct nanots_file *file, uint64_t off,
                                                  struct nanots_error *error);
 void nts_extent_writer_deinit(struct nts_extent_writer *writer);
 

@@ -9,8 +9,8 @@
 
 #define FILE_VIEW_FIRST_SIZE (64ull << 20)
 
-void nts_file_view_init(struct nts_file_view *view, const struct nts_alloc *alloc,
-                        struct nts_file *file)
+void nts_file_view_init(struct nts_file_view *view, const struct nanots_allocator *alloc,
+                        struct nanots_file *file)
 {
     memset(view, 0, sizeof *view);
     view->alloc = alloc;

@@ -25,8 +25,8 @@ struct nts_file_map {
 };
 
 struct nts_file_view {
-    const struct nts_alloc *alloc;
-    struct nts_file *file;
+    const struct nanots_allocator *alloc;
+    struct nanots_file *file;
     uint64_t file_seed; /* what the file's segments carry; set before the first of them is read */
     struct nts_mutex lock; /* also guards the lazily loaded parts of segments */
     struct nts_file_map maps[NTS_FILE_VIEW_MAPS_MAX]; /* guarded by lock; the last is the largest */
@@ -34,8 +34,8 @@ struct nts_file_view {
     bool cannot_map; /* or cannot make present: nothing mapped is touched from then on */
 };
 
-void nts_file_view_init(struct nts_file_view *view, const struct nts_alloc *alloc,
-                        struct nts_file *file);
+void nts_file_view_init(struct nts_file_view *view, const struct nanots_allocator *alloc,
+                        struct nanots_file *file);
 void nts_file_view_deinit(struct nts_file_view *view);
 
 /* A pointer to the mapped bytes [off, off + size), made present; NULL where they cannot be mapped

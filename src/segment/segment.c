@@ -41,7 +41,8 @@ void nts_segment_unref(struct nts_segment *segment)
 }
 
 nanots_status nts_segment_reader_init(struct nts_segment_reader *reader,
-                                      const struct nts_alloc *alloc, struct nanots_error *error)
+                                      const struct nanots_allocator *alloc,
+                                      struct nanots_error *error)
 {
     memset(reader, 0, sizeof *reader);
     reader->alloc = alloc;
@@ -72,7 +73,7 @@ static nanots_status segment_read_footer(const struct nts_segment *segment, uint
                                          struct nanots_error *error)
 {
     const struct nts_segment_entry *entry = &segment->entry;
-    struct nts_file *file = segment->view->file;
+    struct nanots_file *file = segment->view->file;
     uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
     struct nts_segment_header header;
 
@@ -114,7 +115,7 @@ static bool segment_adopt_footer(struct nts_segment *segment, uint8_t *footer,
 {
     const uint32_t columns = parts->column_count + 1;
     const size_t chunks = (size_t)columns * nts_group_count(segment->entry.row_count);
-    const struct nts_alloc *alloc = segment->view->alloc;
+    const struct nanots_allocator *alloc = segment->view->alloc;
 
     segment->indexes = nts_alloc_zeroed(alloc, columns * sizeof(struct nts_column_index *));
     segment->verified = nts_alloc_zeroed(alloc, (chunks + 7) / 8);

@@ -46,7 +46,7 @@ void nts_segment_unref(struct nts_segment *segment);
 /* One thread's way of reading any segments: scratch memory and, where the file cannot be mapped, a
  * copy of the last chunk. */
 struct nts_segment_reader {
-    const struct nts_alloc *alloc;
+    const struct nanots_allocator *alloc;
     struct nts_index_work *work;
     uint8_t *chunk; /* copy of chunk `chunk_index` of `chunk_segment`, or NULL */
     uint64_t chunk_segment_id;
@@ -54,7 +54,7 @@ struct nts_segment_reader {
 };
 
 NTS_CHECKED nanots_status nts_segment_reader_init(struct nts_segment_reader *reader,
-                                                  const struct nts_alloc *alloc,
+                                                  const struct nanots_allocator *alloc,
                                                   struct nanots_error *error);
 void nts_segment_reader_deinit(struct nts_segment_reader *reader);
 

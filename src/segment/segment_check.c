@@ -50,7 +50,7 @@ static bool column_is_whole(struct nts_index_work *work, struct nts_column_index
     return true;
 }
 
-bool nts_segment_chunks_are_whole(const struct nts_alloc *alloc, const uint8_t *bytes,
+bool nts_segment_chunks_are_whole(const struct nanots_allocator *alloc, const uint8_t *bytes,
                                   const struct nts_segment_header *header,
                                   const struct nts_footer *footer)
 {

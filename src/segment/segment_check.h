@@ -18,7 +18,8 @@ NTS_CHECKED const char *nts_segment_footer_fault(const struct nts_footer *footer
 
 /* Checks every chunk of the segment at bytes[0..header->size) against its checksum; header and
  * footer were decoded from the same bytes. False also when out of memory. */
-NTS_CHECKED bool nts_segment_chunks_are_whole(const struct nts_alloc *alloc, const uint8_t *bytes,
+NTS_CHECKED bool nts_segment_chunks_are_whole(const struct nanots_allocator *alloc,
+                                              const uint8_t *bytes,
                                               const struct nts_segment_header *header,
                                               const struct nts_footer *footer);
 

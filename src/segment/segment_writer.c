@@ -12,7 +12,7 @@
 #define SEGMENT_FOOTER_SIZE_MAX (512u << 20)
 
 struct nts_segment_writer {
-    const struct nts_alloc *alloc;
+    const struct nanots_allocator *alloc;
     struct nts_index_work work;
     struct nts_segment_start start;
     struct nts_extent_writer *out;
@@ -25,7 +25,7 @@ struct nts_segment_writer {
     struct nts_buf footer;
 };
 
-struct nts_segment_writer *nts_segment_writer_new(const struct nts_alloc *alloc)
+struct nts_segment_writer *nts_segment_writer_new(const struct nanots_allocator *alloc)
 {
     struct nts_segment_writer *writer = nts_alloc_zeroed(alloc, sizeof *writer);
     if (writer == NULL)
@@ -273,7 +273,7 @@ nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
     return NANOTS_OK;
 }
 
-nanots_status nts_segment_renumber(struct nts_file *file, struct nts_segment_entry *entry,
+nanots_status nts_segment_renumber(struct nanots_file *file, struct nts_segment_entry *entry,
                                    uint64_t seq_first, struct nanots_error *error)
 {
     uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];

@@ -18,7 +18,7 @@
 
 struct nts_segment_writer;
 
-NTS_CHECKED struct nts_segment_writer *nts_segment_writer_new(const struct nts_alloc *alloc);
+NTS_CHECKED struct nts_segment_writer *nts_segment_writer_new(const struct nanots_allocator *alloc);
 void nts_segment_writer_free(struct nts_segment_writer *writer);
 
 /* Upper bound of the size of a segment of `row_count` rows of `def`. */
@@ -55,7 +55,7 @@ NTS_CHECKED nanots_status nts_segment_writer_finish(struct nts_segment_writer *w
 /* Gives a finished and written segment its place in the order of arrival: rewrites the header and
  * sets the interval in *entry. For a bulk batch, whose seq is known only when its WAL record is
  * appended. */
-NTS_CHECKED nanots_status nts_segment_renumber(struct nts_file *file,
+NTS_CHECKED nanots_status nts_segment_renumber(struct nanots_file *file,
                                                struct nts_segment_entry *entry, uint64_t seq_first,
                                                struct nanots_error *error);
 

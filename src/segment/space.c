@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
-void nts_space_init(struct nts_space *space, const struct nts_alloc *alloc)
+void nts_space_init(struct nts_space *space, const struct nanots_allocator *alloc)
 {
     memset(space, 0, sizeof *space);
     space->alloc = alloc;
@@ -23,8 +23,8 @@ void nts_space_deinit(struct nts_space *space)
     nts_mutex_deinit(&space->lock);
 }
 
-nanots_status nts_extent_list_add(struct nts_extent_list *list, const struct nts_alloc *alloc,
-                                  struct nts_extent extent)
+nanots_status nts_extent_list_add(struct nts_extent_list *list,
+                                  const struct nanots_allocator *alloc, struct nts_extent extent)
 {
     if (list->count == list->capacity) {
         const size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
@@ -67,7 +67,8 @@ static void free_run_cut(struct nts_extent_list *runs, size_t index, uint64_t of
 }
 
 /* Makes room for one more item without adding it. */
-static nanots_status extent_list_grow(struct nts_extent_list *list, const struct nts_alloc *alloc)
+static nanots_status extent_list_grow(struct nts_extent_list *list,
+                                      const struct nanots_allocator *alloc)
 {
     const struct nts_extent none = {0, 0};
     NTS_TRY(nts_extent_list_add(list, alloc, none));
@@ -290,7 +291,7 @@ static void free_runs_cut_at(struct nts_extent_list *runs, uint64_t end)
         last->size = end - last->off;
 }
 
-nanots_status nts_space_truncate(struct nts_space *space, struct nts_file *file, uint64_t end,
+nanots_status nts_space_truncate(struct nts_space *space, struct nanots_file *file, uint64_t end,
                                  struct nanots_error *error)
 {
     nanots_status status = NANOTS_OK;
@@ -306,7 +307,7 @@ nanots_status nts_space_truncate(struct nts_space *space, struct nts_file *file,
     return status;
 }
 
-void nts_space_punch(struct nts_space *space, struct nts_file *file, uint64_t size_min)
+void nts_space_punch(struct nts_space *space, struct nanots_file *file, uint64_t size_min)
 {
     nts_mutex_lock(&space->lock);
     for (size_t i = 0; i < space->free_runs.count; i++) {

@@ -27,7 +27,7 @@ struct nts_extent_list {
 };
 
 struct nts_space {
-    const struct nts_alloc *alloc;
+    const struct nanots_allocator *alloc;
     struct nts_mutex lock;
     struct nts_extent_list free_runs; /* sorted, not touching each other */
     struct nts_extent_list held;      /* taken, not yet named by the committed state or the WAL */
@@ -35,7 +35,7 @@ struct nts_space {
     bool only_at_end; /* an older pin was there at open: what it sees is not known */
 };
 
-void nts_space_init(struct nts_space *space, const struct nts_alloc *alloc);
+void nts_space_init(struct nts_space *space, const struct nanots_allocator *alloc);
 void nts_space_deinit(struct nts_space *space);
 
 /* Takes `size` bytes, rounded up to blocks, at a multiple of `alignment` (a power of two, at least
@@ -66,14 +66,14 @@ uint64_t nts_space_live_end(struct nts_space *space);
 uint64_t nts_space_free_bytes(struct nts_space *space);
 /* Cuts the file at `end` if all behind it is still free; else does nothing. The lock
  * is held over the system call, so that nobody takes what is being cut off. */
-NTS_CHECKED nanots_status nts_space_truncate(struct nts_space *space, struct nts_file *file,
+NTS_CHECKED nanots_status nts_space_truncate(struct nts_space *space, struct nanots_file *file,
                                              uint64_t end, struct nanots_error *error);
 /* Gives the blocks of free runs of at least `size_min` bytes back to the file system. */
-void nts_space_punch(struct nts_space *space, struct nts_file *file, uint64_t size_min);
+void nts_space_punch(struct nts_space *space, struct nanots_file *file, uint64_t size_min);
 
 /* Adds to a growing array; NO_MEMORY. */
 NTS_CHECKED nanots_status nts_extent_list_add(struct nts_extent_list *list,
-                                              const struct nts_alloc *alloc,
+                                              const struct nanots_allocator *alloc,
                                               struct nts_extent extent);
 
 #endif

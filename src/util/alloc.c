@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* util/alloc.c - blocks that remember their allocator. The only caller of realloc and free. */
+/* util/alloc.c - blocks that remember their allocator. The only caller of malloc and free. */
 #include "util/alloc.h"
 
 #include <assert.h>
@@ -12,13 +12,19 @@
  * block behind it is as well aligned as what the allocator gave. */
 union alloc_header {
     struct {
-        const struct nts_alloc *alloc;
+        const struct nanots_allocator *alloc;
         size_t size;
     } of;
     uint8_t room[16];
 };
 
 static_assert(sizeof(union alloc_header) == 16, "a block stays 16-byte aligned behind its header");
+
+static void *alloc_libc_allocate(void *context, size_t size)
+{
+    (void)context;
+    return malloc(size);
+}
 
 static void *alloc_libc_resize(void *context, void *block, size_t size)
 {
@@ -32,10 +38,12 @@ static void alloc_libc_release(void *context, void *block)
     free(block);
 }
 
-const struct nts_alloc *nts_alloc_libc(void)
+const struct nanots_allocator *nts_alloc_libc(void)
 {
-    static const struct nts_alloc libc = {
-        .resize = alloc_libc_resize, .release = alloc_libc_release, .context = NULL};
+    static const struct nanots_allocator libc = {.struct_size = sizeof libc,
+                                                 .allocate = alloc_libc_allocate,
+                                                 .resize = alloc_libc_resize,
+                                                 .release = alloc_libc_release};
     return &libc;
 }
 
@@ -44,7 +52,22 @@ static union alloc_header *alloc_header_of(void *block)
     return (union alloc_header *)block - 1;
 }
 
-void *nts_realloc(const struct nts_alloc *alloc, void *block, size_t size)
+/* An allocator without resize: a new block, a copy, and the old one back. */
+static union alloc_header *alloc_resize(const struct nanots_allocator *alloc,
+                                        union alloc_header *old, size_t size_with_header)
+{
+    if (alloc->resize != NULL)
+        return alloc->resize(alloc->context, old, size_with_header);
+    const size_t old_size = old->of.size + sizeof *old;
+    union alloc_header *moved = alloc->allocate(alloc->context, size_with_header);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, old, old_size < size_with_header ? old_size : size_with_header);
+    alloc->release(alloc->context, old);
+    return moved;
+}
+
+void *nts_realloc(const struct nanots_allocator *alloc, void *block, size_t size)
 {
     union alloc_header *old = block == NULL ? NULL : alloc_header_of(block);
     size_t size_with_header;
@@ -52,7 +75,8 @@ void *nts_realloc(const struct nts_alloc *alloc, void *block, size_t size)
     assert(old == NULL || old->of.alloc == alloc);
     if (!nts_add_size(size, sizeof *old, &size_with_header))
         return NULL;
-    union alloc_header *header = alloc->resize(alloc->context, old, size_with_header);
+    union alloc_header *header = old == NULL ? alloc->allocate(alloc->context, size_with_header)
+                                             : alloc_resize(alloc, old, size_with_header);
     if (header == NULL)
         return NULL;
     header->of.alloc = alloc;
@@ -60,12 +84,12 @@ void *nts_realloc(const struct nts_alloc *alloc, void *block, size_t size)
     return header + 1;
 }
 
-void *nts_alloc(const struct nts_alloc *alloc, size_t size)
+void *nts_alloc(const struct nanots_allocator *alloc, size_t size)
 {
     return nts_realloc(alloc, NULL, size);
 }
 
-void *nts_alloc_zeroed(const struct nts_alloc *alloc, size_t size)
+void *nts_alloc_zeroed(const struct nanots_allocator *alloc, size_t size)
 {
     void *block = nts_alloc(alloc, size);
     if (block != NULL)
@@ -73,7 +97,7 @@ void *nts_alloc_zeroed(const struct nts_alloc *alloc, size_t size)
     return block;
 }
 
-void *nts_alloc_array(const struct nts_alloc *alloc, size_t count, size_t element_size)
+void *nts_alloc_array(const struct nanots_allocator *alloc, size_t count, size_t element_size)
 {
     size_t size;
     if (!nts_mul_size(count, element_size, &size))
@@ -81,7 +105,7 @@ void *nts_alloc_array(const struct nts_alloc *alloc, size_t count, size_t elemen
     return nts_alloc(alloc, size);
 }
 
-char *nts_alloc_string(const struct nts_alloc *alloc, const char *text)
+char *nts_alloc_string(const struct nanots_allocator *alloc, const char *text)
 {
     const size_t size = strlen(text) + 1;
     char *copy = nts_alloc(alloc, size);

@@ -7,7 +7,7 @@
  *   +----------+-----------+------------------ ... -+
  *
  * Each block remembers its allocator, so that nts_free needs the block alone and blocks may be
- * freed through nanots_free by the caller. An allocator must outlive its blocks. Any thread.
+ * freed through nanots_free by the caller. What an allocator must do stands in nanots.h.
  */
 #ifndef NTS_ALLOC_H
 #define NTS_ALLOC_H
@@ -16,24 +16,19 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-
-struct nts_alloc {
-    /* As realloc and free: resize(context, NULL, n) allocates; NULL on failure, block untouched. */
-    void *(*resize)(void *context, void *block, size_t size);
-    void (*release)(void *context, void *block);
-    void *context;
-};
+#include "nanots.h"
 
 /* malloc, realloc and free of libc. */
-const struct nts_alloc *nts_alloc_libc(void);
+const struct nanots_allocator *nts_alloc_libc(void);
 
 /* All return NULL when out of memory or when the size overflows. */
-NTS_CHECKED void *nts_alloc(const struct nts_alloc *alloc, size_t size);
-NTS_CHECKED void *nts_alloc_zeroed(const struct nts_alloc *alloc, size_t size);
-NTS_CHECKED void *nts_alloc_array(const struct nts_alloc *alloc, size_t count, size_t element_size);
+NTS_CHECKED void *nts_alloc(const struct nanots_allocator *alloc, size_t size);
+NTS_CHECKED void *nts_alloc_zeroed(const struct nanots_allocator *alloc, size_t size);
+NTS_CHECKED void *nts_alloc_array(const struct nanots_allocator *alloc, size_t count,
+                                  size_t element_size);
 /* Keeps min(old, new) bytes; on failure the old block stays. block == NULL allocates. */
-NTS_CHECKED void *nts_realloc(const struct nts_alloc *alloc, void *block, size_t size);
-NTS_CHECKED char *nts_alloc_string(const struct nts_alloc *alloc, const char *text);
+NTS_CHECKED void *nts_realloc(const struct nanots_allocator *alloc, void *block, size_t size);
+NTS_CHECKED char *nts_alloc_string(const struct nanots_allocator *alloc, const char *text);
 
 /* NULL is fine. */
 void nts_free(void *block);

@@ -9,7 +9,7 @@
 
 #define BUF_CAPACITY_FIRST 64u
 
-void nts_buf_init(struct nts_buf *buf, const struct nts_alloc *alloc, size_t size_max)
+void nts_buf_init(struct nts_buf *buf, const struct nanots_allocator *alloc, size_t size_max)
 {
     *buf = (struct nts_buf){.alloc = alloc, .size_max = size_max};
 }

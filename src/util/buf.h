@@ -8,14 +8,14 @@
 #include "util/alloc.h"
 
 struct nts_buf {
-    const struct nts_alloc *alloc;
+    const struct nanots_allocator *alloc;
     uint8_t *bytes;
     size_t size;
     size_t capacity;
     size_t size_max;
 };
 
-void nts_buf_init(struct nts_buf *buf, const struct nts_alloc *alloc, size_t size_max);
+void nts_buf_init(struct nts_buf *buf, const struct nanots_allocator *alloc, size_t size_max);
 void nts_buf_deinit(struct nts_buf *buf);
 
 /* Makes room for `size` more bytes and returns where they go; the size does not change yet.

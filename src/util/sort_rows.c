@@ -45,7 +45,7 @@ static struct sort_row *sort_runs(struct sort_row *from, struct sort_row *to, si
     return from;
 }
 
-nanots_status nts_sort_rows(const struct nts_alloc *alloc, const int64_t *ts, uint32_t count,
+nanots_status nts_sort_rows(const struct nanots_allocator *alloc, const int64_t *ts, uint32_t count,
                             uint32_t **order_out)
 {
     struct sort_row *rows = nts_alloc_array(alloc, (size_t)count * 2 + 1, sizeof *rows);

@@ -15,7 +15,7 @@ bool nts_rows_are_sorted(const int64_t *ts, size_t count);
 
 /* order_out[k] = index of the k-th row by (ts, index): a stable merge sort, with 2 x 16 bytes a
  * row of working memory. Release *order_out with nts_free. NO_MEMORY. */
-NTS_CHECKED nanots_status nts_sort_rows(const struct nts_alloc *alloc, const int64_t *ts,
+NTS_CHECKED nanots_status nts_sort_rows(const struct nanots_allocator *alloc, const int64_t *ts,
                                         uint32_t count, uint32_t **order_out);
 
 #endif

@@ -7,7 +7,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
-void nts_wal_init(struct nts_wal *wal, const struct nts_alloc *alloc, struct nts_file *file)
+void nts_wal_init(struct nts_wal *wal, const struct nanots_allocator *alloc,
+                  struct nanots_file *file)
 {
     memset(wal, 0, sizeof *wal);
     wal->alloc = alloc;
@@ -24,7 +25,7 @@ void nts_wal_deinit(struct nts_wal *wal)
 nanots_status nts_wal_extent_open(struct nts_wal *wal, struct nts_extent place,
                                   struct nts_wal_extent *extent_out, struct nanots_error *error)
 {
-    struct nts_file *file = wal->file;
+    struct nanots_file *file = wal->file;
     memset(extent_out, 0, sizeof *extent_out);
     extent_out->place = place;
     if (file->ops->can_map_wal(file) &&
@@ -202,7 +203,7 @@ void nts_wal_capture(const struct nts_wal *wal, uint64_t last_seq, struct nts_wa
 
 /* The same bytes go over themselves, so what is appended behind the range meanwhile is not
  * touched. */
-nanots_status nts_wal_sync(struct nts_file *file, const struct nts_wal_range *range,
+nanots_status nts_wal_sync(struct nanots_file *file, const struct nts_wal_range *range,
                            struct nanots_error *error)
 {
     if (range->with_segments)

@@ -47,8 +47,8 @@ struct nts_wal_position {
 };
 
 struct nts_wal {
-    const struct nts_alloc *alloc;
-    struct nts_file *file;
+    const struct nanots_allocator *alloc;
+    struct nanots_file *file;
     struct nts_wal_extent extents[NTS_WAL_EXTENTS_MAX];
     uint32_t extent_count; /* 0: no log yet */
     uint32_t live_count;
@@ -62,7 +62,8 @@ struct nts_wal {
     bool has_unsynced_segments; /* a SEGMENT record lies between synced and end */
 };
 
-void nts_wal_init(struct nts_wal *wal, const struct nts_alloc *alloc, struct nts_file *file);
+void nts_wal_init(struct nts_wal *wal, const struct nanots_allocator *alloc,
+                  struct nanots_file *file);
 void nts_wal_deinit(struct nts_wal *wal);
 
 /* Maps (or allocates) the image of one extent whose blocks are allocated. No lock. */
@@ -121,7 +122,7 @@ struct nts_wal_range {
 /* Captures what lies between synced and end; `last_seq` is the last seq given out. */
 void nts_wal_capture(const struct nts_wal *wal, uint64_t last_seq, struct nts_wal_range *range);
 /* Makes it durable. Without the write lock, under the engine's sync lock. */
-NTS_CHECKED nanots_status nts_wal_sync(struct nts_file *file, const struct nts_wal_range *range,
+NTS_CHECKED nanots_status nts_wal_sync(struct nanots_file *file, const struct nts_wal_range *range,
                                        struct nanots_error *error);
 /* Notes that it is. */
 void nts_wal_note_synced(struct nts_wal *wal, const struct nts_wal_range *range);

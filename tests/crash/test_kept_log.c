@@ -24,6 +24,7 @@
 #include "support/faultvfs.h"
 #include "support/memvfs.h"
 #include "support/seed.h"
+#include "util/alloc.h"
 
 #define PATH      "disk.ntt"
 #define TABLE     "t"
@@ -84,9 +85,9 @@ static void kept_end(struct kept *kept)
 /* The whole file; the caller frees it. */
 static uint8_t *kept_read_file(struct kept *kept, uint64_t *size_out)
 {
-    const struct nts_vfs *vfs = &kept->disk.vfs;
-    struct nts_file *file = NULL;
-    assert_int_equal(vfs->open(vfs, PATH, 0, &file, NULL), NANOTS_OK);
+    const struct nanots_vfs *vfs = &kept->disk.vfs;
+    struct nanots_file *file = NULL;
+    assert_int_equal(vfs->open(vfs, nts_alloc_libc(), PATH, 0, &file, NULL), NANOTS_OK);
     assert_int_equal(file->ops->size(file, size_out, NULL), NANOTS_OK);
     uint8_t *bytes = malloc((size_t)*size_out + 1);
     assert_non_null(bytes);
@@ -98,9 +99,10 @@ static uint8_t *kept_read_file(struct kept *kept, uint64_t *size_out)
 static void kept_put(struct kept *kept, const uint8_t *bytes, uint64_t size, uint64_t off,
                      bool durable)
 {
-    const struct nts_vfs *vfs = &kept->disk.vfs;
-    struct nts_file *file = NULL;
-    assert_int_equal(vfs->open(vfs, PATH, NTS_VFS_CREATE, &file, NULL), NANOTS_OK);
+    const struct nanots_vfs *vfs = &kept->disk.vfs;
+    struct nanots_file *file = NULL;
+    assert_int_equal(vfs->open(vfs, nts_alloc_libc(), PATH, NANOTS_VFS_CREATE, &file, NULL),
+                     NANOTS_OK);
     assert_int_equal(file->ops->write_at(file, bytes, (size_t)size, off, false, NULL), NANOTS_OK);
     if (durable)
         assert_int_equal(file->ops->sync(file, NULL), NANOTS_OK);
@@ -149,9 +151,10 @@ static nanots_status kept_try_open(struct kept *kept, uint32_t flags)
     const struct nanots_open_options options = {.struct_size = sizeof options,
                                                 .flags = flags,
                                                 .sync_mode = NANOTS_SYNC_FULL,
-                                                .wal_bytes = WAL_BYTES};
+                                                .wal_bytes = WAL_BYTES,
+                                                .vfs = &kept->view.vfs};
     memset(&kept_error, 0, sizeof kept_error);
-    return nts_db_open(&kept->view.vfs, nts_alloc_libc(), PATH, &options, &kept->db, &kept_error);
+    return nanots_open(PATH, &options, &kept->db, &kept_error);
 }
 
 static void kept_look(struct kept *kept)

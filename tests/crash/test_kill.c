@@ -114,20 +114,21 @@ static void *kill_thread_run(void *argument)
     return NULL;
 }
 
-static void kill_child_session(const struct kill_lap *lap, const struct nts_vfs *vfs,
+static void kill_child_session(const struct kill_lap *lap, const struct nanots_vfs *vfs,
                                uint32_t calls)
 {
     const struct nanots_open_options options = {.struct_size = sizeof options,
                                                 .sync_mode = lap->sync_mode,
                                                 .sync_interval_ms = 20,
                                                 .wal_bytes = 1u << 20,
-                                                .memtable_bytes = 4u << 20};
+                                                .memtable_bytes = 4u << 20,
+                                                .vfs = vfs};
     struct kill_thread threads[THREADS];
     pthread_t ids[THREADS];
     struct nanots_error error = {NANOTS_OK, 0, ""};
     struct nanots_db *db = NULL;
 
-    if (nts_db_open(vfs, nts_alloc_libc(), lap->path, &options, &db, &error) != NANOTS_OK)
+    if (nanots_open(lap->path, &options, &db, &error) != NANOTS_OK)
         kill_child_fails(lap->page, "open", &error);
     atomic_fetch_add(&lap->page->opened, 1);
     for (uint32_t i = 0; i < THREADS; i++) {

@@ -82,8 +82,9 @@ static nanots_status cut_open(struct cut *cut, struct nanots_error *error)
     const struct nanots_open_options options = {.struct_size = sizeof options,
                                                 .sync_mode = cut->sync_mode,
                                                 .sync_interval_ms = UINT32_MAX,
-                                                .wal_bytes = WAL_BYTES};
-    return nts_db_open(&cut->view.vfs, nts_alloc_libc(), PATH, &options, &cut->db, error);
+                                                .wal_bytes = WAL_BYTES,
+                                                .vfs = &cut->view.vfs};
+    return nanots_open(PATH, &options, &cut->db, error);
 }
 
 static void cut_begin(struct cut *cut, uint64_t seed, nanots_sync_mode sync_mode, bool no_wal_map)

@@ -28,6 +28,7 @@
 #include "support/memvfs.h"
 #include "support/oracle.h"
 #include "support/seed.h"
+#include "util/alloc.h"
 
 #define PATH        "disk.ntt"
 #define CALLS       160u
@@ -65,17 +66,18 @@ static nanots_status torn_open(const struct torn *torn, uint32_t flags, struct n
     const struct nanots_open_options options = {.struct_size = sizeof options,
                                                 .flags = flags,
                                                 .sync_mode = NANOTS_SYNC_OFF,
-                                                .wal_bytes = WAL_BYTES};
-    return nts_db_open(&torn->disk.vfs, nts_alloc_libc(), PATH, &options, db_out, error);
+                                                .wal_bytes = WAL_BYTES,
+                                                .vfs = &torn->disk.vfs};
+    return nanots_open(PATH, &options, db_out, error);
 }
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
 static void torn_read_file(struct torn *torn)
 {
-    struct nts_file *file = NULL;
-    const struct nts_vfs *vfs = &torn->disk.vfs;
-    assert_int_equal(vfs->open(vfs, PATH, 0, &file, NULL), NANOTS_OK);
+    struct nanots_file *file = NULL;
+    const struct nanots_vfs *vfs = &torn->disk.vfs;
+    assert_int_equal(vfs->open(vfs, nts_alloc_libc(), PATH, 0, &file, NULL), NANOTS_OK);
     assert_int_equal(file->ops->size(file, &torn->size, NULL), NANOTS_OK);
     torn->bytes = malloc((size_t)torn->size);
     assert_non_null(torn->bytes);
@@ -86,9 +88,9 @@ static void torn_read_file(struct torn *torn)
 /* Puts bytes into the file; a handle that is closed meanwhile knows nothing of it. */
 static void torn_write(const struct torn *torn, const uint8_t *bytes, uint64_t size, uint64_t off)
 {
-    struct nts_file *file = NULL;
-    const struct nts_vfs *vfs = &torn->disk.vfs;
-    assert_int_equal(vfs->open(vfs, PATH, 0, &file, NULL), NANOTS_OK);
+    struct nanots_file *file = NULL;
+    const struct nanots_vfs *vfs = &torn->disk.vfs;
+    assert_int_equal(vfs->open(vfs, nts_alloc_libc(), PATH, 0, &file, NULL), NANOTS_OK);
     assert_int_equal(file->ops->write_at(file, bytes, (size_t)size, off, false, NULL), NANOTS_OK);
     file->ops->close(file);
 }
@@ -96,9 +98,9 @@ static void torn_write(const struct torn *torn, const uint8_t *bytes, uint64_t s
 /* The whole file as it was, whatever recovery did to it. */
 static void torn_restore(const struct torn *torn)
 {
-    struct nts_file *file = NULL;
-    const struct nts_vfs *vfs = &torn->disk.vfs;
-    assert_int_equal(vfs->open(vfs, PATH, 0, &file, NULL), NANOTS_OK);
+    struct nanots_file *file = NULL;
+    const struct nanots_vfs *vfs = &torn->disk.vfs;
+    assert_int_equal(vfs->open(vfs, nts_alloc_libc(), PATH, 0, &file, NULL), NANOTS_OK);
     assert_int_equal(file->ops->truncate(file, torn->size, NULL), NANOTS_OK);
     assert_int_equal(file->ops->write_at(file, torn->bytes, (size_t)torn->size, 0, false, NULL),
                      NANOTS_OK);

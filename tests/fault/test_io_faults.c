@@ -92,8 +92,9 @@ static bool fault_note(struct fault *fault, nanots_status status, const struct n
 
 static nanots_status fault_open(struct fault *fault, struct nanots_error *error)
 {
-    return nts_db_open(&fault->faults.vfs, &fault->memory.alloc, PATH, &fault->options, &fault->db,
-                       error);
+    fault->options.vfs = &fault->faults.vfs;
+    fault->options.allocator = &fault->memory.alloc;
+    return nanots_open(PATH, &fault->options, &fault->db, error);
 }
 
 /* Closes what is open; the handle is gone whatever the status is, and so is its memory. */

@@ -73,10 +73,12 @@ static bool starve_note(const struct starve *starve, const char *what, nanots_st
 
 static nanots_status starve_open(struct starve *starve, struct nanots_error *error)
 {
-    const struct nanots_open_options options = {
-        .struct_size = sizeof options, .sync_interval_ms = UINT32_MAX, .wal_bytes = WAL_BYTES};
-    return nts_db_open(&starve->disk.vfs, &starve->memory.alloc, PATH, &options, &starve->db,
-                       error);
+    const struct nanots_open_options options = {.struct_size = sizeof options,
+                                                .sync_interval_ms = UINT32_MAX,
+                                                .wal_bytes = WAL_BYTES,
+                                                .allocator = &starve->memory.alloc,
+                                                .vfs = &starve->disk.vfs};
+    return nanots_open(PATH, &options, &starve->db, error);
 }
 
 static void starve_close(struct starve *starve)

@@ -38,6 +38,11 @@ class Install(InstalledCase):
         expected = [f"{1714521600000 + 1000 * i} {71.5 + 0.1 * i:.1f}" for i in range(10, 20)]
         self.assertEqual(self.run_command(query, database).splitlines(), expected)
 
+    def test_example_memory_leaves_no_block(self):
+        lines = self.run_command(self.compile(ROOT / "examples/04_memory.c")).splitlines()
+        self.assertRegex(lines[0], r"^1000 rows in a file of \d+ bytes in memory$")
+        self.assertEqual(lines[1:], ["0 blocks left"])
+
     def test_every_example_compiles(self):
         for source in sorted((ROOT / "examples").glob("*.c")):
             self.assertEqual(self.dynamic_names(self.compile(source), "NEEDED").count(

@@ -78,10 +78,18 @@ static void *faultalloc_resize(void *context, void *block, size_t size)
     return header + 1;
 }
 
+static void *faultalloc_allocate(void *context, size_t size)
+{
+    return faultalloc_resize(context, NULL, size);
+}
+
 void faultalloc_init(struct faultalloc *memory)
 {
-    *memory = (struct faultalloc){
-        .alloc = {.resize = faultalloc_resize, .release = faultalloc_release, .context = memory}};
+    *memory = (struct faultalloc){.alloc = {.struct_size = sizeof memory->alloc,
+                                            .context = memory,
+                                            .allocate = faultalloc_allocate,
+                                            .resize = faultalloc_resize,
+                                            .release = faultalloc_release}};
     nts_mutex_init(&memory->mutex);
 }
 

@@ -25,10 +25,10 @@
 #include "util/alloc.h"
 
 struct faultalloc {
-    struct nts_alloc alloc; /* give its address to the code under test */
-    struct nts_mutex mutex; /* guards all below */
-    uint64_t call_count;    /* allocations asked for since faultalloc_fail, failed ones included */
-    uint64_t fail_index;    /* the call that fails, 0-based */
+    struct nanots_allocator alloc; /* give its address to the code under test */
+    struct nts_mutex mutex;        /* guards all below */
+    uint64_t call_count; /* allocations asked for since faultalloc_fail, failed ones included */
+    uint64_t fail_index; /* the call that fails, 0-based */
     bool armed;
     bool sticky;          /* all calls from fail_index on fail */
     bool failed;          /* whether any call failed since faultalloc_fail */

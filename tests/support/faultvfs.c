@@ -8,17 +8,17 @@
 #include "util/alloc.h"
 
 struct faultvfs_file {
-    struct nts_file file; /* first member */
-    struct nts_file *inner;
+    struct nanots_file file; /* first member */
+    struct nanots_file *inner;
     struct faultvfs *faults;
 };
 
-static struct faultvfs_file *faultvfs_file_of(struct nts_file *file)
+static struct faultvfs_file *faultvfs_file_of(struct nanots_file *file)
 {
     return (struct faultvfs_file *)(void *)file;
 }
 
-static struct nts_file *faultvfs_inner(struct nts_file *file)
+static struct nanots_file *faultvfs_inner(struct nanots_file *file)
 {
     return faultvfs_file_of(file)->inner;
 }
@@ -42,7 +42,7 @@ static nanots_status faultvfs_step(struct faultvfs *faults, enum faultvfs_kind k
     return fails ? nts_fail_os(error, os_errno, "fault injected by the test") : NANOTS_OK;
 }
 
-static nanots_status faultvfs_step_of(struct nts_file *file, enum faultvfs_kind kind,
+static nanots_status faultvfs_step_of(struct nanots_file *file, enum faultvfs_kind kind,
                                       struct nanots_error *error)
 {
     return faultvfs_step(faultvfs_file_of(file)->faults, kind, error);
@@ -53,7 +53,7 @@ static nanots_status faultvfs_refuse(struct nanots_error *error)
     return nts_fail(error, NANOTS_UNSUPPORTED, "switched off by the test");
 }
 
-static void faultvfs_count_map(struct nts_file *file, bool up)
+static void faultvfs_count_map(struct nanots_file *file, bool up)
 {
     struct faultvfs *faults = faultvfs_file_of(file)->faults;
     nts_mutex_lock(&faults->mutex);
@@ -62,7 +62,7 @@ static void faultvfs_count_map(struct nts_file *file, bool up)
     nts_mutex_unlock(&faults->mutex);
 }
 
-static void faultvfs_close(struct nts_file *file)
+static void faultvfs_close(struct nanots_file *file)
 {
     struct faultvfs_file *self = faultvfs_file_of(file);
     nts_mutex_lock(&self->faults->mutex);
@@ -73,19 +73,19 @@ static void faultvfs_close(struct nts_file *file)
     nts_free(self);
 }
 
-static nanots_status faultvfs_read_at(struct nts_file *file, void *bytes, size_t size,
+static nanots_status faultvfs_read_at(struct nanots_file *file, void *bytes, size_t size,
                                       uint64_t offset, struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_READ, error));
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->read_at(inner, bytes, size, offset, error);
 }
 
-static nanots_status faultvfs_write_at(struct nts_file *file, const void *bytes, size_t size,
-                                       uint64_t offset, bool durable, struct nanots_error *error)
+static nanots_status faultvfs_write_at(struct nanots_file *file, const void *bytes, size_t size,
+                                       uint64_t offset, int durable, struct nanots_error *error)
 {
     struct faultvfs *faults = faultvfs_file_of(file)->faults;
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
 
     nts_mutex_lock(&faults->mutex);
     faults->durable_count += durable ? 1u : 0u;
@@ -99,88 +99,88 @@ static nanots_status faultvfs_write_at(struct nts_file *file, const void *bytes,
     return status;
 }
 
-static nanots_status faultvfs_sync(struct nts_file *file, struct nanots_error *error)
+static nanots_status faultvfs_sync(struct nanots_file *file, struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_SYNC, error));
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->sync(inner, error);
 }
 
-static nanots_status faultvfs_size(struct nts_file *file, uint64_t *size_out,
+static nanots_status faultvfs_size(struct nanots_file *file, uint64_t *size_out,
                                    struct nanots_error *error)
 {
     *size_out = 0;
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_SIZE, error));
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->size(inner, size_out, error);
 }
 
-static nanots_status faultvfs_truncate(struct nts_file *file, uint64_t size,
+static nanots_status faultvfs_truncate(struct nanots_file *file, uint64_t size,
                                        struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_TRUNCATE, error));
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->truncate(inner, size, error);
 }
 
-static nanots_status faultvfs_allocate(struct nts_file *file, uint64_t offset, uint64_t size,
+static nanots_status faultvfs_allocate(struct nanots_file *file, uint64_t offset, uint64_t size,
                                        struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_ALLOCATE, error));
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->allocate(inner, offset, size, error);
 }
 
-static nanots_status faultvfs_punch(struct nts_file *file, uint64_t offset, uint64_t size,
+static nanots_status faultvfs_punch(struct nanots_file *file, uint64_t offset, uint64_t size,
                                     struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_PUNCH, error));
     if (faultvfs_file_of(file)->faults->no_punch)
         return faultvfs_refuse(error);
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->punch(inner, offset, size, error);
 }
 
-static nanots_status faultvfs_lock_writer(struct nts_file *file, struct nanots_error *error)
+static nanots_status faultvfs_lock_writer(struct nanots_file *file, struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_LOCK, error));
     if (faultvfs_file_of(file)->faults->no_locks)
         return faultvfs_refuse(error);
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->lock_writer(inner, error);
 }
 
-static nanots_status faultvfs_pin(struct nts_file *file, uint64_t generation,
+static nanots_status faultvfs_pin(struct nanots_file *file, uint64_t generation,
                                   struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_PIN, error));
     if (faultvfs_file_of(file)->faults->no_locks)
         return faultvfs_refuse(error);
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->pin(inner, generation, error);
 }
 
-static void faultvfs_unpin(struct nts_file *file, uint64_t generation)
+static void faultvfs_unpin(struct nanots_file *file, uint64_t generation)
 {
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     inner->ops->unpin(inner, generation);
 }
 
-static nanots_status faultvfs_oldest_pin(struct nts_file *file, uint64_t first, uint64_t end,
+static nanots_status faultvfs_oldest_pin(struct nanots_file *file, uint64_t first, uint64_t end,
                                          uint64_t *generation_out, struct nanots_error *error)
 {
     *generation_out = end;
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_PIN, error));
     if (faultvfs_file_of(file)->faults->no_locks)
         return faultvfs_refuse(error);
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->oldest_pin(inner, first, end, generation_out, error);
 }
 
-static nanots_status faultvfs_map_read(struct nts_file *file, uint64_t size,
+static nanots_status faultvfs_map_read(struct nanots_file *file, uint64_t size,
                                        const uint8_t **bytes_out, struct nanots_error *error)
 {
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
 
     *bytes_out = NULL;
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_MAP, error));
@@ -191,10 +191,10 @@ static nanots_status faultvfs_map_read(struct nts_file *file, uint64_t size,
     return NANOTS_OK;
 }
 
-static nanots_status faultvfs_map_write(struct nts_file *file, uint64_t offset, uint64_t size,
+static nanots_status faultvfs_map_write(struct nanots_file *file, uint64_t offset, uint64_t size,
                                         uint8_t **bytes_out, struct nanots_error *error)
 {
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
 
     *bytes_out = NULL;
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_MAP, error));
@@ -205,30 +205,31 @@ static nanots_status faultvfs_map_write(struct nts_file *file, uint64_t offset, 
     return NANOTS_OK;
 }
 
-static void faultvfs_unmap(struct nts_file *file, const uint8_t *bytes, uint64_t size)
+static void faultvfs_unmap(struct nanots_file *file, const uint8_t *bytes, uint64_t size)
 {
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     inner->ops->unmap(inner, bytes, size);
     faultvfs_count_map(file, false);
 }
 
-static nanots_status faultvfs_populate(struct nts_file *file, const uint8_t *bytes, uint64_t size,
-                                       struct nanots_error *error)
+static nanots_status faultvfs_populate(struct nanots_file *file, const uint8_t *bytes,
+                                       uint64_t size, struct nanots_error *error)
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_POPULATE, error));
     if (faultvfs_file_of(file)->faults->no_populate)
         return faultvfs_refuse(error);
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return inner->ops->populate(inner, bytes, size, error);
 }
 
-static bool faultvfs_can_map_wal(struct nts_file *file)
+static int faultvfs_can_map_wal(struct nanots_file *file)
 {
-    struct nts_file *inner = faultvfs_inner(file);
+    struct nanots_file *inner = faultvfs_inner(file);
     return !faultvfs_file_of(file)->faults->no_wal_map && inner->ops->can_map_wal(inner);
 }
 
-static const struct nts_file_ops faultvfs_ops = {
+static const struct nanots_file_ops faultvfs_ops = {
+    .struct_size = sizeof faultvfs_ops,
     .close = faultvfs_close,
     .read_at = faultvfs_read_at,
     .write_at = faultvfs_write_at,
@@ -248,21 +249,23 @@ static const struct nts_file_ops faultvfs_ops = {
     .can_map_wal = faultvfs_can_map_wal,
 };
 
-static nanots_status faultvfs_open(const struct nts_vfs *vfs, const char *path, unsigned flags,
-                                   struct nts_file **file_out, struct nanots_error *error)
+static nanots_status faultvfs_open(const struct nanots_vfs *vfs,
+                                   const struct nanots_allocator *allocator, const char *path,
+                                   unsigned flags, struct nanots_file **file_out,
+                                   struct nanots_error *error)
 {
     /* The counters live beside the vfs, and every faultvfs is an object that may be written. */
     struct faultvfs *faults = (struct faultvfs *)(uintptr_t)vfs;
 
     *file_out = NULL;
     NTS_TRY(faultvfs_step(faults, FAULTVFS_OPEN, error));
-    struct faultvfs_file *self = nts_alloc_zeroed(nts_alloc_libc(), sizeof *self);
+    struct faultvfs_file *self = nts_alloc_zeroed(allocator, sizeof *self);
     if (self == NULL)
         return nts_fail_memory(error, sizeof *self);
     self->file.ops = &faultvfs_ops;
     self->faults = faults;
     const nanots_status status =
-        faults->inner->open(faults->inner, path, flags, &self->inner, error);
+        faults->inner->open(faults->inner, allocator, path, flags, &self->inner, error);
     if (status != NANOTS_OK) {
         nts_free(self);
         return status;
@@ -274,9 +277,10 @@ static nanots_status faultvfs_open(const struct nts_vfs *vfs, const char *path, 
     return NANOTS_OK;
 }
 
-void faultvfs_init(struct faultvfs *faults, const struct nts_vfs *inner)
+void faultvfs_init(struct faultvfs *faults, const struct nanots_vfs *inner)
 {
-    *faults = (struct faultvfs){.vfs = {.open = faultvfs_open}, .inner = inner};
+    *faults = (struct faultvfs){
+        .vfs = {.struct_size = sizeof(struct nanots_vfs), .open = faultvfs_open}, .inner = inner};
     nts_mutex_init(&faults->mutex);
 }
 

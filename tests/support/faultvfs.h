@@ -45,8 +45,8 @@ enum faultvfs_kind {
     (FAULTVFS_WRITE | FAULTVFS_SYNC | FAULTVFS_TRUNCATE | FAULTVFS_ALLOCATE | FAULTVFS_PUNCH)
 
 struct faultvfs {
-    struct nts_vfs vfs; /* give its address to the code under test */
-    const struct nts_vfs *inner;
+    struct nanots_vfs vfs; /* give its address to the code under test */
+    const struct nanots_vfs *inner;
 
     /* What this VFS cannot do, to force the code under test onto its other paths. */
     bool no_wal_map;   /* can_map_wal is false */
@@ -71,7 +71,7 @@ struct faultvfs {
     uint64_t map_count;                   /* mappings alive now */
 };
 
-void faultvfs_init(struct faultvfs *faults, const struct nts_vfs *inner);
+void faultvfs_init(struct faultvfs *faults, const struct nanots_vfs *inner);
 void faultvfs_deinit(struct faultvfs *faults);
 
 /* Lets the call `index` (0-based, counted from now over all of `kinds`) fail with `os_errno`, or

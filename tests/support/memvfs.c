@@ -13,8 +13,8 @@
 #include "util/alloc.h"
 
 struct memvfs_handle {
-    struct nts_file file; /* first member */
-    struct nts_file *inner;
+    struct nanots_file file; /* first member */
+    struct nanots_file *inner;
     struct memvfs *disk;
     struct memvfs_disk_file *on_disk;
 };
@@ -28,12 +28,12 @@ static void memvfs_require(bool holds, const char *what)
     abort();
 }
 
-static struct memvfs_handle *memvfs_handle_of(struct nts_file *file)
+static struct memvfs_handle *memvfs_handle_of(struct nanots_file *file)
 {
     return (struct memvfs_handle *)(void *)file;
 }
 
-static struct nts_file *memvfs_inner(struct nts_file *file)
+static struct nanots_file *memvfs_inner(struct nanots_file *file)
 {
     return memvfs_handle_of(file)->inner;
 }
@@ -192,7 +192,7 @@ static nanots_status memvfs_power_is_off(struct nanots_error *error)
 }
 
 /* For calls that change nothing. */
-static nanots_status memvfs_check_power(struct nts_file *file, struct nanots_error *error)
+static nanots_status memvfs_check_power(struct nanots_file *file, struct nanots_error *error)
 {
     return memvfs_crashed(memvfs_handle_of(file)->disk) ? memvfs_power_is_off(error) : NANOTS_OK;
 }
@@ -215,7 +215,8 @@ struct memvfs_change {
     bool durable;
 };
 
-static nanots_status memvfs_change_live(struct nts_file *inner, const struct memvfs_change *change,
+static nanots_status memvfs_change_live(struct nanots_file *inner,
+                                        const struct memvfs_change *change,
                                         struct nanots_error *error)
 {
     switch (change->op) {
@@ -244,7 +245,7 @@ static void memvfs_change_durable(const struct memvfs_handle *handle,
                              change->offset);
 }
 
-static nanots_status memvfs_change(struct nts_file *file, const struct memvfs_change *change,
+static nanots_status memvfs_change(struct nanots_file *file, const struct memvfs_change *change,
                                    struct nanots_error *error)
 {
     struct memvfs_handle *handle = memvfs_handle_of(file);
@@ -269,7 +270,7 @@ out:
     return status;
 }
 
-static void memvfs_close(struct nts_file *file)
+static void memvfs_close(struct nanots_file *file)
 {
     struct memvfs_handle *handle = memvfs_handle_of(file);
     nts_mutex_lock(&handle->disk->mutex);
@@ -280,127 +281,131 @@ static void memvfs_close(struct nts_file *file)
     nts_free(handle);
 }
 
-static nanots_status memvfs_read_at(struct nts_file *file, void *bytes, size_t size,
+static nanots_status memvfs_read_at(struct nanots_file *file, void *bytes, size_t size,
                                     uint64_t offset, struct nanots_error *error)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     NTS_TRY(memvfs_check_power(file, error));
     return inner->ops->read_at(inner, bytes, size, offset, error);
 }
 
-static nanots_status memvfs_write_at(struct nts_file *file, const void *bytes, size_t size,
-                                     uint64_t offset, bool durable, struct nanots_error *error)
+static nanots_status memvfs_write_at(struct nanots_file *file, const void *bytes, size_t size,
+                                     uint64_t offset, int durable, struct nanots_error *error)
 {
-    const struct memvfs_change change = {
-        .op = MEMVFS_WRITE, .bytes = bytes, .size = size, .offset = offset, .durable = durable};
+    const struct memvfs_change change = {.op = MEMVFS_WRITE,
+                                         .bytes = bytes,
+                                         .size = size,
+                                         .offset = offset,
+                                         .durable = durable != 0};
     return memvfs_change(file, &change, error);
 }
 
-static nanots_status memvfs_sync(struct nts_file *file, struct nanots_error *error)
+static nanots_status memvfs_sync(struct nanots_file *file, struct nanots_error *error)
 {
     const struct memvfs_change change = {.op = MEMVFS_SYNC};
     return memvfs_change(file, &change, error);
 }
 
-static nanots_status memvfs_size(struct nts_file *file, uint64_t *size_out,
+static nanots_status memvfs_size(struct nanots_file *file, uint64_t *size_out,
                                  struct nanots_error *error)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     *size_out = 0;
     NTS_TRY(memvfs_check_power(file, error));
     return inner->ops->size(inner, size_out, error);
 }
 
-static nanots_status memvfs_truncate(struct nts_file *file, uint64_t size,
+static nanots_status memvfs_truncate(struct nanots_file *file, uint64_t size,
                                      struct nanots_error *error)
 {
     const struct memvfs_change change = {.op = MEMVFS_TRUNCATE, .size = size};
     return memvfs_change(file, &change, error);
 }
 
-static nanots_status memvfs_allocate(struct nts_file *file, uint64_t offset, uint64_t size,
+static nanots_status memvfs_allocate(struct nanots_file *file, uint64_t offset, uint64_t size,
                                      struct nanots_error *error)
 {
     const struct memvfs_change change = {.op = MEMVFS_ALLOCATE, .size = size, .offset = offset};
     return memvfs_change(file, &change, error);
 }
 
-static nanots_status memvfs_punch(struct nts_file *file, uint64_t offset, uint64_t size,
+static nanots_status memvfs_punch(struct nanots_file *file, uint64_t offset, uint64_t size,
                                   struct nanots_error *error)
 {
     const struct memvfs_change change = {.op = MEMVFS_PUNCH, .size = size, .offset = offset};
     return memvfs_change(file, &change, error);
 }
 
-static nanots_status memvfs_lock_writer(struct nts_file *file, struct nanots_error *error)
+static nanots_status memvfs_lock_writer(struct nanots_file *file, struct nanots_error *error)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     NTS_TRY(memvfs_check_power(file, error));
     return inner->ops->lock_writer(inner, error);
 }
 
-static nanots_status memvfs_pin(struct nts_file *file, uint64_t generation,
+static nanots_status memvfs_pin(struct nanots_file *file, uint64_t generation,
                                 struct nanots_error *error)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     NTS_TRY(memvfs_check_power(file, error));
     return inner->ops->pin(inner, generation, error);
 }
 
-static void memvfs_unpin(struct nts_file *file, uint64_t generation)
+static void memvfs_unpin(struct nanots_file *file, uint64_t generation)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     inner->ops->unpin(inner, generation);
 }
 
-static nanots_status memvfs_oldest_pin(struct nts_file *file, uint64_t first, uint64_t end,
+static nanots_status memvfs_oldest_pin(struct nanots_file *file, uint64_t first, uint64_t end,
                                        uint64_t *generation_out, struct nanots_error *error)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     *generation_out = end;
     NTS_TRY(memvfs_check_power(file, error));
     return inner->ops->oldest_pin(inner, first, end, generation_out, error);
 }
 
-static nanots_status memvfs_map_read(struct nts_file *file, uint64_t size,
+static nanots_status memvfs_map_read(struct nanots_file *file, uint64_t size,
                                      const uint8_t **bytes_out, struct nanots_error *error)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     *bytes_out = NULL;
     NTS_TRY(memvfs_check_power(file, error));
     return inner->ops->map_read(inner, size, bytes_out, error);
 }
 
-static nanots_status memvfs_map_write(struct nts_file *file, uint64_t offset, uint64_t size,
+static nanots_status memvfs_map_write(struct nanots_file *file, uint64_t offset, uint64_t size,
                                       uint8_t **bytes_out, struct nanots_error *error)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     *bytes_out = NULL;
     NTS_TRY(memvfs_check_power(file, error));
     return inner->ops->map_write(inner, offset, size, bytes_out, error);
 }
 
-static void memvfs_unmap(struct nts_file *file, const uint8_t *bytes, uint64_t size)
+static void memvfs_unmap(struct nanots_file *file, const uint8_t *bytes, uint64_t size)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     inner->ops->unmap(inner, bytes, size);
 }
 
-static nanots_status memvfs_populate(struct nts_file *file, const uint8_t *bytes, uint64_t size,
+static nanots_status memvfs_populate(struct nanots_file *file, const uint8_t *bytes, uint64_t size,
                                      struct nanots_error *error)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     NTS_TRY(memvfs_check_power(file, error));
     return inner->ops->populate(inner, bytes, size, error);
 }
 
-static bool memvfs_can_map_wal(struct nts_file *file)
+static int memvfs_can_map_wal(struct nanots_file *file)
 {
-    struct nts_file *inner = memvfs_inner(file);
+    struct nanots_file *inner = memvfs_inner(file);
     return inner->ops->can_map_wal(inner);
 }
 
-static const struct nts_file_ops memvfs_ops = {
+static const struct nanots_file_ops memvfs_ops = {
+    .struct_size = sizeof memvfs_ops,
     .close = memvfs_close,
     .read_at = memvfs_read_at,
     .write_at = memvfs_write_at,
@@ -429,12 +434,12 @@ static nanots_status memvfs_find(struct memvfs *disk, const char *path, unsigned
     for (unsigned i = 0; i < disk->file_count; i++) {
         if (strcmp(disk->files[i].path, path) != 0)
             continue;
-        if ((flags & NTS_VFS_CREATE) != 0 && (flags & NTS_VFS_EXCLUSIVE) != 0)
+        if ((flags & NANOTS_VFS_CREATE) != 0 && (flags & NANOTS_VFS_EXCLUSIVE) != 0)
             return nts_fail(error, NANOTS_EXISTS, "%s exists", path);
         *file_out = &disk->files[i];
         return NANOTS_OK;
     }
-    if ((flags & NTS_VFS_CREATE) == 0)
+    if ((flags & NANOTS_VFS_CREATE) == 0)
         return nts_fail(error, NANOTS_NOT_FOUND, "there is no %s", path);
     if (memvfs_is_the_cut(disk)) {
         memvfs_freeze(disk);
@@ -449,24 +454,27 @@ static nanots_status memvfs_find(struct memvfs *disk, const char *path, unsigned
     return NANOTS_OK;
 }
 
-static nanots_status memvfs_open_image(const struct memvfs_disk_file *file, unsigned flags,
-                                       struct nts_file **inner_out, struct nanots_error *error)
+static nanots_status memvfs_open_image(const struct memvfs_disk_file *file,
+                                       const struct nanots_allocator *allocator, unsigned flags,
+                                       struct nanots_file **inner_out, struct nanots_error *error)
 {
     char image[32];
     (void)snprintf(image, sizeof image, "/proc/self/fd/%d", file->fd);
-    return nts_vfs_posix()->open(nts_vfs_posix(), image, flags & NTS_VFS_READ_ONLY, inner_out,
-                                 error);
+    return nts_vfs_posix()->open(nts_vfs_posix(), allocator, image, flags & NANOTS_VFS_READ_ONLY,
+                                 inner_out, error);
 }
 
-static nanots_status memvfs_open(const struct nts_vfs *vfs, const char *path, unsigned flags,
-                                 struct nts_file **file_out, struct nanots_error *error)
+static nanots_status memvfs_open(const struct nanots_vfs *vfs,
+                                 const struct nanots_allocator *allocator, const char *path,
+                                 unsigned flags, struct nanots_file **file_out,
+                                 struct nanots_error *error)
 {
     /* The images live beside the vfs, and every memvfs is an object that may be written. */
     struct memvfs *disk = (struct memvfs *)(uintptr_t)vfs;
     nanots_status status;
 
     *file_out = NULL;
-    struct memvfs_handle *handle = nts_alloc_zeroed(nts_alloc_libc(), sizeof *handle);
+    struct memvfs_handle *handle = nts_alloc_zeroed(allocator, sizeof *handle);
     if (handle == NULL)
         return nts_fail_memory(error, sizeof *handle);
     handle->file.ops = &memvfs_ops;
@@ -477,7 +485,7 @@ static nanots_status memvfs_open(const struct nts_vfs *vfs, const char *path, un
         goto out;
     }
     NTS_TRY_OUT(memvfs_find(disk, path, flags, &handle->on_disk, error));
-    NTS_TRY_OUT(memvfs_open_image(handle->on_disk, flags, &handle->inner, error));
+    NTS_TRY_OUT(memvfs_open_image(handle->on_disk, allocator, flags, &handle->inner, error));
     handle->on_disk->handles++;
     *file_out = &handle->file;
     handle = NULL; /* moved to the caller */
@@ -491,7 +499,8 @@ out:
 
 void memvfs_init(struct memvfs *disk)
 {
-    *disk = (struct memvfs){.vfs = {.open = memvfs_open}, .sector_size = 512};
+    *disk = (struct memvfs){.vfs = {.struct_size = sizeof(struct nanots_vfs), .open = memvfs_open},
+                            .sector_size = 512};
     nts_mutex_init(&disk->mutex);
 }
 

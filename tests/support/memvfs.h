@@ -64,7 +64,7 @@ struct memvfs_disk_file {
 };
 
 struct memvfs {
-    struct nts_vfs vfs; /* give its address to the code under test */
+    struct nanots_vfs vfs; /* give its address to the code under test */
     bool size_needs_sync;
     uint32_t sector_size; /* what survives as a whole; 512 */
 

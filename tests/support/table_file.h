@@ -26,7 +26,7 @@
 
 struct table_file {
     struct faultvfs faults;
-    struct nts_file *file;
+    struct nanots_file *file;
     struct nts_file_view view;
     struct nts_extent_writer out;
     struct nts_segment_writer *writer;
@@ -57,8 +57,9 @@ static inline struct nts_table_def *table_file_def(uint32_t table_id, size_t col
 static inline void table_file_open_faulty(struct table_file *table, const char *path,
                                           size_t column_count)
 {
-    const struct nts_vfs *vfs = &table->faults.vfs;
-    assert_int_equal(vfs->open(vfs, path, NTS_VFS_CREATE, &table->file, NULL), NANOTS_OK);
+    const struct nanots_vfs *vfs = &table->faults.vfs;
+    assert_int_equal(vfs->open(vfs, nts_alloc_libc(), path, NANOTS_VFS_CREATE, &table->file, NULL),
+                     NANOTS_OK);
     nts_file_view_init(&table->view, nts_alloc_libc(), table->file);
     table->view.file_seed = TABLE_FILE_SEED;
     assert_int_equal(

@@ -19,7 +19,7 @@
 
 struct bench {
     struct faultvfs faults;
-    struct nts_file *file;
+    struct nanots_file *file;
     struct nts_extent_writer writer;
 };
 
@@ -27,9 +27,9 @@ static void bench_open(struct bench *bench, const char *path, bool durable)
 {
     const struct nts_extent extent = {EXTENT_OFF, EXTENT_SIZE};
     faultvfs_init(&bench->faults, nts_vfs_posix());
-    assert_int_equal(
-        bench->faults.vfs.open(&bench->faults.vfs, path, NTS_VFS_CREATE, &bench->file, NULL),
-        NANOTS_OK);
+    assert_int_equal(bench->faults.vfs.open(&bench->faults.vfs, nts_alloc_libc(), path,
+                                            NANOTS_VFS_CREATE, &bench->file, NULL),
+                     NANOTS_OK);
     assert_int_equal(
         nts_extent_writer_init(&bench->writer, nts_alloc_libc(), bench->file, durable, NULL),
         NANOTS_OK);

@@ -11,20 +11,21 @@
 
 #include "support/faultvfs.h"
 #include "support/memvfs.h"
+#include "util/alloc.h"
 
 struct fault_rig {
     struct memvfs disk;
     struct faultvfs faults;
-    struct nts_file *file;
+    struct nanots_file *file;
 };
 
 static struct fault_rig *fault_rig_up(struct fault_rig *rig)
 {
     memvfs_init(&rig->disk);
     faultvfs_init(&rig->faults, &rig->disk.vfs);
-    assert_int_equal(
-        rig->faults.vfs.open(&rig->faults.vfs, "a.ntt", NTS_VFS_CREATE, &rig->file, NULL),
-        NANOTS_OK);
+    assert_int_equal(rig->faults.vfs.open(&rig->faults.vfs, nts_alloc_libc(), "a.ntt",
+                                          NANOTS_VFS_CREATE, &rig->file, NULL),
+                     NANOTS_OK);
     return rig;
 }
 
@@ -38,8 +39,8 @@ static void fault_rig_down(struct fault_rig *rig)
 /* Calls each operation once; returns the bits of the kinds that failed. */
 static unsigned fault_call_all(struct fault_rig *rig)
 {
-    struct nts_file *file = rig->file;
-    const struct nts_file_ops *ops = file->ops;
+    struct nanots_file *file = rig->file;
+    const struct nanots_file_ops *ops = file->ops;
     const uint8_t *bytes = NULL;
     uint64_t number;
     char byte;
@@ -118,7 +119,7 @@ static void failed_write_leaves_nothing_or_its_first_half(void **state)
     char bytes[9] = "";
     (void)state;
     fault_rig_up(&rig);
-    struct nts_file *file = rig.file;
+    struct nanots_file *file = rig.file;
     assert_int_equal(file->ops->write_at(file, "oldoldol", 8, 0, false, NULL), NANOTS_OK);
     faultvfs_fail(&rig.faults, FAULTVFS_WRITE, 0, ENOSPC, true);
     assert_int_equal(file->ops->write_at(file, "NEWNEWNE", 8, 0, true, &error), NANOTS_NO_SPACE);
@@ -135,14 +136,15 @@ static void failed_write_leaves_nothing_or_its_first_half(void **state)
 static void open_can_fail_too(void **state)
 {
     struct fault_rig rig;
-    struct nts_file *file = (struct nts_file *)8;
+    struct nanots_file *file = (struct nanots_file *)8;
     (void)state;
     fault_rig_up(&rig);
     faultvfs_fail(&rig.faults, FAULTVFS_OPEN, 0, EACCES, false);
-    assert_int_equal(rig.faults.vfs.open(&rig.faults.vfs, "a.ntt", 0, &file, NULL),
-                     NANOTS_PERMISSION);
+    assert_int_equal(
+        rig.faults.vfs.open(&rig.faults.vfs, nts_alloc_libc(), "a.ntt", 0, &file, NULL),
+        NANOTS_PERMISSION);
     assert_null(file);
-    assert_int_equal(rig.faults.vfs.open(&rig.faults.vfs, "none", 0, &file, NULL),
+    assert_int_equal(rig.faults.vfs.open(&rig.faults.vfs, nts_alloc_libc(), "none", 0, &file, NULL),
                      NANOTS_NOT_FOUND);
     assert_int_equal(rig.faults.open_count, 1);
     fault_rig_down(&rig);
@@ -156,7 +158,7 @@ static void switches_make_operations_unsupported(void **state)
     uint64_t oldest;
     (void)state;
     fault_rig_up(&rig);
-    struct nts_file *file = rig.file;
+    struct nanots_file *file = rig.file;
     assert_int_equal(file->ops->truncate(file, 8192, NULL), NANOTS_OK);
     assert_true(file->ops->can_map_wal(file));
     rig.faults.no_wal_map = true;

@@ -16,15 +16,15 @@
 
 struct bench {
     struct faultvfs faults;
-    struct nts_file *file;
+    struct nanots_file *file;
     struct nts_file_view view;
 };
 
 static void bench_open(struct bench *bench, const char *path)
 {
-    assert_int_equal(
-        bench->faults.vfs.open(&bench->faults.vfs, path, NTS_VFS_CREATE, &bench->file, NULL),
-        NANOTS_OK);
+    assert_int_equal(bench->faults.vfs.open(&bench->faults.vfs, nts_alloc_libc(), path,
+                                            NANOTS_VFS_CREATE, &bench->file, NULL),
+                     NANOTS_OK);
     nts_file_view_init(&bench->view, nts_alloc_libc(), bench->file);
 }
 

@@ -11,15 +11,18 @@
 
 #include "os/vfs.h"
 #include "support/scratch.h"
+#include "util/alloc.h"
 
-static struct nts_file *lock_open(const char *path, unsigned flags)
+static struct nanots_file *lock_open(const char *path, unsigned flags)
 {
-    struct nts_file *file = NULL;
-    assert_int_equal(nts_vfs_posix()->open(nts_vfs_posix(), path, flags, &file, NULL), NANOTS_OK);
+    struct nanots_file *file = NULL;
+    assert_int_equal(
+        nts_vfs_posix()->open(nts_vfs_posix(), nts_alloc_libc(), path, flags, &file, NULL),
+        NANOTS_OK);
     return file;
 }
 
-static uint64_t lock_oldest(struct nts_file *file, uint64_t first, uint64_t end)
+static uint64_t lock_oldest(struct nanots_file *file, uint64_t first, uint64_t end)
 {
     uint64_t generation = 12345;
     assert_int_equal(file->ops->oldest_pin(file, first, end, &generation, NULL), NANOTS_OK);
@@ -36,9 +39,10 @@ enum lock_wish { LOCK_WRITER, LOCK_PINS };
 
 static void lock_child_main(const char *path, enum lock_wish wish, int said, int told)
 {
-    struct nts_file *file = NULL;
-    const unsigned flags = wish == LOCK_PINS ? NTS_VFS_READ_ONLY : 0;
-    bool done = nts_vfs_posix()->open(nts_vfs_posix(), path, flags, &file, NULL) == NANOTS_OK;
+    struct nanots_file *file = NULL;
+    const unsigned flags = wish == LOCK_PINS ? NANOTS_VFS_READ_ONLY : 0;
+    bool done = nts_vfs_posix()->open(nts_vfs_posix(), nts_alloc_libc(), path, flags, &file,
+                                      NULL) == NANOTS_OK;
     if (done && wish == LOCK_WRITER)
         done = file->ops->lock_writer(file, NULL) == NANOTS_OK;
     for (uint64_t generation = 20; done && wish == LOCK_PINS && generation <= 22; generation++)
@@ -84,9 +88,9 @@ static void lock_child_end(struct lock_child child, int signal_number)
 static void lock_writer_twice_in_one_process_is_busy(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *one = lock_open(scratch->path, NTS_VFS_CREATE);
-    struct nts_file *two = lock_open(scratch->path, 0);
-    struct nts_file *unrelated = lock_open(scratch->path, 0);
+    struct nanots_file *one = lock_open(scratch->path, NANOTS_VFS_CREATE);
+    struct nanots_file *two = lock_open(scratch->path, 0);
+    struct nanots_file *unrelated = lock_open(scratch->path, 0);
     struct nanots_error error;
 
     assert_int_equal(one->ops->lock_writer(one, NULL), NANOTS_OK);
@@ -107,7 +111,7 @@ static void lock_writer_of_another_process_lasts_until_its_death(void **state)
 {
     static const int ends[] = {0, SIGKILL};
     const struct scratch *scratch = *state;
-    struct nts_file *file = lock_open(scratch->path, NTS_VFS_CREATE);
+    struct nanots_file *file = lock_open(scratch->path, NANOTS_VFS_CREATE);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         const struct lock_child child = lock_child_start(scratch->path, LOCK_WRITER);
         assert_int_equal(file->ops->lock_writer(file, NULL), NANOTS_BUSY);
@@ -120,8 +124,8 @@ static void lock_writer_of_another_process_lasts_until_its_death(void **state)
 static void lock_writer_is_independent_of_pins(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *writer = lock_open(scratch->path, NTS_VFS_CREATE);
-    struct nts_file *reader = lock_open(scratch->path, NTS_VFS_READ_ONLY);
+    struct nanots_file *writer = lock_open(scratch->path, NANOTS_VFS_CREATE);
+    struct nanots_file *reader = lock_open(scratch->path, NANOTS_VFS_READ_ONLY);
     assert_int_equal(reader->ops->pin(reader, 0, NULL), NANOTS_OK);
     assert_int_equal(writer->ops->lock_writer(writer, NULL), NANOTS_OK);
     assert_int_equal(reader->ops->pin(reader, 1, NULL), NANOTS_OK);
@@ -135,12 +139,12 @@ static void oldest_pin_finds_the_lowest_of_many_readers(void **state)
 {
     static const uint64_t pins[] = {40, 12, 33, 90, 12, 57};
     const struct scratch *scratch = *state;
-    struct nts_file *writer = lock_open(scratch->path, NTS_VFS_CREATE);
-    struct nts_file *readers[6];
+    struct nanots_file *writer = lock_open(scratch->path, NANOTS_VFS_CREATE);
+    struct nanots_file *readers[6];
 
     assert_int_equal(lock_oldest(writer, 0, 1000), 1000);
     for (size_t i = 0; i < 6; i++) {
-        readers[i] = lock_open(scratch->path, NTS_VFS_READ_ONLY);
+        readers[i] = lock_open(scratch->path, NANOTS_VFS_READ_ONLY);
         assert_int_equal(readers[i]->ops->pin(readers[i], pins[i], NULL), NANOTS_OK);
     }
     assert_int_equal(lock_oldest(writer, 0, 1000), 12);
@@ -168,8 +172,8 @@ static void oldest_pin_finds_the_lowest_of_many_readers(void **state)
 static void oldest_pin_among_neighbours_names_each(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *writer = lock_open(scratch->path, NTS_VFS_CREATE);
-    struct nts_file *reader = lock_open(scratch->path, NTS_VFS_READ_ONLY);
+    struct nanots_file *writer = lock_open(scratch->path, NANOTS_VFS_CREATE);
+    struct nanots_file *reader = lock_open(scratch->path, NANOTS_VFS_READ_ONLY);
     for (uint64_t generation = 5; generation < 10; generation++)
         assert_int_equal(reader->ops->pin(reader, generation, NULL), NANOTS_OK);
     for (uint64_t first = 0; first < 12; first++)
@@ -185,8 +189,8 @@ static void oldest_pin_among_neighbours_names_each(void **state)
 static void oldest_pin_ignores_pins_of_the_same_handle(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *writer = lock_open(scratch->path, NTS_VFS_CREATE);
-    struct nts_file *other = lock_open(scratch->path, NTS_VFS_READ_ONLY);
+    struct nanots_file *writer = lock_open(scratch->path, NANOTS_VFS_CREATE);
+    struct nanots_file *other = lock_open(scratch->path, NANOTS_VFS_READ_ONLY);
     assert_int_equal(writer->ops->pin(writer, 3, NULL), NANOTS_OK);
     assert_int_equal(lock_oldest(writer, 0, 10), 10);
     assert_int_equal(lock_oldest(other, 0, 10), 3);
@@ -198,7 +202,7 @@ static void pin_of_another_process_is_released_by_its_death(void **state)
 {
     static const int ends[] = {0, SIGKILL};
     const struct scratch *scratch = *state;
-    struct nts_file *writer = lock_open(scratch->path, NTS_VFS_CREATE);
+    struct nanots_file *writer = lock_open(scratch->path, NANOTS_VFS_CREATE);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         const struct lock_child child = lock_child_start(scratch->path, LOCK_PINS);
         assert_int_equal(lock_oldest(writer, 0, 100), 20);
@@ -213,8 +217,8 @@ static void pin_of_another_process_is_released_by_its_death(void **state)
 static void lock_writer_survives_in_a_forked_child(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *one = lock_open(scratch->path, NTS_VFS_CREATE);
-    struct nts_file *two = lock_open(scratch->path, 0);
+    struct nanots_file *one = lock_open(scratch->path, NANOTS_VFS_CREATE);
+    struct nanots_file *two = lock_open(scratch->path, 0);
     int told[2];
     char byte;
     assert_int_equal(one->ops->lock_writer(one, NULL), NANOTS_OK);
@@ -239,8 +243,8 @@ static void pin_of_extreme_generations_works_or_says_too_big(void **state)
 {
     const struct scratch *scratch = *state;
     const uint64_t last = (1ull << 62) - 2;
-    struct nts_file *writer = lock_open(scratch->path, NTS_VFS_CREATE);
-    struct nts_file *reader = lock_open(scratch->path, NTS_VFS_READ_ONLY);
+    struct nanots_file *writer = lock_open(scratch->path, NANOTS_VFS_CREATE);
+    struct nanots_file *reader = lock_open(scratch->path, NANOTS_VFS_READ_ONLY);
     assert_int_equal(reader->ops->pin(reader, last, NULL), NANOTS_OK);
     assert_true(lock_oldest(writer, 0, last + 1) == last);
     assert_int_equal(reader->ops->pin(reader, last + 1, NULL), NANOTS_TOO_BIG);

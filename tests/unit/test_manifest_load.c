@@ -26,10 +26,11 @@ struct bench {
 static void bench_open(struct bench *bench, const char *path)
 {
     struct nanots_db *db = &bench->bare.db;
-    const struct nts_vfs *vfs = nts_vfs_posix();
+    const struct nanots_vfs *vfs = nts_vfs_posix();
     bare_db_open(&bench->bare);
     nts_buf_init(&bench->edits, nts_alloc_libc(), 1u << 20);
-    assert_int_equal(vfs->open(vfs, path, NTS_VFS_CREATE, &db->file, NULL), NANOTS_OK);
+    assert_int_equal(vfs->open(vfs, nts_alloc_libc(), path, NANOTS_VFS_CREATE, &db->file, NULL),
+                     NANOTS_OK);
     db->file_seed = SEED_OF_FILE;
     db->sb.manifest_off = NTS_SUPERBLOCK_AREA;
     db->sb.next_table_id = 10;

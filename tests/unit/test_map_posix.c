@@ -12,11 +12,14 @@
 
 #include "os/vfs.h"
 #include "support/scratch.h"
+#include "util/alloc.h"
 
-static struct nts_file *map_open(const char *path, unsigned flags)
+static struct nanots_file *map_open(const char *path, unsigned flags)
 {
-    struct nts_file *file = NULL;
-    assert_int_equal(nts_vfs_posix()->open(nts_vfs_posix(), path, flags, &file, NULL), NANOTS_OK);
+    struct nanots_file *file = NULL;
+    assert_int_equal(
+        nts_vfs_posix()->open(nts_vfs_posix(), nts_alloc_libc(), path, flags, &file, NULL),
+        NANOTS_OK);
     return file;
 }
 
@@ -24,7 +27,7 @@ static void map_read_sees_writes_past_its_first_end(void **state)
 {
     const struct scratch *scratch = *state;
     const uint64_t size = 64u << 20; /* far past the end */
-    struct nts_file *file = map_open(scratch->path, NTS_VFS_CREATE);
+    struct nanots_file *file = map_open(scratch->path, NANOTS_VFS_CREATE);
     const uint8_t *bytes = NULL;
     assert_int_equal(file->ops->write_at(file, "abc", 3, 0, false, NULL), NANOTS_OK);
     assert_int_equal(file->ops->map_read(file, size, &bytes, NULL), NANOTS_OK);
@@ -40,8 +43,8 @@ static void map_read_sees_writes_past_its_first_end(void **state)
 static void map_write_at_an_offset_stores_into_the_file(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = map_open(scratch->path, NTS_VFS_CREATE);
-    struct nts_file *reader = map_open(scratch->path, NTS_VFS_READ_ONLY);
+    struct nanots_file *file = map_open(scratch->path, NANOTS_VFS_CREATE);
+    struct nanots_file *reader = map_open(scratch->path, NANOTS_VFS_READ_ONLY);
     uint8_t *bytes = NULL;
     char read[4] = "";
     assert_int_equal(file->ops->allocate(file, 0, 256u << 10, NULL), NANOTS_OK);
@@ -61,7 +64,7 @@ static void map_write_at_an_offset_stores_into_the_file(void **state)
 static void map_write_inside_a_page_is_unsupported(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = map_open(scratch->path, NTS_VFS_CREATE);
+    struct nanots_file *file = map_open(scratch->path, NANOTS_VFS_CREATE);
     uint8_t *bytes = (uint8_t *)8;
     assert_int_equal(file->ops->map_write(file, 512, 4096, &bytes, NULL), NANOTS_UNSUPPORTED);
     assert_null(bytes);
@@ -71,7 +74,7 @@ static void map_write_inside_a_page_is_unsupported(void **state)
 static void map_of_impossible_size_is_unsupported(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = map_open(scratch->path, NTS_VFS_CREATE);
+    struct nanots_file *file = map_open(scratch->path, NANOTS_VFS_CREATE);
     const uint8_t *bytes = (const uint8_t *)8;
     struct nanots_error error;
     assert_int_equal(file->ops->map_read(file, 1ull << 62, &bytes, &error), NANOTS_UNSUPPORTED);
@@ -85,7 +88,7 @@ static void map_of_impossible_size_is_unsupported(void **state)
 static void map_is_absent_in_a_forked_child(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = map_open(scratch->path, NTS_VFS_CREATE);
+    struct nanots_file *file = map_open(scratch->path, NANOTS_VFS_CREATE);
     const uint8_t *read_bytes = NULL;
     uint8_t *bytes = NULL;
     int outcome = 0;
@@ -111,7 +114,7 @@ static void map_is_absent_in_a_forked_child(void **state)
 static void populate_past_the_end_is_a_status_and_no_signal(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = map_open(scratch->path, NTS_VFS_CREATE);
+    struct nanots_file *file = map_open(scratch->path, NANOTS_VFS_CREATE);
     const uint8_t *bytes = NULL;
     struct nanots_error error;
     assert_int_equal(file->ops->allocate(file, 0, 256u << 10, NULL), NANOTS_OK);
@@ -139,14 +142,14 @@ static void populate_past_the_end_is_a_status_and_no_signal(void **state)
 static void can_map_wal_is_true_on_known_file_systems_only(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = map_open(scratch->path, NTS_VFS_CREATE);
+    struct nanots_file *file = map_open(scratch->path, NANOTS_VFS_CREATE);
     struct statfs facts;
     assert_int_equal(statfs(scratch->path, &facts), 0);
     const bool known = facts.f_type == 0xEF53 || facts.f_type == 0x01021994;
     assert_int_equal(file->ops->can_map_wal(file), known);
     file->ops->close(file);
 
-    struct nts_file *proc = map_open("/proc/self/stat", NTS_VFS_READ_ONLY);
+    struct nanots_file *proc = map_open("/proc/self/stat", NANOTS_VFS_READ_ONLY);
     assert_false(proc->ops->can_map_wal(proc));
     proc->ops->close(proc);
 }

@@ -10,17 +10,19 @@
 
 #include "support/memvfs.h"
 #include "support/seed.h"
+#include "util/alloc.h"
 
 #define SECTOR 512u
 
-static struct nts_file *mem_open(struct memvfs *disk, const char *path, unsigned flags)
+static struct nanots_file *mem_open(struct memvfs *disk, const char *path, unsigned flags)
 {
-    struct nts_file *file = NULL;
-    assert_int_equal(disk->vfs.open(&disk->vfs, path, flags, &file, NULL), NANOTS_OK);
+    struct nanots_file *file = NULL;
+    assert_int_equal(disk->vfs.open(&disk->vfs, nts_alloc_libc(), path, flags, &file, NULL),
+                     NANOTS_OK);
     return file;
 }
 
-static void mem_fill(struct nts_file *file, char letter, size_t sectors, uint64_t offset,
+static void mem_fill(struct nanots_file *file, char letter, size_t sectors, uint64_t offset,
                      bool durable)
 {
     uint8_t bytes[64 * SECTOR];
@@ -31,7 +33,7 @@ static void mem_fill(struct nts_file *file, char letter, size_t sectors, uint64_
 }
 
 /* One letter a sector; fails if a sector is torn, '0' for zeros. */
-static void mem_letters(struct nts_file *file, char *letters, size_t sectors)
+static void mem_letters(struct nanots_file *file, char *letters, size_t sectors)
 {
     uint8_t bytes[64 * SECTOR];
     assert_true(sectors * SECTOR <= sizeof bytes);
@@ -44,7 +46,7 @@ static void mem_letters(struct nts_file *file, char *letters, size_t sectors)
     letters[sectors] = '\0';
 }
 
-static uint64_t mem_size(struct nts_file *file)
+static uint64_t mem_size(struct nanots_file *file)
 {
     uint64_t size = 0;
     assert_int_equal(file->ops->size(file, &size, NULL), NANOTS_OK);
@@ -52,7 +54,7 @@ static uint64_t mem_size(struct nts_file *file)
 }
 
 /* The file as it is after a power cut now. */
-static struct nts_file *mem_reboot(struct memvfs *disk, struct nts_file *file, uint64_t seed)
+static struct nanots_file *mem_reboot(struct memvfs *disk, struct nanots_file *file, uint64_t seed)
 {
     memvfs_crash(disk);
     file->ops->close(file);
@@ -63,21 +65,22 @@ static struct nts_file *mem_reboot(struct memvfs *disk, struct nts_file *file, u
 static void open_follows_the_rules_of_the_directory(void **state)
 {
     struct memvfs disk;
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     (void)state;
     memvfs_init(&disk);
-    assert_int_equal(disk.vfs.open(&disk.vfs, "a.ntt", 0, &file, NULL), NANOTS_NOT_FOUND);
+    assert_int_equal(disk.vfs.open(&disk.vfs, nts_alloc_libc(), "a.ntt", 0, &file, NULL),
+                     NANOTS_NOT_FOUND);
     assert_null(file);
-    file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE | NTS_VFS_EXCLUSIVE);
+    file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE | NANOTS_VFS_EXCLUSIVE);
     mem_fill(file, 'a', 1, 0, false);
     file->ops->close(file);
-    assert_int_equal(
-        disk.vfs.open(&disk.vfs, "a.ntt", NTS_VFS_CREATE | NTS_VFS_EXCLUSIVE, &file, NULL),
-        NANOTS_EXISTS);
-    file = mem_open(&disk, "b.ntt", NTS_VFS_CREATE);
+    assert_int_equal(disk.vfs.open(&disk.vfs, nts_alloc_libc(), "a.ntt",
+                                   NANOTS_VFS_CREATE | NANOTS_VFS_EXCLUSIVE, &file, NULL),
+                     NANOTS_EXISTS);
+    file = mem_open(&disk, "b.ntt", NANOTS_VFS_CREATE);
     assert_int_equal(mem_size(file), 0);
     file->ops->close(file);
-    file = mem_open(&disk, "a.ntt", NTS_VFS_READ_ONLY);
+    file = mem_open(&disk, "a.ntt", NANOTS_VFS_READ_ONLY);
     assert_int_equal(mem_size(file), SECTOR);
     assert_int_not_equal(file->ops->write_at(file, "x", 1, 0, false, NULL), NANOTS_OK);
     file->ops->close(file);
@@ -90,7 +93,7 @@ static void reboot_that_keeps_none_returns_to_what_is_durable(void **state)
     char letters[9];
     (void)state;
     memvfs_init(&disk);
-    struct nts_file *file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
+    struct nanots_file *file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
     mem_fill(file, 'a', 4, 0, false);
     assert_int_equal(file->ops->sync(file, NULL), NANOTS_OK);
     mem_fill(file, 'b', 4, 0, false);
@@ -111,7 +114,7 @@ static void reboot_that_keeps_all_loses_nothing(void **state)
     uint8_t *bytes = NULL;
     (void)state;
     memvfs_init(&disk);
-    struct nts_file *file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
+    struct nanots_file *file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
     mem_fill(file, 'a', 8, 0, false);
     assert_int_equal(file->ops->map_write(file, 0, 8 * SECTOR, &bytes, NULL), NANOTS_OK);
     memset(bytes + SECTOR, 'm', SECTOR);
@@ -138,7 +141,7 @@ static void reboot_mixes_old_and_new_sectors_by_seed(void **state)
         const uint64_t seed = seed_next(&random) | 2;
         for (int twice = 0; twice < 2; twice++) {
             memvfs_init(&disk);
-            struct nts_file *file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
+            struct nanots_file *file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
             mem_fill(file, 'a', 64, 0, true);
             mem_fill(file, 'b', 64, 0, false);
             mem_fill(file, 'b', 16, 8 * SECTOR, true);
@@ -170,7 +173,7 @@ static void reboot_leaves_nothing_undecided(void **state)
     char second[17];
     (void)state;
     memvfs_init(&disk);
-    struct nts_file *file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
+    struct nanots_file *file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
     mem_fill(file, 'a', 16, 0, true);
     mem_fill(file, 'b', 16, 0, false);
     file = mem_reboot(&disk, file, 12345);
@@ -185,9 +188,10 @@ static void reboot_leaves_nothing_undecided(void **state)
 /* The four counted steps of the workload below, the creation being the first. */
 static nanots_status mem_workload(struct memvfs *disk, unsigned *done)
 {
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     uint8_t bytes[2 * SECTOR];
-    nanots_status status = disk->vfs.open(&disk->vfs, "a.ntt", NTS_VFS_CREATE, &file, NULL);
+    nanots_status status =
+        disk->vfs.open(&disk->vfs, nts_alloc_libc(), "a.ntt", NANOTS_VFS_CREATE, &file, NULL);
     *done = 0;
     if (status != NANOTS_OK)
         return status;
@@ -214,7 +218,7 @@ static void crash_at_each_operation_stops_there(void **state)
     unsigned done;
     (void)state;
     for (unsigned k = 0; k <= 4; k++) {
-        struct nts_file *file = NULL;
+        struct nanots_file *file = NULL;
         char letters[3];
         memvfs_init(&disk);
         memvfs_crash_at(&disk, k);
@@ -223,7 +227,8 @@ static void crash_at_each_operation_stops_there(void **state)
         assert_int_equal(memvfs_crashed(&disk), k < 4);
         assert_int_equal(memvfs_op_count(&disk), k < 4 ? k + 1 : 4);
         memvfs_reboot(&disk, MEMVFS_KEEP_NONE);
-        const nanots_status status = disk.vfs.open(&disk.vfs, "a.ntt", 0, &file, NULL);
+        const nanots_status status =
+            disk.vfs.open(&disk.vfs, nts_alloc_libc(), "a.ntt", 0, &file, NULL);
         assert_int_equal(status, k == 0 ? NANOTS_NOT_FOUND : NANOTS_OK);
         if (k > 0) {
             /* Neither a write nor a cut is durable before the sync; the size of a sync is. */
@@ -248,7 +253,7 @@ static void crash_in_a_write_may_tear_it(void **state)
         uint8_t bytes[8 * SECTOR];
         char letters[9];
         memvfs_init(&disk);
-        struct nts_file *file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
+        struct nanots_file *file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
         mem_fill(file, 'a', 8, 0, true);
         memvfs_crash_at(&disk, 0);
         memset(bytes, 'b', sizeof bytes);
@@ -265,14 +270,14 @@ static void crash_in_a_write_may_tear_it(void **state)
 static void calls_after_the_cut_fail_and_stores_leave_no_trace(void **state)
 {
     struct memvfs disk;
-    struct nts_file *other = NULL;
+    struct nanots_file *other = NULL;
     uint8_t *bytes = NULL;
     const uint8_t *read_bytes = NULL;
     uint64_t number;
     char letters[3];
     (void)state;
     memvfs_init(&disk);
-    struct nts_file *file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
+    struct nanots_file *file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
     mem_fill(file, 'a', 2, 0, true);
     assert_int_equal(file->ops->map_write(file, 0, 2 * SECTOR, &bytes, NULL), NANOTS_OK);
     memset(bytes, 'b', SECTOR);
@@ -291,7 +296,8 @@ static void calls_after_the_cut_fail_and_stores_leave_no_trace(void **state)
     assert_int_equal(file->ops->oldest_pin(file, 0, 9, &number, NULL), NANOTS_IO);
     assert_int_equal(file->ops->map_read(file, 1, &read_bytes, NULL), NANOTS_IO);
     assert_int_equal(file->ops->populate(file, bytes, 1, NULL), NANOTS_IO);
-    assert_int_equal(disk.vfs.open(&disk.vfs, "a.ntt", 0, &other, NULL), NANOTS_IO);
+    assert_int_equal(disk.vfs.open(&disk.vfs, nts_alloc_libc(), "a.ntt", 0, &other, NULL),
+                     NANOTS_IO);
 
     file->ops->unmap(file, bytes, 2 * SECTOR);
     file = mem_reboot(&disk, file, MEMVFS_KEEP_ALL);
@@ -308,7 +314,7 @@ static void size_becomes_durable_with_a_durable_write_or_only_a_sync(void **stat
         struct memvfs disk;
         memvfs_init(&disk);
         disk.size_needs_sync = strict != 0;
-        struct nts_file *file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
+        struct nanots_file *file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
         assert_int_equal(file->ops->allocate(file, 0, 10 * SECTOR, NULL), NANOTS_OK);
         mem_fill(file, 'a', 1, SECTOR, true);
         file = mem_reboot(&disk, file, MEMVFS_KEEP_NONE);
@@ -331,7 +337,7 @@ static void punch_survives_or_not(void **state)
         struct memvfs disk;
         char letters[4];
         memvfs_init(&disk);
-        struct nts_file *file = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
+        struct nanots_file *file = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
         mem_fill(file, 'a', 3, 0, true);
         assert_int_equal(file->ops->punch(file, SECTOR, SECTOR, NULL), NANOTS_OK);
         file = mem_reboot(&disk, file, seed);
@@ -348,9 +354,9 @@ static void locks_and_pins_work_and_end_with_the_power(void **state)
     uint64_t oldest;
     (void)state;
     memvfs_init(&disk);
-    struct nts_file *writer = mem_open(&disk, "a.ntt", NTS_VFS_CREATE);
-    struct nts_file *reader = mem_open(&disk, "a.ntt", NTS_VFS_READ_ONLY);
-    struct nts_file *other = mem_open(&disk, "b.ntt", NTS_VFS_CREATE);
+    struct nanots_file *writer = mem_open(&disk, "a.ntt", NANOTS_VFS_CREATE);
+    struct nanots_file *reader = mem_open(&disk, "a.ntt", NANOTS_VFS_READ_ONLY);
+    struct nanots_file *other = mem_open(&disk, "b.ntt", NANOTS_VFS_CREATE);
     assert_int_equal(writer->ops->lock_writer(writer, NULL), NANOTS_OK);
     assert_int_equal(other->ops->lock_writer(other, NULL), NANOTS_OK); /* another file */
     assert_int_equal(reader->ops->pin(reader, 7, NULL), NANOTS_OK);

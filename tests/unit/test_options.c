@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "engine/options.h"
+#include "os/vfs.h"
+#include "util/alloc.h"
 
 #define RECORD_SIZE_VARIABLE "NANOTS_MAX_RECORD_SIZE"
 
@@ -41,6 +43,8 @@ static void expect_defaults(void)
     assert_int_equal(filled.memtable_bytes, NTS_MEMTABLE_BYTES_DEFAULT);
     assert_int_equal(filled.max_record_size, NTS_RECORD_SIZE_DEFAULT);
     assert_int_equal(filled.retention_ms, 0);
+    assert_ptr_equal(filled.allocator, nts_alloc_libc());
+    assert_ptr_equal(filled.vfs, nts_vfs_posix());
     assert_int_equal(flags, 0);
 }
 

@@ -162,8 +162,9 @@ static void model_drop(void)
 }
 
 /* A scan over references of its own. */
-static nanots_status model_scan(const struct nts_alloc *alloc, const struct nts_scan_spec *wanted,
-                                struct nts_scan **scan_out, struct nanots_error *error)
+static nanots_status model_scan(const struct nanots_allocator *alloc,
+                                const struct nts_scan_spec *wanted, struct nts_scan **scan_out,
+                                struct nanots_error *error)
 {
     struct nts_source_spec sources[SCAN_SOURCES_MAX];
     struct nts_scan_spec spec = *wanted;
@@ -385,7 +386,7 @@ static void scan_damaged_chunk_is_reported(void **state)
                      NANOTS_OK);
     const uint64_t place = model.sources[0].segment->entry.off + index->chunk_off[1] + 9;
     nts_segment_reader_deinit(&reader);
-    struct nts_file *file = model.table.file;
+    struct nanots_file *file = model.table.file;
     assert_int_equal(file->ops->read_at(file, &byte, 1, place, NULL), NANOTS_OK);
     byte ^= 16;
     assert_int_equal(file->ops->write_at(file, &byte, 1, place, false, NULL), NANOTS_OK);

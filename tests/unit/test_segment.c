@@ -172,7 +172,7 @@ static void segment_any_flipped_byte_is_reported(void **state)
     assert_in_range(entry.size, 500, 6000);
     for (uint64_t at = 0; at < entry.size; at++) {
         struct nanots_error error;
-        struct nts_file *file = table.file;
+        struct nanots_file *file = table.file;
         const uint64_t place = entry.off + at;
         assert_int_equal(file->ops->read_at(file, &byte, 1, place, NULL), NANOTS_OK);
         const uint8_t flipped = byte ^ (uint8_t)(1u << seed_next(&seed) % 8);
@@ -238,7 +238,7 @@ static void segment_footer_of_another_file_or_table_is_refused(void **state)
     table_file_add(&table, times, columns, 100, &entry);
     const size_t size = (size_t)entry.size;
     assert_in_range(size, 1, sizeof bytes);
-    struct nts_file *file = table.file;
+    struct nanots_file *file = table.file;
     assert_int_equal(file->ops->read_at(file, bytes, size, entry.off, NULL), NANOTS_OK);
     assert_true(nts_segment_header_decode(bytes, &header));
     for (size_t i = 0; i < 2; i++) {

@@ -236,12 +236,13 @@ static void space_truncate_cuts_free_ends_only(void **state)
 {
     const struct scratch *scratch = *state;
     struct faultvfs faults;
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     struct nts_space space;
     struct nts_extent live[] = {{8192, 4096}, {32768, 100}};
     uint64_t size = 0;
     faultvfs_init(&faults, nts_vfs_posix());
-    assert_int_equal(faults.vfs.open(&faults.vfs, scratch->path, NTS_VFS_CREATE, &file, NULL),
+    assert_int_equal(faults.vfs.open(&faults.vfs, nts_alloc_libc(), scratch->path,
+                                     NANOTS_VFS_CREATE, &file, NULL),
                      NANOTS_OK);
     assert_int_equal(file->ops->truncate(file, 1u << 20, NULL), NANOTS_OK);
     nts_space_init(&space, nts_alloc_libc());
@@ -268,13 +269,13 @@ static void space_punch_spares_live_bytes(void **state)
     const struct scratch *scratch = *state;
     static uint8_t bytes[1u << 20];
     static uint8_t after[1u << 20];
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     struct nts_space space;
     struct nts_extent live[] = {{16384, 4096}, {819200, 4096}};
     memset(bytes, 0xAB, sizeof bytes);
-    assert_int_equal(
-        nts_vfs_posix()->open(nts_vfs_posix(), scratch->path, NTS_VFS_CREATE, &file, NULL),
-        NANOTS_OK);
+    assert_int_equal(nts_vfs_posix()->open(nts_vfs_posix(), nts_alloc_libc(), scratch->path,
+                                           NANOTS_VFS_CREATE, &file, NULL),
+                     NANOTS_OK);
     assert_int_equal(file->ops->write_at(file, bytes, sizeof bytes, 0, false, NULL), NANOTS_OK);
     nts_space_init(&space, nts_alloc_libc());
     assert_int_equal(nts_space_rebuild(&space, live, 2, sizeof bytes, NULL), NANOTS_OK);

@@ -22,22 +22,23 @@
 
 #include "os/vfs.h"
 #include "support/scratch.h"
+#include "util/alloc.h"
 
-static nanots_status posix_open_at(const char *path, unsigned flags, struct nts_file **file_out,
+static nanots_status posix_open_at(const char *path, unsigned flags, struct nanots_file **file_out,
                                    struct nanots_error *error)
 {
-    return nts_vfs_posix()->open(nts_vfs_posix(), path, flags, file_out, error);
+    return nts_vfs_posix()->open(nts_vfs_posix(), nts_alloc_libc(), path, flags, file_out, error);
 }
 
-static struct nts_file *posix_create(const char *path)
+static struct nanots_file *posix_create(const char *path)
 {
-    struct nts_file *file = NULL;
-    assert_int_equal(posix_open_at(path, NTS_VFS_CREATE, &file, NULL), NANOTS_OK);
+    struct nanots_file *file = NULL;
+    assert_int_equal(posix_open_at(path, NANOTS_VFS_CREATE, &file, NULL), NANOTS_OK);
     assert_non_null(file);
     return file;
 }
 
-static uint64_t posix_size_of(struct nts_file *file)
+static uint64_t posix_size_of(struct nanots_file *file)
 {
     uint64_t size = 0;
     assert_int_equal(file->ops->size(file, &size, NULL), NANOTS_OK);
@@ -59,7 +60,7 @@ static int posix_in_child(int (*body)(const char *path), const char *path)
 static void open_of_missing_file_is_not_found(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = (struct nts_file *)8;
+    struct nanots_file *file = (struct nanots_file *)8;
     struct nanots_error error;
     assert_int_equal(posix_open_at(scratch->path, 0, &file, &error), NANOTS_NOT_FOUND);
     assert_null(file);
@@ -71,24 +72,26 @@ static void open_of_missing_file_is_not_found(void **state)
 static void open_with_create_makes_a_file_once(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     assert_int_equal(file->ops->write_at(file, "abc", 3, 0, true, NULL), NANOTS_OK);
     file->ops->close(file);
 
     file = posix_create(scratch->path);
     assert_int_equal(posix_size_of(file), 3);
     file->ops->close(file);
-    assert_int_equal(posix_open_at(scratch->path, NTS_VFS_CREATE | NTS_VFS_EXCLUSIVE, &file, NULL),
-                     NANOTS_EXISTS);
+    assert_int_equal(
+        posix_open_at(scratch->path, NANOTS_VFS_CREATE | NANOTS_VFS_EXCLUSIVE, &file, NULL),
+        NANOTS_EXISTS);
     assert_null(file);
 }
 
 static void open_with_exclusive_creates_a_new_file(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = NULL;
-    assert_int_equal(posix_open_at(scratch->path, NTS_VFS_CREATE | NTS_VFS_EXCLUSIVE, &file, NULL),
-                     NANOTS_OK);
+    struct nanots_file *file = NULL;
+    assert_int_equal(
+        posix_open_at(scratch->path, NANOTS_VFS_CREATE | NANOTS_VFS_EXCLUSIVE, &file, NULL),
+        NANOTS_OK);
     file->ops->close(file);
     assert_int_equal(access(scratch->path, F_OK), 0);
 }
@@ -106,7 +109,7 @@ static void open_of_other_than_regular_files_is_invalid(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         for (unsigned flags = 0; flags < 4; flags++) { /* read-only or not, with CREATE or not */
-            struct nts_file *file = NULL;
+            struct nanots_file *file = NULL;
             struct nanots_error error;
             assert_int_equal(posix_open_at(paths[i], flags, &file, &error), NANOTS_INVALID);
             assert_null(file);
@@ -120,15 +123,15 @@ static void open_of_other_than_regular_files_is_invalid(void **state)
 static void open_of_impossible_paths_says_why(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     char path[1200];
     file->ops->close(file);
 
     (void)snprintf(path, sizeof path, "%s/below", scratch->path);
-    assert_int_equal(posix_open_at(path, NTS_VFS_CREATE, &file, NULL), NANOTS_INVALID);
+    assert_int_equal(posix_open_at(path, NANOTS_VFS_CREATE, &file, NULL), NANOTS_INVALID);
     (void)snprintf(path, sizeof path, "%s/nowhere/plant.ntt", scratch->directory);
-    assert_int_equal(posix_open_at(path, NTS_VFS_CREATE, &file, NULL), NANOTS_NOT_FOUND);
-    assert_int_equal(posix_open_at("", NTS_VFS_CREATE, &file, NULL), NANOTS_NOT_FOUND);
+    assert_int_equal(posix_open_at(path, NANOTS_VFS_CREATE, &file, NULL), NANOTS_NOT_FOUND);
+    assert_int_equal(posix_open_at("", NANOTS_VFS_CREATE, &file, NULL), NANOTS_NOT_FOUND);
     assert_null(file);
 }
 
@@ -136,7 +139,7 @@ static void open_of_impossible_paths_says_why(void **state)
 static void open_with_long_path_keeps_its_end_in_the_message(void **state)
 {
     struct nanots_error error;
-    struct nts_file *file;
+    struct nanots_file *file;
     char path[600];
     (void)state;
     for (size_t shift = 0; shift < 2; shift++) {
@@ -161,14 +164,14 @@ static void open_through_dangling_link_creates_its_target(void **state)
     char link_path[192];
     assert_int_equal(
         symlink("plant.ntt", scratch_path(scratch, "link", link_path, sizeof link_path)), 0);
-    struct nts_file *file = posix_create(link_path);
+    struct nanots_file *file = posix_create(link_path);
     file->ops->close(file);
     assert_int_equal(access(scratch->path, F_OK), 0);
 }
 
 static int posix_open_unprivileged(const char *path)
 {
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     if (geteuid() == 0 && setuid(65534) != 0)
         return 1;
     return posix_open_at(path, 0, &file, NULL) == NANOTS_PERMISSION ? 0 : 2;
@@ -177,7 +180,7 @@ static int posix_open_unprivileged(const char *path)
 static void open_without_permission_says_so(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     file->ops->close(file);
     assert_int_equal(chmod(scratch->path, 0), 0);
     assert_int_equal(posix_in_child(posix_open_unprivileged, scratch->path), 0);
@@ -185,10 +188,10 @@ static void open_without_permission_says_so(void **state)
 
 static int posix_open_with_standard_files_closed(const char *path)
 {
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     for (int fd = 0; fd <= 2; fd++)
         (void)close(fd);
-    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
+    if (posix_open_at(path, NANOTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
         return 1;
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) != -1)
@@ -208,7 +211,7 @@ static void open_never_takes_the_place_of_a_standard_file(void **state)
 static void write_then_read_returns_the_same_bytes(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     static uint8_t written[100000];
     static uint8_t read[sizeof written];
     for (size_t i = 0; i < sizeof written; i++)
@@ -233,7 +236,7 @@ static void read_past_the_end_is_corrupt_and_names_the_place(void **state)
 {
     static const uint64_t offsets[] = {0, 99, 100, 1000, 1ull << 62, UINT64_MAX - 5, UINT64_MAX};
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     struct nanots_error error;
     uint8_t bytes[101] = {0};
     assert_int_equal(file->ops->write_at(file, bytes, 100, 0, false, NULL), NANOTS_OK);
@@ -248,7 +251,7 @@ static void read_past_the_end_is_corrupt_and_names_the_place(void **state)
 static void write_out_of_range_is_no_space(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     assert_int_equal(file->ops->write_at(file, "x", 1, UINT64_MAX, false, NULL), NANOTS_NO_SPACE);
     assert_int_equal(file->ops->truncate(file, UINT64_MAX, NULL), NANOTS_NO_SPACE);
     assert_int_equal(file->ops->allocate(file, UINT64_MAX - 5, 100, NULL), NANOTS_NO_SPACE);
@@ -259,10 +262,10 @@ static void write_out_of_range_is_no_space(void **state)
 static void write_on_read_only_handle_fails_and_names_the_place(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     struct nanots_error error;
     file->ops->close(file);
-    assert_int_equal(posix_open_at(scratch->path, NTS_VFS_READ_ONLY, &file, NULL), NANOTS_OK);
+    assert_int_equal(posix_open_at(scratch->path, NANOTS_VFS_READ_ONLY, &file, NULL), NANOTS_OK);
     assert_int_equal(file->ops->write_at(file, "abcd", 4, 8192, false, &error), NANOTS_IO);
     assert_non_null(strstr(error.message, "cannot write 4 bytes at offset 8192 of "));
     assert_int_equal(error.os_errno, EBADF);
@@ -272,12 +275,12 @@ static void write_on_read_only_handle_fails_and_names_the_place(void **state)
 static int posix_write_over_size_limit(const char *path)
 {
     const struct rlimit limit = {.rlim_cur = 8192, .rlim_max = 8192};
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     struct nanots_error error;
     uint8_t bytes[4096] = {1};
     (void)signal(SIGXFSZ, SIG_IGN);
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0 ||
-        posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
+        posix_open_at(path, NANOTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
         return 1;
     if (file->ops->write_at(file, bytes, sizeof bytes, 6144, false, &error) != NANOTS_NO_SPACE)
         return 2;
@@ -310,12 +313,12 @@ static bool posix_forbid(unsigned call, unsigned os_errno)
 
 static int posix_write_durably_without_dsync(const char *path)
 {
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     struct nanots_error error;
     char bytes[4] = "";
     if (!posix_forbid(__NR_pwritev2, EOPNOTSUPP))
         return POSIX_SKIPPED;
-    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK ||
+    if (posix_open_at(path, NANOTS_VFS_CREATE, &file, NULL) != NANOTS_OK ||
         file->ops->write_at(file, "abc", 3, 100, true, NULL) != NANOTS_OK ||
         file->ops->read_at(file, bytes, 3, 100, NULL) != NANOTS_OK || strcmp(bytes, "abc") != 0)
         return 1;
@@ -341,8 +344,8 @@ static void durable_write_without_dsync_falls_back_to_fdatasync(void **state)
 
 static int posix_write_durably_without_fdatasync(const char *path)
 {
-    struct nts_file *file = NULL;
-    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
+    struct nanots_file *file = NULL;
+    if (posix_open_at(path, NANOTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
         return 1;
     if (!posix_forbid(__NR_fdatasync, EIO))
         return POSIX_SKIPPED;
@@ -365,11 +368,12 @@ static void durable_write_with_dsync_needs_no_fdatasync(void **state)
 
 static int posix_allocate_without_fallocate(const char *path)
 {
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     static uint8_t bytes[200000];
     if (!posix_forbid(__NR_fallocate, EOPNOTSUPP))
         return POSIX_SKIPPED;
-    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK ||
+    if (nts_vfs_open(nts_vfs_posix(), nts_alloc_libc(), path, NANOTS_VFS_CREATE, &file, NULL) !=
+            NANOTS_OK ||
         file->ops->write_at(file, "abc", 3, 9997, false, NULL) != NANOTS_OK)
         return 1;
     if (file->ops->allocate(file, 8192, 191808, NULL) != NANOTS_OK || posix_size_of(file) != 200000)
@@ -394,7 +398,7 @@ static void allocate_without_fallocate_writes_zeros_past_the_end(void **state)
 static void allocate_gives_blocks_and_keeps_bytes(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     struct stat facts;
     char bytes[4] = "";
     assert_int_equal(file->ops->write_at(file, "abc", 3, 0, false, NULL), NANOTS_OK);
@@ -411,7 +415,7 @@ static void allocate_gives_blocks_and_keeps_bytes(void **state)
 static void punch_reads_as_zero_and_keeps_the_size(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     uint8_t bytes[16384];
     memset(bytes, 7, sizeof bytes);
     assert_int_equal(file->ops->write_at(file, bytes, sizeof bytes, 0, false, NULL), NANOTS_OK);
@@ -432,7 +436,7 @@ static void punch_reads_as_zero_and_keeps_the_size(void **state)
 static void truncate_cuts_and_grows_with_zeros(void **state)
 {
     const struct scratch *scratch = *state;
-    struct nts_file *file = posix_create(scratch->path);
+    struct nanots_file *file = posix_create(scratch->path);
     char bytes[6] = "......";
     assert_int_equal(file->ops->write_at(file, "abcdef", 6, 0, false, NULL), NANOTS_OK);
     assert_int_equal(file->ops->truncate(file, 3, NULL), NANOTS_OK);
@@ -445,7 +449,7 @@ static void truncate_cuts_and_grows_with_zeros(void **state)
 static int posix_fill_small_disk(const char *directory)
 {
     char path[256];
-    struct nts_file *file = NULL;
+    struct nanots_file *file = NULL;
     struct nanots_error error;
     static uint8_t bytes[128u << 10];
     /* A mount of its own, gone with this process. */
@@ -454,7 +458,7 @@ static int posix_fill_small_disk(const char *directory)
         mount("tmpfs", directory, "tmpfs", 0, "size=64k") != 0)
         return POSIX_SKIPPED;
     (void)snprintf(path, sizeof path, "%s/full.ntt", directory);
-    if (posix_open_at(path, NTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
+    if (posix_open_at(path, NANOTS_VFS_CREATE, &file, NULL) != NANOTS_OK)
         return 1;
     if (file->ops->allocate(file, 0, 128u << 10, &error) != NANOTS_NO_SPACE ||
         strstr(error.message, "No space left on device") == NULL)

@@ -26,7 +26,7 @@ static uint64_t seed;
 
 struct bench {
     struct faultvfs faults;
-    struct nts_file *file;
+    struct nanots_file *file;
     struct nts_wal wal;
     uint64_t next_seq;
     uint64_t head_seq; /* rows before it are not live */
@@ -48,9 +48,9 @@ static void bench_open(struct bench *bench, const char *path)
 {
     bench->next_seq = 1;
     bench->head_seq = 1;
-    assert_int_equal(
-        bench->faults.vfs.open(&bench->faults.vfs, path, NTS_VFS_CREATE, &bench->file, NULL),
-        NANOTS_OK);
+    assert_int_equal(bench->faults.vfs.open(&bench->faults.vfs, nts_alloc_libc(), path,
+                                            NANOTS_VFS_CREATE, &bench->file, NULL),
+                     NANOTS_OK);
     nts_wal_init(&bench->wal, nts_alloc_libc(), bench->file);
     assert_int_equal(nts_wal_room(&bench->wal), 0);
     bench_open_extents(bench);
@@ -102,7 +102,7 @@ static nanots_status count_rows(void *context, const struct nts_wal_record *reco
 }
 
 /* Replays the log from the file's bytes, as recovery would; returns the seq behind the last row. */
-static uint64_t replay_file(const struct bench *bench, struct nts_file *file)
+static uint64_t replay_file(const struct bench *bench, struct nanots_file *file)
 {
     static uint8_t bytes[COUNT][SIZE];
     struct nts_wal_image images[COUNT];
@@ -211,7 +211,9 @@ static void wal_sync_survives_a_power_cut(void **state)
         bench.file->ops->close(bench.file);
         const uint64_t last = bench.next_seq;
         memvfs_reboot(&disk, round / 2);
-        assert_int_equal(disk.vfs.open(&disk.vfs, "plant.ntt", 0, &bench.file, NULL), NANOTS_OK);
+        assert_int_equal(
+            disk.vfs.open(&disk.vfs, nts_alloc_libc(), "plant.ntt", 0, &bench.file, NULL),
+            NANOTS_OK);
         bench.wal = kept;
         assert_in_range(replay_file(&bench, bench.file), synced_next, last);
         bench.file->ops->close(bench.file);

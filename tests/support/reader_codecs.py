@@ -247,3 +247,26 @@ def decode_i64(data, count):
 def decode_f64(data, count):
     """An array of 64-bit patterns."""
     return array("Q", decode(data, count, True))
+
+
+# --- 7.9: rows with and without a value ----------------------------------------------------------
+
+def decode_validity(cursor, count, null_count):
+    """One bool a row, True where it has a value. Leaves the cursor behind the last byte used."""
+    check(0 < null_count < count, "%s: %d of %d rows", cursor.what, null_count, count)
+    form, = cursor.take("B")
+    if form == 0:
+        bits = int.from_bytes(cursor.bytes((count + 7) // 8), "little")
+        check(bits >> count == 0, "%s: bits behind the last row", cursor.what)
+        rows = [bool(bits >> i & 1) for i in range(count)]
+        check(rows.count(False) == null_count, "%s: other number of nulls", cursor.what)
+        return rows
+    check(form <= 2, "%s: form %d", cursor.what, form)
+    value, rows, left = form == 2, [], {False: null_count, True: count - null_count}
+    while left[False] and left[True]:
+        run = cursor.varint()
+        check(1 <= run <= left[value], "%s: run of %d rows", cursor.what, run)
+        left[value] -= run
+        rows += [value] * run
+        value = not value
+    return rows + [False] * left[False] + [True] * left[True]

@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from reader_codecs import (Cursor, FormatError, decode_f64, decode_i64,  # noqa: E402
-                           read_block, unpack_stream)
+                           decode_validity, read_block, unpack_stream)
 
 DIGITS = "00 77 ee 55 cc 33 aa 11 88 ff 66 dd 44 bb 22 99".split()
 
@@ -89,6 +89,26 @@ CORRUPT = (
     (decode_f64, "02 ff ff 0f" + "00" * 8, 1, "xor window beyond 64 bits"),
 )
 
+VALIDITY_EXAMPLES = (
+    ("00 6b 01", "110101101"),
+    ("01 0c", "0" * 12 + "1" * 8),
+    ("02 0a 05", "1" * 10 + "0" * 5 + "1" * 15),
+)
+
+# bytes, count, nulls, why
+VALIDITY_CORRUPT = (
+    ("", 9, 3, "no form"),
+    ("03 6b 01", 9, 3, "unknown form"),
+    ("00 6b", 9, 3, "bitmap cut off"),
+    ("00 6b 01", 9, 4, "other number of nulls"),
+    ("00 6b 03", 9, 3, "padding"),
+    ("00 ff 01", 9, 0, "no nulls"),
+    ("00 00 00", 9, 9, "all null"),
+    ("01 0d", 20, 12, "run too long"),
+    ("01 00 04 0c", 20, 12, "empty run"),
+    ("01 0b 04", 20, 12, "runs cut off"),
+)
+
 
 def pack_stream(numbers, width):
     bits = sum(number << i * width for i, number in enumerate(numbers))
@@ -122,6 +142,21 @@ class CodecsTest(unittest.TestCase):
         for decode, data, count, why in CORRUPT:
             with self.subTest(why), self.assertRaises(FormatError):
                 decode(bytes.fromhex(data), count)
+
+    def test_decode_validity_examples_of_the_spec_match(self):
+        for data, rows in VALIDITY_EXAMPLES:
+            data = bytes.fromhex(data)
+            cursor = Cursor(data + b"\x81", 0, len(data) + 1, "rows")
+            with self.subTest(rows=rows):
+                self.assertEqual(decode_validity(cursor, len(rows), rows.count("0")),
+                                 [row == "1" for row in rows])
+                self.assertEqual(cursor.at, len(data))
+
+    def test_decode_validity_bytes_against_the_rules_fail(self):
+        for data, count, null_count, why in VALIDITY_CORRUPT:
+            data = bytes.fromhex(data)
+            with self.subTest(why), self.assertRaises(FormatError):
+                decode_validity(Cursor(data, 0, len(data), "rows"), count, null_count)
 
     def test_unpack_stream_every_width_and_odd_count_returns_what_was_packed(self):
         for width in range(65):

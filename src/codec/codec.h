@@ -43,6 +43,9 @@ struct nts_codec_scratch {
     uint64_t c[NTS_VECTOR_ROWS];
     uint64_t run_values[NTS_VECTOR_ROWS / 2];
     uint64_t run_counts[NTS_VECTOR_ROWS / 2];
+    /* Of codec/f32.h: the vector as doubles, and its bytes before they are known to be smallest. */
+    double wide[NTS_VECTOR_ROWS];
+    uint8_t wide_bytes[8 * NTS_VECTOR_ROWS + 1];
 };
 
 /* Largest encoded size of `count` values of 8 bytes: codec byte + raw. No encoder exceeds it. */

@@ -270,3 +270,28 @@ def decode_validity(cursor, count, null_count):
         rows += [value] * run
         value = not value
     return rows + [False] * left[False] + [True] * left[True]
+
+
+# --- 7.10: f32 -----------------------------------------------------------------------------------
+
+def f32_of_f64(bits):
+    """The 32-bit pattern of a 64-bit pattern, rounded to nearest even."""
+    value, = struct.unpack("<d", struct.pack("<Q", bits))
+    sign = bits >> 63 << 31
+    if value != value:
+        check(bits & 2**29 - 1 == 0, "vector: bits of a NaN that f32 has not")
+        return sign | 0x7F800000 | bits >> 29 & 0x7FFFFF
+    try:
+        return int.from_bytes(struct.pack("<f", value), "little")
+    except OverflowError:
+        return sign | 0x7F800000
+
+
+def decode_f32(data, count):
+    """An array of 32-bit patterns."""
+    if data[:1] == b"\0":
+        cursor = Cursor(data, 1, len(data), "vector")
+        values = cursor.take("%dI" % count)
+        check(cursor.at == cursor.end, "vector: bytes behind the last value")
+        return array("I", values)
+    return array("I", map(f32_of_f64, decode_f64(data, count)))

@@ -8,8 +8,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from reader_codecs import (Cursor, FormatError, decode_f64, decode_i64,  # noqa: E402
-                           decode_validity, read_block, unpack_stream)
+from reader_codecs import (Cursor, FormatError, decode_f32, decode_f64,  # noqa: E402
+                           decode_i64, decode_validity, read_block, unpack_stream)
 
 DIGITS = "00 77 ee 55 cc 33 aa 11 88 ff 66 dd 44 bb 22 99".split()
 
@@ -83,10 +83,29 @@ CORRUPT = (
     (decode_f64, "08 01 01 01 00 00 00 00 00 10", 1, "integer below -2^51"),
     (decode_f64, "08 01 03 01", 1, "integer inside of decimal"),
     (decode_f64, "08 01 08 01 01", 1, "decimal inside of decimal"),
+    (decode_f32, "", 1, "f32 without a codec"),
+    (decode_f32, "00 01 02 03", 1, "raw of f32 cut off"),
+    (decode_f32, "00 01 02 03 04 05 06 07 08", 1, "raw of f32 with 8 bytes"),
+    (decode_f32, "05 03 14 58 70", 5, "for is not for f32"),
+    (decode_f32, "01 01 00 00 00 00 00 f0 7f", 1, "NaN that would be infinite"),
     (decode_f64, "02 01", 1, "xor without a window"),
     (decode_f64, "02 07 cf 1c a0 a1 e0 1b a2", 4, "xor cut off"),
     (decode_f64, "02 07 cf 1c a0 a1 e0 1b a2 03 00", 4, "xor too long"),
     (decode_f64, "02 ff ff 0f" + "00" * 8, 1, "xor window beyond 64 bits"),
+)
+
+# bytes, 32-bit patterns
+F32_EXAMPLES = (
+    ("08 01 05 03 b2 03 d0 42", [0x41AD999A, 0x41AF3333, 0x41B00000, 0x41AE6666, 0x41B0CCCD]),
+    ("03 05 03 02 88 08", [0x3F800000, 0x40000000, 0x40400000, 0x40A00000]),
+    ("01 f8 3f", [0x3FC00000] * 3),
+    ("01 00 00 a0 68 24 f4 ff", [0xFFA12345] * 2),
+    ("00 db 0f 49 40 54 f8 2d 40", [0x40490FDB, 0x402DF854]),
+    ("01 ff ff ff ff ff ff ef ff", [0xFF800000]),  # -DBL_MAX
+    ("01 00 00 00 10 00 00 f0 3f", [0x3F800000]),  # ties to even
+    ("01 00 00 00 30 00 00 f0 3f", [0x3F800002]),
+    ("01 00 00 00 00 00 00 a0 36", [0x00000001]),  # the smallest
+    ("01 00 00 00 00 00 00 90 b6", [0x80000000]),  # half of it
 )
 
 VALIDITY_EXAMPLES = (
@@ -142,6 +161,11 @@ class CodecsTest(unittest.TestCase):
         for decode, data, count, why in CORRUPT:
             with self.subTest(why), self.assertRaises(FormatError):
                 decode(bytes.fromhex(data), count)
+
+    def test_decode_f32_examples_of_the_spec_match_in_every_bit(self):
+        for data, bits in F32_EXAMPLES:
+            with self.subTest(data=data):
+                self.assertEqual(list(decode_f32(bytes.fromhex(data), len(bits))), bits)
 
     def test_decode_validity_examples_of_the_spec_match(self):
         for data, rows in VALIDITY_EXAMPLES:

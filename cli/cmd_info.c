@@ -197,11 +197,28 @@ static int info_print(const char *path, struct nanots_db *db)
     return tables_print(db, CLI_FORMAT_TABLE);
 }
 
+static int info_print_json(struct nanots_db *db)
+{
+    struct nanots_error error;
+    char *json = NULL;
+    if (nanots_diagnose_json(db, &json, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    puts(json);
+    nanots_free(json);
+    return CLI_OK;
+}
+
 static int info_run(const struct cli_args *args)
 {
     struct nanots_db *db = cli_open_read(args->operands[0]);
+    if (db != NULL && cli_option(args, "json") != NULL)
+        return cli_close(db, info_print_json(db));
     return db != NULL ? cli_close(db, info_print(args->operands[0], db)) : CLI_FAILURE;
 }
+
+static const struct cli_option info_option_table[] = {
+    {0, "json", NULL, "one object, without the tables; stats --json has those"},
+};
 
 const struct cli_command cli_command_info = {
     .name = "info",
@@ -209,6 +226,8 @@ const struct cli_command cli_command_info = {
     .operands = "DB",
     .operands_min = 1,
     .operands_max = 1,
+    .options = info_option_table,
+    .option_count = sizeof(info_option_table) / sizeof(info_option_table[0]),
     .run = info_run,
 };
 

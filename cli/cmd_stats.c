@@ -16,12 +16,6 @@ static void stats_cell_quotient(struct cli_grid *grid, double dividend, double d
     cli_grid_cell(grid, text, text);
 }
 
-/* Raw bytes of the rows that are in segments: what disk_bytes is to be compared with. */
-static double stats_flushed_raw(const struct nanots_table_stats *stats)
-{
-    return (double)(stats->rows - stats->pending_rows) * 8.0 * (double)(stats->column_count + 1);
-}
-
 /* ---- all tables --------------------------------------------------------------------------- */
 
 static int stats_add_table(struct cli_grid *grid, struct nanots_db *db, const char *table)
@@ -37,7 +31,7 @@ static int stats_add_table(struct cli_grid *grid, struct nanots_db *db, const ch
     cli_grid_cell_count(grid, stats.segments);
     cli_grid_cell_bytes(grid, stats.raw_bytes);
     cli_grid_cell_bytes(grid, stats.disk_bytes);
-    stats_cell_quotient(grid, stats_flushed_raw(&stats), disk);
+    stats_cell_quotient(grid, stats.total_ratio, flushed_rows > 0 ? 1 : 0);
     stats_cell_quotient(grid, disk * 8.0, flushed_rows * (double)(stats.column_count + 1));
     return CLI_OK;
 }
@@ -51,6 +45,46 @@ static void stats_begin_grid(struct cli_grid *grid)
     cli_grid_column(grid, "stored", "disk_bytes", CLI_GRID_NUMBER);
     cli_grid_column(grid, "raw:stored", "ratio", CLI_GRID_NUMBER);
     cli_grid_column(grid, "bits/value", "bits_per_value", CLI_GRID_NUMBER);
+}
+
+/* ---- JSON: the library's own -------------------------------------------------------------- */
+
+static int stats_print_json(struct nanots_db *db, const char *table)
+{
+    struct nanots_error error;
+    char *json = NULL;
+    if (nanots_stats_json(db, table, &json, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    fputs(json, stdout);
+    nanots_free(json);
+    return CLI_OK;
+}
+
+/* An array of all tables, or with `lines` a table a line. */
+static int stats_print_json_all(struct nanots_db *db, bool lines)
+{
+    struct nanots_table_list list;
+    struct nanots_error error;
+    int exit_code = CLI_OK;
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    fputs(lines ? "" : "[", stdout);
+    for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++) {
+        fputs(lines || i == 0 ? "" : ",\n", stdout);
+        exit_code = stats_print_json(db, list.names[i]);
+        fputs(lines ? "\n" : "", stdout);
+    }
+    fputs(lines ? "" : "]\n", stdout);
+    nanots_free(list.block);
+    return exit_code;
+}
+
+static int stats_print_json_one(struct nanots_db *db, const char *table)
+{
+    const int exit_code = stats_print_json(db, table);
+    if (exit_code == CLI_OK)
+        fputs("\n", stdout);
+    return exit_code;
 }
 
 /* ---- one table ---------------------------------------------------------------------------- */
@@ -132,8 +166,7 @@ static int stats_print_one(struct nanots_db *db, const char *table, enum cli_for
     if (stats.pending_rows > 0)
         printf(", %s of the rows in the log only", rows);
     if (stats.disk_bytes > 0)
-        printf("; %.1f times smaller than raw",
-               stats_flushed_raw(&stats) / (double)stats.disk_bytes);
+        printf("; %.1f times smaller than raw", stats.total_ratio);
     printf("\n\n");
     stats_print_parts(&stats, format);
     stats_print_codecs(&stats);
@@ -146,15 +179,23 @@ static int stats_run(const struct cli_args *args)
     int exit_code = cli_format_option(args, CLI_FORMAT_TABLE, &format);
     if (exit_code != CLI_OK)
         return exit_code;
+    if (cli_option(args, "json") != NULL && cli_option(args, "format") != NULL)
+        return cli_usage("--json and --format exclude each other");
+    const bool is_json = cli_option(args, "json") != NULL || format == CLI_FORMAT_JSON;
     struct nanots_db *db = cli_open_read(args->operands[0]);
     if (db == NULL)
         return CLI_FAILURE;
+    if (args->operand_count == 2 && (is_json || format == CLI_FORMAT_JSONL))
+        return cli_close(db, stats_print_json_one(db, args->operands[1]));
     if (args->operand_count == 2)
         return cli_close(db, stats_print_one(db, args->operands[1], format));
+    if (is_json || format == CLI_FORMAT_JSONL)
+        return cli_close(db, stats_print_json_all(db, !is_json));
     return cli_close(db, cli_grid_print_tables(db, format, stats_begin_grid, stats_add_table));
 }
 
 static const struct cli_option stats_option_table[] = {
+    {0, "json", NULL, "the same as --format json: everything, by column and codec"},
     {0, "format", "FORMAT", "table, csv, json or jsonl"},
 };
 

@@ -379,10 +379,48 @@ struct nanots_table_stats {
     uint64_t disk_value_bytes;
     uint64_t disk_index_bytes;                      /* of these: headers, zone maps, directories */
     uint64_t codec_vectors[NANOTS_CODEC_COUNT_MAX]; /* vectors that each codec won */
+    uint64_t codec_bytes[NANOTS_CODEC_COUNT_MAX];   /* what these take */
+    /* How many times smaller than raw the rows in segments are; 0 without any. What takes no bytes
+     * at all counts as one byte. */
+    double total_ratio; /* all of disk_bytes */
+    double ts_ratio;    /* encoded timestamps */
+    double value_ratio; /* encoded values */
 };
 NANOTS_CHECKED NANOTS_API nanots_status nanots_stats(struct nanots_db *db, const char *table,
                                                      struct nanots_table_stats *stats_out,
                                                      struct nanots_error *error);
+
+/* One column of a table: its rows in segments. */
+struct nanots_column_stats {
+    size_t struct_size; /* set by the caller */
+    uint64_t raw_bytes;
+    uint64_t disk_bytes; /* encoded; what zone maps and directories take is not told apart */
+    uint64_t vectors;
+    double ratio; /* raw_bytes / disk_bytes, as in nanots_table_stats */
+    uint64_t codec_vectors[NANOTS_CODEC_COUNT_MAX];
+    uint64_t codec_bytes[NANOTS_CODEC_COUNT_MAX];
+};
+
+#define NANOTS_COLUMN_TS ((size_t)-1) /* the column of timestamps */
+
+/* `column` counts as in nanots_table_schema, or is NANOTS_COLUMN_TS. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_stats_column(struct nanots_db *db, const char *table,
+                                                            size_t column,
+                                                            struct nanots_column_stats *stats_out,
+                                                            struct nanots_error *error);
+
+/* The same as one JSON object, of one moment: release with nanots_free. Keys stay; later versions
+ * may add some. Numbers are finite.
+ *     table, rows, segments, pending_rows, column_count
+ *     raw_total_bytes, raw_ts_bytes, raw_value_bytes            as in nanots_table_stats
+ *     on_disk_bytes, ts_blob_bytes, value_blob_bytes, index_bytes     disk_*_bytes there
+ *     compression_ratio_total_x, compression_ratio_ts_blob_x, compression_ratio_value_blob_x
+ *     codecs: {name: {vectors, bytes}}, those that won a vector
+ *     columns: [{name, raw_bytes, on_disk_bytes, vectors, compression_ratio_x, codecs}], timestamps
+ *              first */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_stats_json(struct nanots_db *db, const char *table,
+                                                          char **json_out,
+                                                          struct nanots_error *error);
 
 /* Name of a codec ("for", "delta", ...), or NULL for a number never given out. */
 NANOTS_API const char *nanots_codec_name(unsigned codec);
@@ -407,10 +445,23 @@ struct nanots_diagnosis {
     uint64_t kept_log_bytes; /* of these; neither free_bytes nor wal_bytes count them */
     uint64_t wal_break_seq;  /* of the last row before the break of wal_damaged, or else of the
                               * newest kept log; 0 if there is neither */
+    uint64_t data_bytes;     /* of committed segments */
+    double wal_ratio;        /* wal_bytes / data_bytes; 0 without data */
+    uint64_t written_bytes;  /* put into the file by this handle: every write, and what was stored
+                              * into a mapped log */
+    uint64_t appended_bytes; /* raw bytes of the rows appended through this handle */
+    double write_amplification; /* written_bytes / appended_bytes; 0 if nothing was appended */
+    uint64_t oldest_pin;        /* oldest generation that another handle keeps from being written
+                                 * over; `generation` if none keeps an older one */
 };
 NANOTS_CHECKED NANOTS_API nanots_status nanots_diagnose(struct nanots_db *db,
                                                         struct nanots_diagnosis *diagnosis_out,
                                                         struct nanots_error *error);
+
+/* The same as one JSON object: release with nanots_free. The keys are the fields' names, wal_damaged
+ * and poisoned true or false. Keys stay; later versions may add some. Numbers are finite. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_diagnose_json(struct nanots_db *db, char **json_out,
+                                                             struct nanots_error *error);
 
 /* One damaged place; `message` names table, column, row group and offset. */
 typedef void (*nanots_damage_callback)(void *context, const char *message);

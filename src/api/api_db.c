@@ -210,14 +210,61 @@ nanots_status nanots_stats(struct nanots_db *db, const char *table,
                            struct nanots_table_stats *stats_out, struct nanots_error *error)
 {
     struct nanots_table *found = NULL;
+    struct nanots_column_stats *columns = NULL;
     struct nanots_table_stats stats;
     memset(&stats, 0, sizeof stats);
     NTS_TRY(nts_api_enter_table(db, table, &found, error));
     NTS_TRY(sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
                         sizeof(size_t) + 8, "stats_out", error));
-    NTS_TRY(nts_stats(found, &stats, error));
+    const size_t size = ((size_t)found->column_count + 1) * sizeof *columns;
+    columns = nts_alloc_zeroed(db->alloc, size);
+    if (columns == NULL)
+        return nts_fail_memory(error, size);
+    const nanots_status status =
+        nts_stats(found, 0, found->column_count + 1, columns, &stats, error);
+    nts_free(columns);
+    if (status == NANOTS_OK)
+        sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);
+    return status;
+}
+
+nanots_status nanots_stats_column(struct nanots_db *db, const char *table, size_t column,
+                                  struct nanots_column_stats *stats_out, struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    struct nanots_table_stats whole;
+    struct nanots_column_stats stats;
+    memset(&whole, 0, sizeof whole);
+    memset(&stats, 0, sizeof stats);
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    NTS_TRY(sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
+                        sizeof(size_t) + 8, "stats_out", error));
+    if (column != NANOTS_COLUMN_TS && column >= found->column_count)
+        return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns, number %zu is asked",
+                        found->def->name, found->column_count, column);
+    const uint32_t first = column == NANOTS_COLUMN_TS ? 0 : (uint32_t)column + 1;
+    NTS_TRY(nts_stats(found, first, 1, &stats, &whole, error));
     sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);
     return NANOTS_OK;
+}
+
+nanots_status nanots_stats_json(struct nanots_db *db, const char *table, char **json_out,
+                                struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    NTS_TRY(nts_api_no_null(json_out, "json_out", error));
+    *json_out = NULL;
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    return nts_stats_json(found, json_out, error);
+}
+
+nanots_status nanots_diagnose_json(struct nanots_db *db, char **json_out,
+                                   struct nanots_error *error)
+{
+    NTS_TRY(nts_api_no_null(json_out, "json_out", error));
+    *json_out = NULL;
+    NTS_TRY(nts_api_enter(db, error));
+    return nts_diagnose_json(db, json_out, error);
 }
 
 nanots_status nanots_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagnosis_out,

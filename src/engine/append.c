@@ -198,6 +198,7 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
     if (db->options.sync_mode != NANOTS_SYNC_FULL)
         (*memtable_out)->visible_rows = (*memtable_out)->row_count;
     db->last_seq += rows->row_count;
+    db->appended_bytes += nts_raw_bytes(rows->row_count, rows->column_count);
     db->run->row_count += rows->row_count;
     return NANOTS_OK;
 }

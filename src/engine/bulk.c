@@ -199,6 +199,7 @@ static nanots_status bulk_log_locked(struct bulk *bulk, uint64_t *seq_out,
         db->run->bulk_bytes += bulk->entries[i].size;
     }
     db->run->row_count += bulk->rows->row_count;
+    db->appended_bytes += nts_raw_bytes(bulk->rows->row_count, bulk->rows->column_count);
     *seq_out = db->last_seq = seq - 1;
     return NANOTS_OK;
 }

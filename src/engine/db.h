@@ -118,6 +118,12 @@ struct nts_options {
     int64_t retention_ms;
 };
 
+/* What rows take uncompressed: eight bytes a timestamp and a value. */
+static inline uint64_t nts_raw_bytes(uint64_t row_count, uint32_t column_count)
+{
+    return row_count * 8 * ((uint64_t)column_count + 1);
+}
+
 struct nts_recovery {
     uint64_t rows;
     uint64_t log_bytes;
@@ -163,6 +169,7 @@ struct nanots_db {
     uint32_t next_table_id;   /* write_lock */
     uint64_t next_segment_id; /* write_lock */
     uint64_t last_seq;        /* write_lock */
+    uint64_t appended_bytes;  /* write_lock: raw bytes of the rows appended through this handle */
     uint64_t last_sync_ms;    /* write_lock: when the last interval sync began */
     nanots_status poisoned;   /* write_lock: OK, or why the handle refuses to write */
     bool flush_is_due;        /* write_lock */

@@ -109,12 +109,20 @@ NTS_CHECKED nanots_status nts_merge_small(struct nanots_table *table, struct nan
 /* Makes the file as small as a clean close leaves it. Needs upkeep_lock. */
 NTS_CHECKED nanots_status nts_tidy_file(struct nanots_db *db, struct nanots_error *error);
 
-/* ---- stats.c, verify.c -------------------------------------------------------------------- */
+/* ---- stats.c, stats_json.c, verify.c -------------------------------------------------------------------- */
 
-NTS_CHECKED nanots_status nts_stats(struct nanots_table *table, struct nanots_table_stats *stats,
-                                    struct nanots_error *error);
+/* Statistics of a table and of `count` of its columns from `first` on (0: the timestamps), all of
+ * one moment. The structs are zero before. Sums over columns are those of the range. */
+NTS_CHECKED nanots_status nts_stats(struct nanots_table *table, uint32_t first, uint32_t count,
+                                    struct nanots_column_stats *columns,
+                                    struct nanots_table_stats *stats, struct nanots_error *error);
 NTS_CHECKED nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagnosis,
                                        struct nanots_error *error);
+/* The keys are those that nanots.h names. Release with nts_free. */
+NTS_CHECKED nanots_status nts_stats_json(struct nanots_table *table, char **text_out,
+                                         struct nanots_error *error);
+NTS_CHECKED nanots_status nts_diagnose_json(struct nanots_db *db, char **text_out,
+                                            struct nanots_error *error);
 NTS_CHECKED nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback,
                                      void *context, struct nanots_verify_report *report,
                                      struct nanots_error *error);

@@ -4,42 +4,77 @@
 
 #include "base/check.h"
 #include "engine/engine.h"
+#include "engine/extents.h"
 #include "engine/snapshot.h"
 
 /* Adds one column of one segment: bytes, and the codec of each vector. */
 static nanots_status stats_add_column(struct nts_segment *segment,
                                       struct nts_segment_reader *reader, uint32_t column,
-                                      struct nanots_table_stats *stats, struct nanots_error *error)
+                                      struct nanots_column_stats *stats, struct nanots_error *error)
 {
     const uint32_t vectors = nts_vector_count(segment->entry.row_count);
     for (uint32_t v = 0; v < vectors; v++) {
         const uint8_t *bytes = NULL;
         size_t size = 0;
         NTS_TRY(nts_segment_vector_bytes(segment, reader, column, v, &bytes, &size, error));
-        if (column == 0)
-            stats->disk_ts_bytes += size;
-        else
-            stats->disk_value_bytes += size;
+        stats->disk_bytes += size;
         const unsigned codec = size == 0 ? NTS_CODEC_CONSTANT : bytes[0];
-        if (codec < NANOTS_CODEC_COUNT_MAX)
+        if (codec < NANOTS_CODEC_COUNT_MAX) {
             stats->codec_vectors[codec]++;
+            stats->codec_bytes[codec] += size;
+        }
     }
+    stats->vectors += vectors;
     return NANOTS_OK;
 }
 
 static nanots_status stats_add_segment(struct nts_segment *segment,
-                                       struct nts_segment_reader *reader,
+                                       struct nts_segment_reader *reader, uint32_t first,
+                                       uint32_t count, struct nanots_column_stats *columns,
                                        struct nanots_table_stats *stats, struct nanots_error *error)
 {
     stats->segments++;
     stats->rows += segment->entry.row_count;
     stats->disk_bytes += segment->entry.size;
-    for (uint32_t c = 0; c <= segment->def->column_count; c++)
-        NTS_TRY(stats_add_column(segment, reader, c, stats, error));
+    for (uint32_t c = 0; c < count; c++)
+        NTS_TRY(stats_add_column(segment, reader, first + c, &columns[c], error));
     return NANOTS_OK;
 }
 
-nanots_status nts_stats(struct nanots_table *table, struct nanots_table_stats *stats,
+static double stats_ratio(uint64_t raw_bytes, uint64_t disk_bytes)
+{
+    return (double)raw_bytes / (double)(disk_bytes == 0 ? 1 : disk_bytes);
+}
+
+/* What follows from the counts. */
+static void stats_finish(uint32_t column_count, uint32_t first, uint32_t count,
+                         struct nanots_column_stats *columns, struct nanots_table_stats *stats)
+{
+    const uint64_t flushed = stats->rows - stats->pending_rows;
+    for (uint32_t c = 0; c < count; c++) {
+        columns[c].raw_bytes = flushed * 8;
+        columns[c].ratio = stats_ratio(columns[c].raw_bytes, columns[c].disk_bytes);
+        *(first + c == 0 ? &stats->disk_ts_bytes : &stats->disk_value_bytes) +=
+            columns[c].disk_bytes;
+        for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
+            stats->codec_vectors[codec] += columns[c].codec_vectors[codec];
+            stats->codec_bytes[codec] += columns[c].codec_bytes[codec];
+        }
+    }
+    stats->column_count = column_count;
+    stats->raw_bytes = nts_raw_bytes(stats->rows, column_count);
+    stats->raw_ts_bytes = nts_raw_bytes(stats->rows, 0);
+    stats->raw_value_bytes = stats->raw_bytes - stats->raw_ts_bytes;
+    stats->disk_index_bytes = stats->disk_bytes - stats->disk_ts_bytes - stats->disk_value_bytes;
+    const uint64_t flushed_raw = nts_raw_bytes(flushed, column_count);
+    const uint64_t flushed_ts = nts_raw_bytes(flushed, 0);
+    stats->total_ratio = stats_ratio(flushed_raw, stats->disk_bytes);
+    stats->ts_ratio = stats_ratio(flushed_ts, stats->disk_ts_bytes);
+    stats->value_ratio = stats_ratio(flushed_raw - flushed_ts, stats->disk_value_bytes);
+}
+
+nanots_status nts_stats(struct nanots_table *table, uint32_t first, uint32_t count,
+                        struct nanots_column_stats *columns, struct nanots_table_stats *stats,
                         struct nanots_error *error)
 {
     struct nts_segment_reader reader;
@@ -50,7 +85,8 @@ nanots_status nts_stats(struct nanots_table *table, struct nanots_table_stats *s
     for (size_t i = 0; i < snapshot.count && status == NANOTS_OK; i++) {
         const struct nts_source_spec *source = &snapshot.sources[i];
         if (source->segment != NULL) {
-            status = stats_add_segment(source->segment, &reader, stats, error);
+            status =
+                stats_add_segment(source->segment, &reader, first, count, columns, stats, error);
         } else {
             stats->rows += source->visible_rows;
             stats->pending_rows += source->visible_rows;
@@ -58,12 +94,26 @@ nanots_status nts_stats(struct nanots_table *table, struct nanots_table_stats *s
     }
     nts_segment_reader_deinit(&reader);
     nts_snapshot_free(&snapshot);
-    stats->column_count = table->def->column_count;
-    stats->raw_ts_bytes = stats->rows * 8;
-    stats->raw_value_bytes = stats->rows * 8 * stats->column_count;
-    stats->raw_bytes = stats->raw_ts_bytes + stats->raw_value_bytes;
-    stats->disk_index_bytes = stats->disk_bytes - stats->disk_ts_bytes - stats->disk_value_bytes;
+    stats_finish(table->column_count, first, count, columns, stats);
     return status;
+}
+
+/* The oldest generation that another handle keeps. Without working locks nobody can tell. Needs
+ * flush_lock. */
+static uint64_t diagnose_oldest_pin(struct nanots_db *db)
+{
+    uint64_t oldest = 0;
+    if (nts_extents_oldest_pin(db, &oldest, NULL) != NANOTS_OK || oldest > db->sb.generation)
+        return db->sb.generation;
+    return oldest;
+}
+
+static uint64_t diagnose_data_bytes(const struct nts_version *version)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < version->count; i++)
+        bytes += version->segments[i]->entry.size;
+    return bytes;
 }
 
 nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagnosis,
@@ -81,6 +131,7 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
         diagnosis->kept_log_bytes += nts_kept_log_bytes(&db->kept_logs[i]);
         diagnosis->wal_break_seq = db->kept_logs[i].last_seq;
     }
+    diagnosis->oldest_pin = diagnose_oldest_pin(db);
     nts_mutex_unlock(&db->flush_lock);
     nts_mutex_lock(&db->write_lock);
     diagnosis->wal_used_bytes =
@@ -93,7 +144,10 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
         if (db->by_id[i] != NULL) {
             diagnosis->tables++;
             diagnosis->segments += db->by_id[i]->version->count;
+            diagnosis->data_bytes += diagnose_data_bytes(db->by_id[i]->version);
         }
+    diagnosis->written_bytes = nts_vfs_written_bytes(db->file) + db->wal.mapped_bytes;
+    diagnosis->appended_bytes = db->appended_bytes;
     diagnosis->poisoned = db->poisoned != NANOTS_OK;
     nts_mutex_unlock(&db->write_lock);
     diagnosis->recovered_rows = db->recovery.rows;
@@ -101,5 +155,10 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
     diagnosis->wal_damaged = db->recovery.damaged;
     if (db->recovery.damaged)
         diagnosis->wal_break_seq = db->recovery.break_seq;
+    if (diagnosis->data_bytes != 0)
+        diagnosis->wal_ratio = (double)diagnosis->wal_bytes / (double)diagnosis->data_bytes;
+    if (diagnosis->appended_bytes != 0)
+        diagnosis->write_amplification =
+            (double)diagnosis->written_bytes / (double)diagnosis->appended_bytes;
     return NANOTS_OK;
 }

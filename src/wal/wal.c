@@ -157,7 +157,9 @@ nanots_status nts_wal_append(struct nts_wal *wal, struct nts_wal_record *record,
     record->synced_seq = wal->synced_seq;
     assert(wal->end.used + record->size <= extent->place.size);
     nts_wal_record_encode(record, payload_checksum, bytes);
-    if (!extent->mapped)
+    if (extent->mapped)
+        wal->mapped_bytes += record->size;
+    else
         NTS_TRY(wal->file->ops->write_at(wal->file, bytes, record->size,
                                          extent->place.off + wal->end.used, false, error));
     wal->end.used += record->size;

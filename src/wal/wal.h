@@ -59,6 +59,7 @@ struct nts_wal {
     uint64_t salt;
     uint64_t synced_seq; /* rows up to here are durable */
     uint64_t change_counter;
+    uint64_t mapped_bytes;      /* of records stored through mappings, which no write_at counts */
     bool has_unsynced_segments; /* a SEGMENT record lies between synced and end */
 };
 

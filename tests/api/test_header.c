@@ -28,7 +28,11 @@ static void header_option_structs_begin_with_their_size(void **state)
     assert_int_equal(offsetof(struct nanots_open_options, struct_size), 0);
     assert_int_equal(offsetof(struct nanots_query, struct_size), 0);
     assert_int_equal(offsetof(struct nanots_table_stats, struct_size), 0);
+    assert_int_equal(offsetof(struct nanots_column_stats, struct_size), 0);
     assert_int_equal(offsetof(struct nanots_diagnosis, struct_size), 0);
+    assert_int_equal(offsetof(struct nanots_allocator, struct_size), 0);
+    assert_int_equal(offsetof(struct nanots_file_ops, struct_size), 0);
+    assert_int_equal(offsetof(struct nanots_vfs, struct_size), 0);
     assert_int_equal(offsetof(struct nanots_verify_report, struct_size), 0);
 }
 

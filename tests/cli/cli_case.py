@@ -69,6 +69,10 @@ class CliCase(unittest.TestCase):
     def load(self, text, *options, table="t", code=0):
         return self.run_tool("import", self.db, table, self.file(text), *options, code=code)
 
+    def records(self, *arguments):
+        """CSV output as a dictionary a line."""
+        return list(csv.DictReader(io.StringIO(self.out(*arguments, "--format", "csv"))))
+
     def rows(self, *options, table="t"):
         """Header and rows of nanots query, numbers parsed."""
         lines = list(csv.reader(io.StringIO(self.out("query", self.db, table, *options))))

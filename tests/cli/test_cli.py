@@ -339,12 +339,64 @@ class UpkeepTest(CliCase):
     def test_stats_of_all_and_of_one(self):
         self.load_days()
         row = json.loads(self.out("stats", self.db, "--format", "json"))[0]
-        self.assertEqual((row["table"], row["rows"], row["raw_bytes"]), ("t", 100, 1600))
+        self.assertEqual((row["table"], row["rows"], row["raw_total_bytes"]), ("t", 100, 1600))
         shown = self.out("stats", self.db, "t")
         self.assertIn("t: 100 rows of 1 column in 1 segment", shown)
         for word in ("times", "values", "index", "whole", "codec", "vectors"):
             self.assertIn(word, shown)
         self.error("stats", self.db, "none")
+
+    def test_stats_json_has_the_numbers_of_the_structs(self):
+        self.load("ts_ms,a,b\n" + "".join(f"{i * 1000 + i % 7},{i % 50},{i * 0.37 % 91}\n"
+                                          for i in range(20000)))
+        self.load("ts_ms,v\n1,2\n", table='a "quoted\\ name')
+        text = self.out("stats", self.db, "--json")
+        tables = {table["table"]: table for table in json.loads(text)}
+        self.assertEqual(list(tables), ['a "quoted\\ name', "t"])
+        self.assertEqual(text, self.out("stats", self.db, "--format", "json"))
+        table = tables["t"]
+        self.assertEqual(table, json.loads(self.out("stats", self.db, "t", "--json")))
+        self.assertEqual(table, json.loads(
+            self.out("stats", self.db, "--format", "jsonl").splitlines()[1]))
+        shown = {row["table"]: row for row in self.records("stats", self.db)}["t"]
+        for key, column in (("rows", "rows"), ("segments", "segments"),
+                            ("raw_total_bytes", "raw_bytes"), ("on_disk_bytes", "disk_bytes")):
+            self.assertEqual(table[key], int(shown[column]), key)
+        self.assertEqual(f"{table['compression_ratio_total_x']:.2f}", shown["ratio"])
+        parts = {row["part"]: row for row in self.records("stats", self.db, "t")}
+        for key, part in (("ts_blob_bytes", "times"), ("value_blob_bytes", "values"),
+                          ("index_bytes", "index"), ("on_disk_bytes", "whole")):
+            self.assertEqual(table[key], int(parts[part]["disk_bytes"]), key)
+        self.assertEqual(table["compression_ratio_ts_blob_x"], 160000 / table["ts_blob_bytes"])
+        self.assertEqual(table["compression_ratio_value_blob_x"],
+                         320000 / table["value_blob_bytes"])
+        self.assertEqual([column["name"] for column in table["columns"]], ["ts_ms", "a", "b"])
+        self.assertEqual(table["columns"][0]["on_disk_bytes"], table["ts_blob_bytes"])
+        for column in table["columns"]:
+            self.assertEqual(column["vectors"], 20)
+            for key, whole in (("vectors", "vectors"), ("bytes", "on_disk_bytes")):
+                self.assertEqual(sum(won[key] for won in column["codecs"].values()), column[whole])
+        for name, won in table["codecs"].items():
+            self.assertEqual(won["vectors"], sum(column["codecs"].get(name, {}).get("vectors", 0)
+                                                 for column in table["columns"]))
+
+    def test_stats_json_of_no_tables_is_an_empty_array(self):
+        Path(self.db).touch()
+        self.assertEqual(json.loads(self.out("stats", self.db, "--json")), [])
+        self.error("stats", self.db, "--json", "--format", "csv", code=2)
+        self.error("stats", self.db, "none", "--json")
+
+    def test_info_json_says_what_info_says(self):
+        self.load_days()
+        info = json.loads(self.out("info", self.db, "--json"))
+        self.assertEqual(info["file_bytes"], Path(self.db).stat().st_size)
+        self.assertEqual((info["last_seq"], info["tables"], info["segments"]), (100, 1, 1))
+        self.assertEqual((info["wal_bytes"], info["wal_ratio"], info["pending_rows"]), (0, 0, 0))
+        self.assertEqual((info["poisoned"], info["wal_damaged"]), (False, False))
+        self.assertEqual(info["oldest_pin"], info["generation"])
+        self.assertEqual(info["data_bytes"],
+                         json.loads(self.out("stats", self.db, "t", "--json"))["on_disk_bytes"])
+        self.assertIn(f"generation   {info['generation']}\n", self.out("info", self.db))
 
     def test_verify_of_a_whole_file(self):
         self.load_days()

@@ -458,8 +458,9 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_diagnose(struct nanots_db *db,
                                                         struct nanots_diagnosis *diagnosis_out,
                                                         struct nanots_error *error);
 
-/* The same as one JSON object: release with nanots_free. The keys are the fields' names, wal_damaged
- * and poisoned true or false. Keys stay; later versions may add some. Numbers are finite. */
+/* The same as one JSON object: release with nanots_free. Keys are the names of the fields;
+ * wal_damaged and poisoned are true or false. Keys stay; later versions may add some. Numbers are
+ * finite. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_diagnose_json(struct nanots_db *db, char **json_out,
                                                              struct nanots_error *error);
 
@@ -607,9 +608,10 @@ struct nanots_file {
 /* First member of every implementation's VFS. */
 struct nanots_vfs {
     size_t struct_size; /* set by the implementation: sizeof(struct nanots_vfs) */
-    /* Opens the file that `path`, as given to nanots_open, names. `allocator` is the handle's: good
-     * for what the file needs, until close. On failure *file_out is NULL and nothing is to be
-     * closed. NOT_FOUND, PERMISSION, EXISTS, INVALID (no regular file), IO, NO_MEMORY. */
+    /* Opens the file that `path`, as given to nanots_open, names; the text lives until the call
+     * returns. `allocator` is the handle's: good for what the file needs, until close. On failure
+     * *file_out is NULL and nothing is to be closed. NOT_FOUND, PERMISSION, EXISTS, INVALID (no
+     * regular file), IO, NO_MEMORY. */
     nanots_status (*open)(const struct nanots_vfs *vfs, const struct nanots_allocator *allocator,
                           const char *path, unsigned flags, struct nanots_file **file_out,
                           struct nanots_error *error);

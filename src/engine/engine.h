@@ -109,7 +109,7 @@ NTS_CHECKED nanots_status nts_merge_small(struct nanots_table *table, struct nan
 /* Makes the file as small as a clean close leaves it. Needs upkeep_lock. */
 NTS_CHECKED nanots_status nts_tidy_file(struct nanots_db *db, struct nanots_error *error);
 
-/* ---- stats.c, stats_json.c, verify.c -------------------------------------------------------------------- */
+/* ---- stats.c, stats_json.c, verify.c ------------------------------------------------------ */
 
 /* Statistics of a table and of `count` of its columns from `first` on (0: the timestamps), all of
  * one moment. The structs are zero before. Sums over columns are those of the range. */

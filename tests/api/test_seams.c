@@ -31,7 +31,7 @@ struct seam_vfs {
     uint64_t write_bytes;
     unsigned fail_write; /* the write_at that fails, from 1 on; 0: none */
     int has_sentence;    /* a failure brings its own */
-    const char *path;    /* of the last open */
+    char path[192];      /* of the last open */
     unsigned flags;
 };
 
@@ -140,7 +140,7 @@ static nanots_status seam_open(const struct nanots_vfs *vfs,
     assert_non_null(file);
     file->file.ops = &self->ops;
     file->vfs = self;
-    self->path = path;
+    (void)snprintf(self->path, sizeof self->path, "%s", path);
     self->flags = flags;
     const nanots_status status = inner->open(inner, allocator, path, flags, &file->inner, error);
     if (status != NANOTS_OK) {

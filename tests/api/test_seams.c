@@ -387,6 +387,7 @@ static nanots_status seam_session(const char *path, const struct seam_memory *me
                                                 .allocator = &memory->allocator};
     struct nanots_series series = {.block = NULL};
     struct nanots_db *db = NULL;
+    char *json = NULL;
     nanots_status status = nanots_open(path, &options, &db, &db_error);
     for (int64_t i = 0; i < 3000 && status == NANOTS_OK; i++)
         status = nanots_append(db, "boiler", i, 0.5 * (double)i, NULL, &db_error);
@@ -394,6 +395,13 @@ static nanots_status seam_session(const char *path, const struct seam_memory *me
         status = nanots_flush(db, &db_error);
     if (status == NANOTS_OK)
         status = nanots_query_range(db, "boiler", 100, 200, &series, &db_error);
+    if (status == NANOTS_OK)
+        status = nanots_stats_json(db, "boiler", &json, &db_error);
+    nanots_free(json);
+    if (status == NANOTS_OK)
+        status = nanots_diagnose_json(db, &json, &db_error);
+    if (status == NANOTS_OK)
+        nanots_free(json);
     nanots_free(series.block);
     const nanots_status closed = nanots_close(db, status == NANOTS_OK ? &db_error : NULL);
     return status == NANOTS_OK ? closed : status;

@@ -101,8 +101,8 @@ static void json_number_reads_back_bit_for_bit(void **state)
     }
 }
 
-/* Goal: the host's locale does not show. Method: locales with a comma and with a point of two bytes,
- * made for this test where the system has their sources. */
+/* Goal: the host's locale does not show. Method: locales with a comma and with a point of two
+ * bytes, made for this test where the system has their sources. */
 static void json_number_has_a_point_in_any_locale(void **state)
 {
     static const char *const names[] = {"de_DE", "ps_AF"};

@@ -79,8 +79,8 @@ static void wal_record_any_flipped_bit_is_detected(void **state)
     assert_true(nts_wal_record_decode(bytes, sizeof bytes, SALT, PREV, &out));
 }
 
-/* Goal: a record under another salt or behind another record, or one that is not whole, is none, and no read leaves the
- * bytes given. Method: every size up to the record's, at a guard page. */
+/* Goal: a record under another salt or behind another record, or one that is not whole, is none,
+ * and no read leaves the bytes given. Method: every size up to the record's, at a guard page. */
 static void wal_record_of_another_salt_or_cut_short_is_none(void **state)
 {
     struct guard guard = guard_open(RECORD_SIZE);

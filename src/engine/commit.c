@@ -77,6 +77,17 @@ static uint64_t manifest_live_size(struct nanots_db *db)
     return size;
 }
 
+/* Whether a manifest of `used` bytes is several times its live size. That size is asked for only when
+ * the manifest has outgrown the last answer: a commit costs what it adds, however many tables and
+ * segments there are. */
+static bool manifest_is_long(struct nanots_db *db, uint64_t used)
+{
+    if (used <= MANIFEST_SMALL || used <= db->manifest_long_from)
+        return false;
+    db->manifest_long_from = MANIFEST_GROWTH * manifest_live_size(db);
+    return used > db->manifest_long_from;
+}
+
 static nanots_status commit_pad(const struct nts_commit *commit, struct nts_buf *buf)
 {
     const size_t sector = commit->db->options.sector_size;
@@ -118,6 +129,7 @@ static nanots_status commit_rewrite_manifest(struct nts_commit *commit, struct n
     sb->manifest_off = extent.off;
     sb->manifest_size = whole.size;
     sb->manifest_capacity = extent.size;
+    db->manifest_long_from = MANIFEST_GROWTH * whole.size;
 out:
     if (status != NANOTS_OK && !commit->shrink && extent.size != 0)
         nts_space_settle(&db->space, extent.off, 0);
@@ -130,7 +142,7 @@ static nanots_status commit_write_manifest(struct nts_commit *commit, struct nts
 {
     struct nanots_db *db = commit->db;
     const uint64_t used = sb->manifest_size;
-    const bool is_long = used > MANIFEST_SMALL && used > MANIFEST_GROWTH * manifest_live_size(db);
+    const bool is_long = manifest_is_long(db, used);
 
     if (commit->edits.size == 0 && !commit->rewrite_manifest)
         return NANOTS_OK;

@@ -153,7 +153,8 @@ struct nanots_db {
     struct nts_limbo *limbo;  /* flush_lock */
     size_t limbo_count;
     size_t limbo_capacity;
-    bool is_dirty; /* flush_lock: this handle has committed something */
+    uint64_t manifest_long_from; /* flush_lock: a manifest of fewer bytes is not rewritten */
+    bool is_dirty;               /* flush_lock: this handle has committed something */
     struct nts_kept_log kept_logs[NTS_KEPT_LOGS_MAX]; /* flush_lock: committed, oldest first */
     uint32_t kept_log_count;
 

@@ -272,8 +272,11 @@ static const char *vfs_find_gap(const struct nanots_file_ops *ops)
     return NULL;
 }
 
-static nanots_status vfs_check_ops(const struct nanots_file_ops *ops, struct nanots_error *error)
+static nanots_status vfs_check_file(const struct nanots_file *file, struct nanots_error *error)
 {
+    const struct nanots_file_ops *ops = file == NULL ? NULL : file->ops;
+    if (file == NULL)
+        return nts_fail(error, NANOTS_INVALID, "open of the VFS gave no file and no failure");
     if (ops == NULL)
         return nts_fail(error, NANOTS_INVALID, "a file of the VFS has no operations");
     if (ops->struct_size < sizeof *ops)
@@ -283,6 +286,14 @@ static nanots_status vfs_check_ops(const struct nanots_file_ops *ops, struct nan
     const char *gap = vfs_find_gap(ops);
     return gap == NULL ? NANOTS_OK
                        : nts_fail(error, NANOTS_INVALID, "the file operations lack %s", gap);
+}
+
+/* A file that is refused is closed if it can be. */
+static void vfs_close_refused(struct nanots_file *file)
+{
+    if (file != NULL && file->ops != NULL && file->ops->struct_size >= sizeof vfs_ops &&
+        file->ops->close != NULL)
+        file->ops->close(file);
 }
 
 nanots_status nts_vfs_open(const struct nanots_vfs *vfs, const struct nanots_allocator *allocator,
@@ -301,11 +312,9 @@ nanots_status nts_vfs_open(const struct nanots_vfs *vfs, const struct nanots_all
     atomic_init(&self->written_bytes, 0);
     NTS_TRY_OUT(
         vfs_result(vfs->open(vfs, allocator, path, flags, &self->inner, error), "open", 0, error));
-    status = vfs_check_ops(self->inner->ops, error);
+    status = vfs_check_file(self->inner, error);
     if (status != NANOTS_OK) {
-        if (self->inner->ops != NULL && self->inner->ops->struct_size >= sizeof vfs_ops &&
-            self->inner->ops->close != NULL)
-            self->inner->ops->close(self->inner);
+        vfs_close_refused(self->inner);
         goto out;
     }
     *file_out = &self->file;

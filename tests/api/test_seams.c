@@ -306,6 +306,20 @@ static void vfs_that_fails_a_write_loses_nothing_flushed(void **state)
     db_rows_free(&first);
 }
 
+static nanots_status seam_open_nothing(const struct nanots_vfs *vfs,
+                                       const struct nanots_allocator *allocator, const char *path,
+                                       unsigned flags, struct nanots_file **file_out,
+                                       struct nanots_error *error)
+{
+    (void)vfs;
+    (void)allocator;
+    (void)path;
+    (void)flags;
+    (void)file_out;
+    (void)error;
+    return NANOTS_OK;
+}
+
 static void vfs_that_lacks_something_is_refused(void **state)
 {
     const struct scratch *scratch = *state;
@@ -322,6 +336,7 @@ static void vfs_that_lacks_something_is_refused(void **state)
 
     REFUSED(vfs.vfs.struct_size = 0, "struct_size");
     REFUSED(vfs.vfs.open = NULL, "open");
+    REFUSED(vfs.vfs.open = seam_open_nothing, "no file");
     REFUSED(vfs.ops.read_at = NULL, "read_at");
     REFUSED(vfs.ops.write_at = NULL, "write_at");
     REFUSED(vfs.ops.sync = NULL, "sync");

@@ -79,11 +79,11 @@ nanots_status nts_extents_reap(struct nanots_db *db, struct nanots_error *error)
     size_t kept = 0;
     bool must_rebuild = false;
 
-    if (db->limbo_count == 0 && !db->space.only_at_end)
+    if (db->limbo_count == 0 && !nts_space_is_only_at_end(&db->space))
         return NANOTS_OK;
     NTS_TRY(nts_extents_oldest_pin(db, &oldest, error));
     if (oldest >= db->sb.generation)
-        db->space.only_at_end = false;
+        nts_space_use_all(&db->space);
     for (size_t i = 0; i < db->limbo_count; i++) {
         struct nts_limbo *item = &db->limbo[i];
         const bool is_read = item->segment != NULL && !nts_refcount_is_last(&item->segment->refs);
@@ -164,7 +164,8 @@ nanots_status nts_extents_rebuild(struct nanots_db *db, struct nanots_error *err
     nts_mutex_lock(&db->write_lock);
     nanots_status status = live_collect(db, &live);
     if (status == NANOTS_OK)
-        status = nts_space_rebuild(&db->space, live.items, live.count, db->space.file_end, error);
+        status = nts_space_rebuild(&db->space, live.items, live.count,
+                                   nts_space_file_end(&db->space), error);
     nts_mutex_unlock(&db->write_lock);
     nts_free(live.items);
     return status == NANOTS_NO_MEMORY ? nts_fail_memory(error, live.count * sizeof *live.items)
@@ -333,7 +334,7 @@ nanots_status nts_extents_trim(struct nanots_db *db, struct nanots_error *error)
         if (oldest >= db->sb.generation)
             NTS_TRY(nts_space_truncate(&db->space, db->file, end, error));
     }
-    if (db->limbo_count == 0 && !db->space.only_at_end)
+    if (db->limbo_count == 0 && !nts_space_is_only_at_end(&db->space))
         nts_space_punch(&db->space, db->file, EXTENTS_PUNCH_MIN);
     return NANOTS_OK;
 }

@@ -262,6 +262,29 @@ nanots_status nts_space_rebuild(struct nts_space *space, struct nts_extent *live
     return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof(struct nts_extent));
 }
 
+bool nts_space_is_only_at_end(struct nts_space *space)
+{
+    nts_mutex_lock(&space->lock);
+    const bool only_at_end = space->only_at_end;
+    nts_mutex_unlock(&space->lock);
+    return only_at_end;
+}
+
+void nts_space_use_all(struct nts_space *space)
+{
+    nts_mutex_lock(&space->lock);
+    space->only_at_end = false;
+    nts_mutex_unlock(&space->lock);
+}
+
+uint64_t nts_space_file_end(struct nts_space *space)
+{
+    nts_mutex_lock(&space->lock);
+    const uint64_t end = space->file_end;
+    nts_mutex_unlock(&space->lock);
+    return end;
+}
+
 uint64_t nts_space_live_end(struct nts_space *space)
 {
     nts_mutex_lock(&space->lock);

@@ -60,6 +60,12 @@ NTS_CHECKED nanots_status nts_space_rebuild(struct nts_space *space, struct nts_
                                             size_t live_count, uint64_t file_end,
                                             struct nanots_error *error);
 
+/* Whether room is taken at the end of the file only; and that it may be taken anywhere from now on:
+ * whoever had an older pin is gone. */
+bool nts_space_is_only_at_end(struct nts_space *space);
+void nts_space_use_all(struct nts_space *space);
+
+uint64_t nts_space_file_end(struct nts_space *space);
 /* End of the last live or held byte, rounded up to a block. */
 uint64_t nts_space_live_end(struct nts_space *space);
 /* Free bytes below file_end. */

@@ -187,7 +187,9 @@ static void space_only_at_end_spares_free_runs(void **state)
     space.only_at_end = true;
     assert_int_equal(nts_space_take(&space, 1, 4096, &extent, NULL), NANOTS_OK);
     assert_int_equal(extent.off, 101 * 4096);
-    space.only_at_end = false;
+    assert_true(nts_space_is_only_at_end(&space));
+    nts_space_use_all(&space);
+    assert_false(nts_space_is_only_at_end(&space));
     assert_int_equal(nts_space_take(&space, 1, 4096, &extent, NULL), NANOTS_OK);
     assert_int_equal(extent.off, 8192);
     nts_space_deinit(&space);

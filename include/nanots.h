@@ -132,6 +132,27 @@ typedef enum nanots_sync_mode {
 #define NANOTS_OPEN_NO_CREATE 2u /* NANOTS_NOT_FOUND if there is no such file */
 #define NANOTS_OPEN_EXCLUSIVE 4u /* NANOTS_EXISTS if there is one already */
 
+/* When upkeep is due: what nanots_maintain goes by, and the thread of `auto_maintenance`. Zero in
+ * a field means its default. Each row appended counts as a write.
+ *
+ * The thread flushes what is full at once and syncs the log every sync_interval_ms, also when
+ * nobody appends. Merging waits for a pause of min_idle_time_ms; merging and retention wait while
+ * more than max_writes_per_sec rows come in; but neither waits longer than ten of its intervals. */
+struct nanots_maintenance {
+    size_t struct_size;
+    uint32_t check_interval_ms;           /* between two looks for segments to merge; 5000 */
+    uint32_t retention_check_interval_ms; /* between two cuts at retention_ms; 60000 */
+    double
+        wal_target_ratio;   /* rows are flushed early when the log has over wal_min_bytes of them */
+    uint64_t wal_min_bytes; /* and over so many times the bytes of all segments; 2, 32 MiB */
+    uint64_t target_segment_points; /* in a pause, rows are flushed when they are so many a table;
+                                     * 8192. Those of 5 minutes ago are flushed always */
+    uint64_t max_writes_per_sec;    /* more is load, which merging and retention wait out; 100000 */
+    uint32_t write_load_window_ms;  /* over which load is measured; 5000 */
+    uint32_t min_idle_time_ms;      /* pause of appends that merging waits for; 1000 */
+    uint32_t max_segments_per_pack; /* most neighbours that one merge takes; 64; at least 4 */
+};
+
 /* Zero in a field means its default. Begin with `struct nanots_open_options o = {.struct_size =
  * sizeof o};`. */
 struct nanots_open_options {
@@ -144,9 +165,11 @@ struct nanots_open_options {
     uint64_t memtable_bytes;   /* memory of rows not flushed yet; 16 MiB; at least 1 MiB */
     uint64_t max_record_size;  /* largest row group or WAL record; 64 MiB, or the environment's
                                 * NANOTS_MAX_RECORD_SIZE; at least 64 KiB */
-    int64_t retention_ms;      /* age that nanots_compact_retention_now cuts at; 0: keep all */
-    const struct nanots_allocator *allocator; /* memory of the handle; malloc */
-    const struct nanots_vfs *vfs;             /* where files are; nanots_vfs_default() */
+    int64_t retention_ms;      /* age that nanots_compact_retention_now and upkeep cut at; 0: keep
+                                * all */
+    const struct nanots_allocator *allocator;          /* memory of the handle; malloc */
+    const struct nanots_vfs *vfs;                      /* where files are; nanots_vfs_default() */
+    const struct nanots_maintenance *auto_maintenance; /* a thread for upkeep; NULL: none. Copied */
 };
 
 /* ---- open and close ----------------------------------------------------------------------- */
@@ -161,9 +184,10 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_open(const char *path,
                                                     struct nanots_db **db_out,
                                                     struct nanots_error *error);
 
-/* Flushes, tidies the file to its exact size, releases the lock and frees the handle, also when a
- * step fails; the status then says so, and every acknowledged row is still in the file (in its
- * WAL). NULL is fine. All cursors of `db` must be closed before. Durable on return. */
+/* Ends the thread of auto_maintenance, flushes, tidies the file to its exact size, releases the
+ * lock and frees the handle, also when a step fails; the status then says so, and every
+ * acknowledged row is still in the file (in its WAL). NULL is fine. All cursors of `db` must be
+ * closed before. Durable on return. */
 NANOTS_API nanots_status nanots_close(struct nanots_db *db, struct nanots_error *error);
 
 /* Releases a block handed out by this library; NULL is fine. */
@@ -360,6 +384,43 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention_now(struct nano
                                                                      uint64_t *rows_removed_out,
                                                                      struct nanots_error *error);
 
+/* What one call of nanots_maintain may spend; zero: no limit. A limit ends the call before the next
+ * piece of work, not in the midst of one: a merge takes at most 1,048,576 rows and 256 MiB of
+ * values. Syncs and flushes are never left undone. */
+struct nanots_maintain_budget {
+    size_t struct_size;
+    uint64_t max_ms;            /* nothing is begun later than that */
+    uint64_t max_rewrite_bytes; /* nothing is merged after so many bytes of segments */
+};
+
+/* What one call did. */
+struct nanots_maintain_report {
+    size_t struct_size; /* set by the caller */
+    uint64_t syncs;     /* of the log */
+    uint64_t flushed_rows;
+    uint64_t merges;
+    uint64_t merged_segments; /* that these merges replaced */
+    uint64_t merged_bytes;    /* of those */
+    uint64_t removed_rows;    /* by retention */
+    uint64_t truncated_bytes; /* by which the file became shorter; holes in it are not counted */
+    int more_due;             /* 1: the budget ended it; call again */
+};
+
+/* Does the upkeep that is due, in the caller's thread: syncs the log if sync_interval_ms is over;
+ * flushes what is full and what waits for long; removes rows older than retention_ms, whole
+ * segments and those of which half is old; merges small neighbouring segments of a table in such a
+ * way that a row is rewritten a logarithmic number of times; gives large free space back to the
+ * file system. Writes nothing if nothing is due. Readers are never held up, appenders only where
+ * they are without it: when two flushes wait. Any number of threads may call it, also beside
+ * auto_maintenance, which does the same by the clock. All that it commits is durable on return.
+ * `budget` and `report_out` may be NULL. Returns OK, READ_ONLY, POISONED, NO_SPACE, NO_MEMORY, IO,
+ * CORRUPT (a segment of a table is damaged: the others were seen to, and of this one nothing is
+ * rewritten any more until the file is opened again; told once). */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_maintain(struct nanots_db *db,
+                                                        const struct nanots_maintain_budget *budget,
+                                                        struct nanots_maintain_report *report_out,
+                                                        struct nanots_error *error);
+
 /* ---- looking inside ----------------------------------------------------------------------- */
 
 /* Codecs a vector can be stored with; numbers are those of SPEC.md. */
@@ -450,9 +511,12 @@ struct nanots_diagnosis {
     uint64_t written_bytes;  /* put into the file by this handle: every write, and what was stored
                               * into a mapped log */
     uint64_t appended_bytes; /* raw bytes of the rows appended through this handle */
-    double write_amplification; /* written_bytes / appended_bytes; 0 if nothing was appended */
-    uint64_t oldest_pin;        /* oldest generation that another handle keeps from being written
+    double write_amplification;    /* written_bytes / appended_bytes; 0 if nothing was appended */
+    uint64_t oldest_pin;           /* oldest generation that another handle keeps from being written
                                  * over; `generation` if none keeps an older one */
+    uint64_t maintenance_failures; /* of the thread of auto_maintenance since the open; it tries
+                                       * again, but what poisons the handle */
+    nanots_status maintenance_status; /* of the last thing it did */
 };
 NANOTS_CHECKED NANOTS_API nanots_status nanots_diagnose(struct nanots_db *db,
                                                         struct nanots_diagnosis *diagnosis_out,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "engine/maintain.h"
 #include "os/clock.h"
 
 nanots_status nanots_open(const char *path, const struct nanots_open_options *options,
@@ -189,9 +190,9 @@ nanots_status nanots_compact_retention_now(struct nanots_db *db, uint64_t *rows_
                                     rows_removed_out, error);
 }
 
-/* ---- looking inside ----------------------------------------------------------------------- */
+/* ---- structs that may grow ---------------------------------------------------------------- */
 
-/* Structs that may grow: what the caller's version lacks is not written. */
+/* What the caller's version lacks is not written. */
 static nanots_status sized_check(const void *out, size_t given, size_t least, const char *name,
                                  struct nanots_error *error)
 {
@@ -205,6 +206,26 @@ static void sized_copy(void *out, const void *from, size_t given, size_t size)
     memcpy((uint8_t *)out + sizeof(size_t), (const uint8_t *)from + sizeof(size_t),
            (given < size ? given : size) - sizeof(size_t));
 }
+
+nanots_status nanots_maintain(struct nanots_db *db, const struct nanots_maintain_budget *budget,
+                              struct nanots_maintain_report *report_out, struct nanots_error *error)
+{
+    struct nts_maintain step = {.merge = true, .retain = true, .is_idle = true};
+    NTS_TRY(nts_api_enter(db, error));
+    if (report_out != NULL)
+        NTS_TRY(sized_check(report_out, report_out->struct_size, sizeof(size_t) + 8, "report_out",
+                            error));
+    if (budget != NULL) {
+        NTS_TRY(sized_check(budget, budget->struct_size, sizeof(size_t) + 8, "budget", error));
+        sized_copy(&step.budget, budget, budget->struct_size, sizeof step.budget);
+    }
+    const nanots_status status = nts_maintain_step(db, &step, error);
+    if (report_out != NULL)
+        sized_copy(report_out, &step.report, report_out->struct_size, sizeof step.report);
+    return status;
+}
+
+/* ---- looking inside ----------------------------------------------------------------------- */
 
 nanots_status nanots_stats(struct nanots_db *db, const char *table,
                            struct nanots_table_stats *stats_out, struct nanots_error *error)

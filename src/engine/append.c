@@ -203,14 +203,6 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
     return NANOTS_OK;
 }
 
-/* Whether rows have waited for longer than the interval; whoever finds out syncs. Needs
- * write_lock. */
-static bool interval_sync_is_due(struct nanots_db *db)
-{
-    return db->options.sync_mode == NANOTS_SYNC_NORMAL &&
-           nts_clock_coarse_ms() - db->last_sync_ms >= db->options.sync_interval_ms;
-}
-
 /* After the sync of mode full: the rows become visible. */
 static void memtable_show(struct nanots_db *db, struct nts_memtable *memtable,
                           uint32_t visible_rows)
@@ -242,7 +234,7 @@ nanots_status nts_append(struct nanots_table *table, const struct nts_rows *rows
     const uint32_t visible_rows = memtable->row_count;
     const uint64_t end_count = db->wal.end.count;
     const uint64_t seq = db->last_seq;
-    const bool is_due = full || interval_sync_is_due(db) || db->flush_is_due;
+    const bool is_due = full || nts_sync_wait_ms(db) == 0 || db->flush_is_due;
     nts_mutex_unlock(&db->write_lock);
     if (NTS_UNLIKELY(is_due))
         status = nts_append_settle(db, end_count, error);
@@ -262,17 +254,14 @@ nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,
         NTS_TRY(nts_sync_to(db, end_count, error));
     nts_mutex_lock(&db->write_lock);
     const bool flush_is_due = db->flush_is_due;
-    const bool sync_is_due = !flush_is_due && interval_sync_is_due(db);
-    if (sync_is_due)
-        db->last_sync_ms = nts_clock_coarse_ms();
     db->flush_is_due = false;
     nts_mutex_unlock(&db->write_lock);
     /* The rows are logged: what fails from here on is said by the next call that needs it. */
     nanots_status later = NANOTS_OK;
-    if (sync_is_due)
-        later = nts_sync_to(db, end_count, NULL);
     if (flush_is_due)
         later = nts_flush(db, NTS_FLUSH_FROZEN, NULL);
+    else
+        later = nts_sync_interval(db, 0, NULL, NULL);
     (void)later;
     return NANOTS_OK;
 }

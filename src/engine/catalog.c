@@ -306,6 +306,14 @@ struct nts_version *nts_version_ref(struct nts_version *version)
     return version;
 }
 
+uint64_t nts_version_bytes(const struct nts_version *version)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < version->count; i++)
+        bytes += version->segments[i]->entry.size;
+    return bytes;
+}
+
 void nts_version_unref(struct nts_version *version)
 {
     if (version == NULL || !nts_refcount_drop(&version->refs))

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
+#include "engine/maintain.h"
+#include "engine/merge.h"
 #include "engine/options.h"
 #include "os/clock.h"
 #include "os/fork_guard.h"
@@ -73,6 +75,7 @@ static struct nanots_db *db_new(const struct nanots_allocator *alloc, const char
     nts_mutex_init(&db->flush_lock);
     nts_mutex_init(&db->sync_lock);
     nts_mutex_init(&db->write_lock);
+    nts_cond_init(&db->upkeep.wake);
     nts_space_init(&db->space, alloc);
     db->fork_guard = nts_fork_guard_new();
     return db;
@@ -98,6 +101,7 @@ static void db_free(struct nanots_db *db)
     }
     nts_space_deinit(&db->space);
     nts_fork_guard_free(db->fork_guard);
+    nts_cond_deinit(&db->upkeep.wake);
     nts_mutex_deinit(&db->write_lock);
     nts_mutex_deinit(&db->sync_lock);
     nts_mutex_deinit(&db->flush_lock);
@@ -246,6 +250,8 @@ nanots_status nts_db_open(const char *path, const struct nanots_open_options *op
     db->last_sync_ms = nts_clock_coarse_ms();
     NTS_TRY_OUT(db_open_file(db, flags, error));
     NTS_TRY_OUT(db->options.read_only ? db_load_read_only(db, error) : db_load(db, error));
+    if (db->options.has_thread)
+        NTS_TRY_OUT(nts_upkeep_start(db, error));
     *db_out = db;
     return NANOTS_OK;
 out:
@@ -275,6 +281,7 @@ nanots_status nts_db_close(struct nanots_db *db, struct nanots_error *error)
     if (db == NULL)
         return NANOTS_OK;
     NTS_TRY(nts_db_check_process(db, error));
+    nts_upkeep_stop(db);
     if (!db->options.read_only)
         status = nts_db_check_writable(db, error);
     if (!db->options.read_only && status == NANOTS_OK && (db->is_dirty || db->sb.wal_count != 0))

@@ -7,7 +7,7 @@
  *                     +---- parts of each table, in seq order ----+--> snapshot --> query
  *
  * Locks, outermost first; whoever holds one takes only those below it.
- *   upkeep_lock  one pack, retention cut or close at a time; held over I/O
+ *   upkeep_lock  one pack, merge, retention cut or close at a time; held over I/O
  *   flush_lock   one flush or commit at a time; held over I/O; guards sb, manifest, limbo
  *   sync_lock    one WAL sync at a time; keeps WAL extents where they are; held over I/O
  *   write_lock   guards the WAL, the runs, the catalog, every table's version and parts, and the
@@ -80,6 +80,7 @@ struct nanots_table {
     struct nts_memtable *active; /* write_lock; takes rows: of the last part, or NULL */
     uint64_t touched_run;        /* write_lock; number of the last run that lists this table */
     bool in_manifest;            /* flush_lock */
+    bool is_damaged;             /* upkeep_lock: a rewrite met damage; no more of them */
     UT_hash_handle hh;           /* write_lock */
 };
 
@@ -90,6 +91,7 @@ struct nts_run {
     struct nts_wal_position end; /* set when it is frozen */
     uint64_t seq_last;
     uint64_t row_count;
+    uint64_t born_ms; /* when it got its first table; coarse clock */
     size_t memtable_bytes;
     uint64_t bulk_bytes;
     struct nanots_table **tables; /* touched: rows were added, or it was created */
@@ -116,6 +118,19 @@ struct nts_options {
     uint64_t memtable_bytes;
     uint64_t max_record_size;
     int64_t retention_ms;
+    bool has_thread; /* for upkeep */
+    struct nanots_maintenance maintenance;
+};
+
+/* The thread of auto_maintenance (upkeep_thread.c). */
+struct nts_upkeep {
+    struct nts_thread thread;
+    struct nts_cond wake;      /* with write_lock */
+    bool is_running;           /* from the end of open to the begin of close; immutable between */
+    bool is_woken;             /* write_lock: a run was frozen */
+    bool must_stop;            /* write_lock */
+    uint64_t failures;         /* write_lock */
+    nanots_status last_status; /* write_lock */
 };
 
 /* What rows take uncompressed: eight bytes a timestamp and a value. */
@@ -175,9 +190,14 @@ struct nanots_db {
     nanots_status poisoned;   /* write_lock: OK, or why the handle refuses to write */
     bool flush_is_due;        /* write_lock */
 
+    struct nts_upkeep upkeep;
+
     struct nts_space space;
     struct nts_file_view view;
 };
+
+/* What long work calls now and then, with no lock but upkeep_lock; other than OK ends the work. */
+typedef nanots_status (*nts_pulse_fn)(struct nanots_db *db, struct nanots_error *error);
 
 /* ---- db.c --------------------------------------------------------------------------------- */
 
@@ -230,5 +250,7 @@ nts_version_edit(const struct nanots_allocator *alloc, const struct nts_version 
 struct nts_version *nts_version_now(struct nanots_table *table);
 struct nts_version *nts_version_ref(struct nts_version *version);
 void nts_version_unref(struct nts_version *version);
+/* Of its segments. */
+uint64_t nts_version_bytes(const struct nts_version *version);
 
 #endif

@@ -50,6 +50,14 @@ NTS_CHECKED nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_c
 NTS_CHECKED nanots_status nts_sync_to(struct nanots_db *db, uint64_t end_count,
                                       struct nanots_error *error);
 
+/* With write_lock: how long until the interval sync of mode normal is due; UINT32_MAX in the other
+ * modes. */
+uint32_t nts_sync_wait_ms(const struct nanots_db *db);
+/* If the interval is over, or is in `lead_ms`: syncs what is not, and adds to *syncs (may be
+ * NULL). */
+NTS_CHECKED nanots_status nts_sync_interval(struct nanots_db *db, uint32_t lead_ms, uint64_t *syncs,
+                                            struct nanots_error *error);
+
 /* ---- run.c -------------------------------------------------------------------------------- */
 
 NTS_CHECKED struct nts_run *nts_run_new(const struct nanots_allocator *alloc, uint64_t number);
@@ -98,14 +106,17 @@ NTS_CHECKED nanots_status nts_flush_recovered(struct nanots_db *db,
  * and starts a log of a new salt. */
 NTS_CHECKED nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error);
 
-/* ---- rewrite.c, pack.c, retention.c, tidy.c ----------------------------------------------- */
+/* ---- pack.c, retention.c, tidy_file.c; merging: merge.h -------------------------------------- */
 
 NTS_CHECKED nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
                                          struct nanots_error *error);
 NTS_CHECKED nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff,
                                             uint64_t *rows_removed, struct nanots_error *error);
-/* Merges runs of small segments that follow each other in order of arrival. Needs upkeep_lock. */
-NTS_CHECKED nanots_status nts_merge_small(struct nanots_table *table, struct nanots_error *error);
+/* With upkeep_lock: segments that are old as a whole go, and those of which half is old are
+ * rewritten. Rows not flushed yet stay. Writes nothing if nothing is old. */
+NTS_CHECKED nanots_status nts_retention_sweep(struct nanots_table *table, int64_t cutoff,
+                                              nts_pulse_fn pulse, uint64_t *rows_removed,
+                                              struct nanots_error *error);
 /* Makes the file as small as a clean close leaves it. Needs upkeep_lock. */
 NTS_CHECKED nanots_status nts_tidy_file(struct nanots_db *db, struct nanots_error *error);
 

@@ -6,10 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/tiers.h"
 #include "os/vfs.h"
 #include "util/alloc.h"
 
 #define SYNC_INTERVAL_MS_DEFAULT 1000u
+
+/* What `given` has, the rest zero: structs may grow. */
+static void options_copy(void *options, size_t size, const void *given, size_t given_size)
+{
+    memset(options, 0, size);
+    memcpy(options, given, given_size < size ? given_size : size);
+}
 
 static nanots_status option_in_range(const char *name, uint64_t value, uint64_t least,
                                      uint64_t most, struct nanots_error *error)
@@ -76,6 +84,42 @@ static nanots_status options_fill_seams(const struct nanots_open_options *given,
     return NANOTS_OK;
 }
 
+static uint32_t u32_or(uint32_t value, uint32_t otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+static uint64_t u64_or(uint64_t value, uint64_t otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+/* `given` may be NULL: nanots_maintain goes by the defaults then. */
+static nanots_status maintenance_fill(const struct nanots_maintenance *given,
+                                      struct nanots_maintenance *m, struct nanots_error *error)
+{
+    memset(m, 0, sizeof *m);
+    if (given != NULL && given->struct_size < sizeof given->struct_size)
+        return nts_fail(error, NANOTS_INVALID, "struct_size of auto_maintenance is not set");
+    if (given != NULL)
+        options_copy(m, sizeof *m, given, given->struct_size);
+    m->check_interval_ms = u32_or(m->check_interval_ms, 5000);
+    m->retention_check_interval_ms = u32_or(m->retention_check_interval_ms, 60000);
+    if (!(m->wal_target_ratio >= 0))
+        return nts_fail(error, NANOTS_INVALID, "option wal_target_ratio is %g; expected 0 or more",
+                        m->wal_target_ratio);
+    if (m->wal_target_ratio == 0)
+        m->wal_target_ratio = 2;
+    m->wal_min_bytes = u64_or(m->wal_min_bytes, 32u << 20);
+    m->target_segment_points = u64_or(m->target_segment_points, 8192);
+    m->max_writes_per_sec = u64_or(m->max_writes_per_sec, 100000);
+    m->write_load_window_ms = u32_or(m->write_load_window_ms, 5000);
+    m->min_idle_time_ms = u32_or(m->min_idle_time_ms, 1000);
+    m->max_segments_per_pack = u32_or(m->max_segments_per_pack, 64);
+    return option_in_range("max_segments_per_pack", m->max_segments_per_pack, NTS_TIER_UNITS_MIN,
+                           UINT32_MAX, error);
+}
+
 nanots_status nts_options_fill(const struct nanots_open_options *given, struct nts_options *options,
                                uint32_t *flags_out, struct nanots_error *error)
 {
@@ -84,7 +128,7 @@ nanots_status nts_options_fill(const struct nanots_open_options *given, struct n
     if (given != NULL && given->struct_size < sizeof given->struct_size + sizeof given->flags)
         return nts_fail(error, NANOTS_INVALID, "struct_size of the open options is not set");
     if (given != NULL)
-        memcpy(&o, given, given->struct_size < sizeof o ? given->struct_size : sizeof o);
+        options_copy(&o, sizeof o, given, given->struct_size);
     if ((o.flags & ~(NANOTS_OPEN_READ_ONLY | NANOTS_OPEN_NO_CREATE | NANOTS_OPEN_EXCLUSIVE)) != 0)
         return nts_fail(error, NANOTS_INVALID, "unknown open flags 0x%x", o.flags);
     NTS_TRY(options_fill_seams(&o, options, error));
@@ -99,6 +143,8 @@ nanots_status nts_options_fill(const struct nanots_open_options *given, struct n
     if (o.max_record_size != 0)
         options->max_record_size = o.max_record_size;
     options->retention_ms = o.retention_ms;
+    options->has_thread = o.auto_maintenance != NULL && !options->read_only;
+    NTS_TRY(maintenance_fill(o.auto_maintenance, &options->maintenance, error));
     *flags_out = o.flags;
     return options_check(options, error);
 }

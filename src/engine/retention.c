@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
+#include "engine/merge.h"
 #include "engine/rewrite.h"
 
 #define RETENTION_JOIN_BYTES (16u << 20) /* a smaller file is not worth it */
@@ -53,13 +54,23 @@ static size_t straddle_end(const struct nts_version *version, size_t first)
     return end;
 }
 
+/* Whether a segment is old in part; `half`: at least half of the time that it spans. */
+static bool straddles(const struct nts_segment_entry *entry, int64_t cutoff, bool half)
+{
+    if (entry->ts_max < cutoff || entry->ts_min >= cutoff)
+        return false;
+    const uint64_t old = (uint64_t)cutoff - (uint64_t)entry->ts_min;
+    const uint64_t span = (uint64_t)entry->ts_max - (uint64_t)entry->ts_min;
+    return !half || old > span / 2;
+}
+
 static nanots_status retention_rewrite(struct nanots_table *table,
-                                       const struct nts_version *version, int64_t cutoff,
-                                       uint64_t *rows_removed, struct nanots_error *error)
+                                       const struct nts_version *version, int64_t cutoff, bool half,
+                                       nts_pulse_fn pulse, uint64_t *rows_removed,
+                                       struct nanots_error *error)
 {
     for (size_t i = 0; i < version->count; i++) {
-        const struct nts_segment_entry *entry = &version->segments[i]->entry;
-        if (entry->ts_max < cutoff || entry->ts_min >= cutoff)
+        if (!straddles(&version->segments[i]->entry, cutoff, half))
             continue;
         const size_t end = straddle_end(version, i);
         uint64_t rows = 0;
@@ -69,6 +80,7 @@ static nanots_status retention_rewrite(struct nanots_table *table,
                                       .inputs = version->segments + i,
                                       .input_count = end - i,
                                       .from = cutoff,
+                                      .pulse = pulse,
                                       .target_rows = NTS_SEGMENT_ROWS_MAX};
         NTS_TRY(nts_rewrite_run(&rewrite, error));
         *rows_removed += rows - rewrite.rows_written;
@@ -108,7 +120,7 @@ static nanots_status retention_cut_locked(struct nanots_table *table, int64_t cu
     NTS_TRY(status);
     NTS_TRY(nts_extents_end_upkeep(db, error));
     version = nts_version_now(table);
-    status = retention_rewrite(table, version, cutoff, rows_removed, error);
+    status = retention_rewrite(table, version, cutoff, false, NULL, rows_removed, error);
     nts_version_unref(version);
     NTS_TRY(status);
     NTS_TRY(retention_join_holes(db, error));
@@ -127,6 +139,37 @@ static nanots_status retention_make_room(struct nanots_table *table, int64_t cut
     if (status == NANOTS_OK)
         status = nts_extents_end_upkeep(db, error);
     nts_mutex_unlock(&db->upkeep_lock);
+    return status;
+}
+
+/* Whether a sweep would change anything. What is damaged is dropped as a whole, never rewritten. */
+static bool retention_is_due(const struct nanots_table *table, const struct nts_version *version,
+                             int64_t cutoff)
+{
+    for (size_t i = 0; i < version->count; i++)
+        if (version->segments[i]->entry.ts_max < cutoff ||
+            (!table->is_damaged && straddles(&version->segments[i]->entry, cutoff, true)))
+            return true;
+    return false;
+}
+
+nanots_status nts_retention_sweep(struct nanots_table *table, int64_t cutoff, nts_pulse_fn pulse,
+                                  uint64_t *rows_removed, struct nanots_error *error)
+{
+    struct nts_version *version = nts_version_now(table);
+    nanots_status status = NANOTS_OK;
+    const bool is_due = retention_is_due(table, version, cutoff);
+
+    if (is_due)
+        status = nts_extents_begin_upkeep(table->db, error);
+    if (is_due && status == NANOTS_OK)
+        status = retention_drop_whole(table, version, cutoff, rows_removed, error);
+    nts_version_unref(version);
+    if (!is_due || status != NANOTS_OK || table->is_damaged)
+        return status;
+    version = nts_version_now(table);
+    status = retention_rewrite(table, version, cutoff, true, pulse, rows_removed, error);
+    nts_version_unref(version);
     return status;
 }
 

@@ -163,6 +163,8 @@ static nanots_status rewriter_write_rows(struct rewriter *rewriter, uint32_t row
     NTS_TRY(nts_segment_writer_begin(rewriter->writer, &rewriter->out, &start, error));
     for (uint32_t row = 0; row < rows; row += NTS_GROUP_ROWS) {
         const uint32_t count = rows - row < NTS_GROUP_ROWS ? rows - row : NTS_GROUP_ROWS;
+        if (rewriter->job->pulse != NULL)
+            NTS_TRY(rewriter->job->pulse(db, error));
         NTS_TRY(rewriter_fill_group(rewriter, count, error));
         NTS_TRY(nts_segment_writer_add_group(rewriter->writer, rewriter->group.ts,
                                              rewriter->group.columns, count, error));

@@ -16,8 +16,11 @@ struct nts_rewrite {
     struct nanots_table *table;
     struct nts_segment *const *inputs; /* held by the caller; in order of arrival */
     size_t input_count;
-    int64_t from;          /* rows with ts < from are left out */
-    uint64_t target_rows;  /* of an output; at most NTS_SEGMENT_ROWS_MAX */
+    int64_t from;         /* rows with ts < from are left out */
+    uint64_t target_rows; /* of an output; at most NTS_SEGMENT_ROWS_MAX */
+    /* NULL, or called for each row group, without locks below upkeep_lock: what it returns other
+     * than OK ends the rewrite, which has changed nothing then. */
+    nts_pulse_fn pulse;
     uint64_t rows_written; /* out */
 };
 

@@ -8,6 +8,8 @@
  */
 #include "base/check.h"
 #include "engine/engine.h"
+#include "engine/maintain.h"
+#include "os/clock.h"
 
 struct nts_run *nts_run_new(const struct nanots_allocator *alloc, uint64_t number)
 {
@@ -39,6 +41,8 @@ nanots_status nts_run_touch(struct nanots_table *table)
         run->tables = tables;
         run->table_capacity = capacity;
     }
+    if (run->table_count == 0)
+        run->born_ms = nts_clock_coarse_ms();
     run->tables[run->table_count++] = table;
     table->touched_run = run->number;
     return NANOTS_OK;
@@ -62,6 +66,7 @@ nanots_status nts_run_freeze(struct nanots_db *db)
         db->frozen_last->next = run;
     db->frozen_last = run;
     db->run = next;
-    db->flush_is_due = true;
+    db->flush_is_due = !db->upkeep.is_running; /* else it is the thread's duty */
+    nts_upkeep_wake(db);
     return NANOTS_OK;
 }

@@ -108,14 +108,6 @@ static uint64_t diagnose_oldest_pin(struct nanots_db *db)
     return oldest;
 }
 
-static uint64_t diagnose_data_bytes(const struct nts_version *version)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < version->count; i++)
-        bytes += version->segments[i]->entry.size;
-    return bytes;
-}
-
 nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagnosis,
                            struct nanots_error *error)
 {
@@ -144,11 +136,13 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
         if (db->by_id[i] != NULL) {
             diagnosis->tables++;
             diagnosis->segments += db->by_id[i]->version->count;
-            diagnosis->data_bytes += diagnose_data_bytes(db->by_id[i]->version);
+            diagnosis->data_bytes += nts_version_bytes(db->by_id[i]->version);
         }
     diagnosis->written_bytes = nts_vfs_written_bytes(db->file) + db->wal.mapped_bytes;
     diagnosis->appended_bytes = db->appended_bytes;
     diagnosis->poisoned = db->poisoned != NANOTS_OK;
+    diagnosis->maintenance_failures = db->upkeep.failures;
+    diagnosis->maintenance_status = db->upkeep.last_status;
     nts_mutex_unlock(&db->write_lock);
     diagnosis->recovered_rows = db->recovery.rows;
     diagnosis->torn_bytes = db->recovery.torn_bytes;

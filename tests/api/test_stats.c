@@ -277,6 +277,8 @@ static void diagnose_json_has_the_numbers_of_the_struct(void **state)
     expect_count(json, "kept_logs", 0);
     expect_count(json, "kept_log_bytes", 0);
     expect_count(json, "wal_break_seq", 0);
+    expect_count(json, "maintenance_failures", 0);
+    assert_non_null(strstr(json, "\"maintenance_status\":\"NANOTS_OK\""));
     assert_non_null(strstr(json, "\"wal_damaged\":false"));
     assert_non_null(strstr(json, "\"poisoned\":false"));
     nanots_free(json);

@@ -11,8 +11,8 @@
  * again
  *
  * The workload has all that changes a file: tables made by need, appends of every kind, logs that
- * grow
- * and wrap, flush, sync, pack, retention, close in tiny form and as a small file, and reopening.
+ * grow and wrap, flush, sync, pack, merges, retention, close in tiny form and as a small file, and
+ * reopening.
  * REBOOTS=<n> in the environment: so many ways to lose sectors at each operation, 1 to 4 (1).
  */
 #include <setjmp.h>
@@ -35,17 +35,18 @@
 #define WAL_BYTES   (128u << 10)
 #define REBOOTS     4u /* ways to lose what is not synced; a run tries one at each operation */
 
-enum cut_step { STEP_FLUSH, STEP_SYNC, STEP_PACK, STEP_RETAIN, STEP_CLOSE };
+enum cut_step { STEP_FLUSH, STEP_SYNC, STEP_PACK, STEP_RETAIN, STEP_MAINTAIN, STEP_CLOSE };
 
 /* After call `after`, do this. */
 static const struct {
     uint32_t after;
     enum cut_step step;
 } cut_steps[] = {
-    {0, STEP_CLOSE},  {2, STEP_CLOSE},         {6, STEP_FLUSH},   {7, STEP_FLUSH},
-    {10, STEP_SYNC},  {14, STEP_PACK},         {20, STEP_FLUSH},  {26, STEP_RETAIN},
-    {30, STEP_CLOSE}, {36, STEP_SYNC},         {40, STEP_FLUSH},  {44, STEP_PACK},
-    {50, STEP_FLUSH}, {54, STEP_CLOSE},        {62, STEP_RETAIN}, {66, STEP_FLUSH},
+    {0, STEP_CLOSE},  {2, STEP_CLOSE},         {6, STEP_FLUSH},  {7, STEP_FLUSH},
+    {10, STEP_SYNC},  {14, STEP_PACK},         {20, STEP_FLUSH}, {26, STEP_RETAIN},
+    {30, STEP_CLOSE}, {36, STEP_SYNC},         {40, STEP_FLUSH}, {44, STEP_PACK},
+    {50, STEP_FLUSH}, {52, STEP_MAINTAIN},     {54, STEP_CLOSE}, {62, STEP_RETAIN},
+    {64, STEP_FLUSH}, {65, STEP_FLUSH},        {66, STEP_FLUSH}, {67, STEP_MAINTAIN},
     {68, STEP_PACK},  {CALLS - 1, STEP_CLOSE},
 };
 
@@ -61,12 +62,14 @@ struct cut {
     struct nanots_db *db;
     uint32_t begun;   /* calls */
     uint32_t durable; /* the first so many were promised to be */
+    uint64_t merges;  /* by STEP_MAINTAIN */
 };
 
 struct cut_totals {
     uint64_t cuts;
     uint64_t cuts_of_recovery;
     uint64_t lost_calls; /* acknowledged, and allowed to go */
+    uint64_t merges;
 };
 
 static void cut_require(const struct cut *cut, const char *complaint)
@@ -102,6 +105,7 @@ static void cut_begin(struct cut *cut, uint64_t seed, nanots_sync_mode sync_mode
     cut->db = NULL;
     cut->begun = 0;
     cut->durable = 0;
+    cut->merges = 0;
 }
 
 static void cut_end(struct cut *cut)
@@ -131,6 +135,15 @@ static nanots_status cut_retain(struct cut *cut, uint32_t id, struct nanots_erro
     return NANOTS_OK;
 }
 
+static nanots_status cut_maintain(struct cut *cut, struct nanots_error *error)
+{
+    struct nanots_maintain_report report = {.struct_size = sizeof report};
+    cut->db->options.maintenance.max_segments_per_pack = 4; /* four neighbours of any size */
+    const nanots_status status = nanots_maintain(cut->db, NULL, &report, error);
+    cut->merges += report.merges;
+    return status;
+}
+
 static nanots_status cut_do_step(struct cut *cut, enum cut_step step, uint32_t id,
                                  struct nanots_error *error)
 {
@@ -144,6 +157,8 @@ static nanots_status cut_do_step(struct cut *cut, enum cut_step step, uint32_t i
         return nanots_pack_table(cut->db, table, 600, error);
     case STEP_RETAIN:
         return cut_retain(cut, id, error);
+    case STEP_MAINTAIN:
+        return cut_maintain(cut, error);
     case STEP_CLOSE:
         NTS_TRY(cut_close(cut, error));
         return cut_open(cut, error);
@@ -165,8 +180,9 @@ static nanots_status cut_workload(struct cut *cut)
             cut->durable = cut->begun;
         if (status != NANOTS_OK || cut_steps[step].after != id)
             continue;
-        status = cut_do_step(cut, cut_steps[step++].step, id, &error);
-        if (status == NANOTS_OK)
+        const enum cut_step what = cut_steps[step++].step;
+        status = cut_do_step(cut, what, id, &error);
+        if (status == NANOTS_OK && what != STEP_MAINTAIN)
             cut->durable = cut->begun;
     }
     const nanots_status closed = cut->db == NULL ? NANOTS_OK : cut_close(cut, &error);
@@ -235,6 +251,7 @@ static bool cut_once(struct cut *cut, uint64_t seed, uint64_t k, unsigned reboot
     const bool is_cut = cut_workload(cut) != NANOTS_OK;
     memvfs_reboot(&cut->disk, reboot < 2 ? reboot : seed_next(&random));
     totals->cuts += is_cut;
+    totals->merges += cut->merges;
     if (seed_next(&random) % 2 == 0) {
         const bool again = cut_recovery_at(cut, seed_next(&random) % 12);
         memvfs_reboot(&cut->disk, again ? seed_next(&random) % 16 : MEMVFS_KEEP_ALL);
@@ -251,7 +268,7 @@ static bool cut_once(struct cut *cut, uint64_t seed, uint64_t k, unsigned reboot
 static void cut_everywhere(nanots_sync_mode sync_mode, bool no_wal_map)
 {
     const uint64_t seed = seed_of_run();
-    struct cut_totals totals = {0, 0, 0};
+    struct cut_totals totals = {0};
     const char *given = getenv("REBOOTS");
     const unsigned reboots = given == NULL ? 1 : (unsigned)strtoul(given, NULL, 10);
     bool is_cut = true;
@@ -267,6 +284,7 @@ static void cut_everywhere(nanots_sync_mode sync_mode, bool no_wal_map)
                  (unsigned long long)totals.cuts, (unsigned long long)totals.cuts_of_recovery,
                  (unsigned long long)totals.lost_calls);
     assert_true(totals.cuts > 100);
+    assert_true(totals.merges > 20);
     assert_int_equal(totals.lost_calls != 0, sync_mode != NANOTS_SYNC_FULL);
 }
 

@@ -133,8 +133,12 @@ static nanots_status fault_upkeep(struct fault *fault, uint32_t id, struct nanot
     const char *table = oracle_table_name(oracle_call_of(&fault->oracle, id).table);
     switch (id) {
     case 5:
+    case 16:
+    case 17:
     case 18:
     case 27:
+    case 35:
+    case 36:
         return nanots_flush(fault->db, error);
     case 9:
     case 30:
@@ -142,6 +146,10 @@ static nanots_status fault_upkeep(struct fault *fault, uint32_t id, struct nanot
     case 13:
     case 33:
         return nanots_pack_table(fault->db, table, 500, error);
+    case 20:
+    case 37:
+        fault->db->options.maintenance.max_segments_per_pack = 4; /* neighbours of any size */
+        return nanots_maintain(fault->db, NULL, NULL, error);
     default:
         return NANOTS_OK;
     }

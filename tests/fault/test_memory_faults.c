@@ -145,6 +145,10 @@ static void starve_upkeep(struct starve *starve, uint32_t id)
         status = nanots_flush(starve->db, &error);
     if (id % 10 == 8)
         status = nanots_pack_table(starve->db, table, 400, &error);
+    if (id == 9 || id == 19) {
+        starve->db->options.maintenance.max_segments_per_pack = 4; /* neighbours of any size */
+        status = nanots_maintain(starve->db, NULL, NULL, &error);
+    }
     if (id == 20) /* removes nothing, and looks at everything */
         status = nanots_compact_retention(starve->db, NULL, -3 * ORACLE_TS_STEP, NULL, &error);
     if (status != NANOTS_NOT_FOUND)

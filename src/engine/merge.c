@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/merge.c - small neighbours to larger segments. Contract: merge.h. */
+#include "engine/merge.h"
+
+#include "base/check.h"
+#include "engine/extents.h"
+#include "engine/rewrite.h"
+#include "engine/tiers.h"
+
+#define MERGE_UNIT_ROWS_MAX 65536u       /* closing: a unit of more rows is large enough */
+#define MERGE_ROWS_MAX      (4u << 20)   /* closing: rows of one merge */
+#define MERGE_VALUE_BYTES   (256u << 20) /* by tiers: raw bytes of one merge */
+
+/* End of the unit that begins at segment `first`, and its rows. */
+static size_t unit_end(const struct nts_version *version, size_t first, uint64_t *rows_out)
+{
+    size_t end = first;
+    *rows_out = 0;
+    while (end < version->count &&
+           version->segments[end]->entry.seq_first == version->segments[first]->entry.seq_first)
+        *rows_out += version->segments[end++]->entry.row_count;
+    return end;
+}
+
+/* The next run of two or more small units from `first` on; false if there is none. */
+static bool merge_find(const struct nts_version *version, size_t *first, size_t *end_out)
+{
+    size_t at = *first;
+    while (at < version->count) {
+        uint64_t rows = 0;
+        uint64_t total = 0;
+        size_t units = 0;
+        size_t end = at;
+        for (;;) {
+            const size_t next = unit_end(version, end, &rows);
+            if (end == version->count || rows >= MERGE_UNIT_ROWS_MAX ||
+                total + rows > MERGE_ROWS_MAX)
+                break;
+            total += rows;
+            units++;
+            end = next;
+        }
+        if (units >= 2) {
+            *first = at;
+            *end_out = end;
+            return true;
+        }
+        at = end > at ? end : unit_end(version, at, &rows);
+    }
+    return false;
+}
+
+nanots_status nts_merge_small(struct nanots_table *table, struct nanots_error *error)
+{
+    struct nts_version *version = nts_version_now(table);
+    nanots_status status = NANOTS_OK;
+    size_t first = 0;
+    size_t end = 0;
+
+    while (status == NANOTS_OK && merge_find(version, &first, &end)) {
+        struct nts_rewrite rewrite = {.table = table,
+                                      .inputs = version->segments + first,
+                                      .input_count = end - first,
+                                      .from = INT64_MIN,
+                                      .target_rows = NTS_SEGMENT_ROWS_MAX};
+        status = nts_rewrite_run(&rewrite, error);
+        first = end;
+    }
+    nts_version_unref(version);
+    return status;
+}
+
+/* ---- by tiers ----------------------------------------------------------------------------- */
+
+/* The units of a version: rows of each. Returns how many there are. */
+static size_t merge_list_units(const struct nts_version *version, uint64_t *rows)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < version->count; count++)
+        at = unit_end(version, at, &rows[count]);
+    return count;
+}
+
+/* The index of the segment with which unit `unit` begins. */
+static size_t merge_unit_first(const struct nts_version *version, size_t unit)
+{
+    uint64_t rows = 0;
+    size_t at = 0;
+    while (unit-- > 0)
+        at = unit_end(version, at, &rows);
+    return at;
+}
+
+/* The merge that is due, as inputs of a rewrite; none: input_count is 0. */
+static nanots_status merge_choose(const struct nts_version *version, struct nts_rewrite *rewrite,
+                                  struct nanots_error *error)
+{
+    const struct nanots_db *db = rewrite->table->db;
+    const uint64_t row_size = ((uint64_t)rewrite->table->column_count + 1) * 8;
+    struct nts_tier_limits limits = {.rows_max = MERGE_VALUE_BYTES / row_size,
+                                     .units_max = db->options.maintenance.max_segments_per_pack};
+    size_t first = 0;
+
+    if (version->count < NTS_TIER_UNITS_MIN)
+        return NANOTS_OK;
+    if (limits.rows_max > NTS_SEGMENT_ROWS_MAX)
+        limits.rows_max = NTS_SEGMENT_ROWS_MAX;
+    uint64_t *rows = nts_alloc_array(db->alloc, version->count, sizeof *rows);
+    if (rows == NULL)
+        return nts_fail_memory(error, version->count * sizeof *rows);
+    const size_t units = nts_tiers_choose(rows, merge_list_units(version, rows), &limits, &first);
+    nts_free(rows);
+    const size_t begin = merge_unit_first(version, first);
+    rewrite->inputs = version->segments + begin;
+    rewrite->input_count = units == 0 ? 0 : merge_unit_first(version, first + units) - begin;
+    return NANOTS_OK;
+}
+
+nanots_status nts_merge_tier(struct nanots_table *table, nts_pulse_fn pulse,
+                             struct nts_merged *merged, struct nanots_error *error)
+{
+    struct nts_version *version = nts_version_now(table);
+    struct nts_rewrite rewrite = {
+        .table = table, .from = INT64_MIN, .target_rows = NTS_SEGMENT_ROWS_MAX, .pulse = pulse};
+
+    merged->segments = 0;
+    merged->bytes = 0;
+    nanots_status status = merge_choose(version, &rewrite, error);
+    if (status == NANOTS_OK && rewrite.input_count != 0)
+        status = nts_extents_begin_upkeep(table->db, error);
+    if (status == NANOTS_OK && rewrite.input_count != 0) {
+        merged->segments = rewrite.input_count;
+        for (size_t i = 0; i < rewrite.input_count; i++)
+            merged->bytes += rewrite.inputs[i]->entry.size;
+        status = nts_rewrite_run(&rewrite, error);
+    }
+    nts_version_unref(version);
+    return status;
+}

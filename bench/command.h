@@ -48,6 +48,7 @@ void command_query_clean(const struct command_options *options);
 
 void command_size(const struct command_options *options);
 void command_tables(const struct command_options *options);
+void command_upkeep(const struct command_options *options);
 
 /* Row appends to NanoTS in this process and nothing else: for perf, callgrind and the instruction
  * counter. */

@@ -10,12 +10,19 @@ static const struct {
     const char *heading; /* of the group that begins here; NULL: goes on */
     const struct cli_command *command;
 } main_commands[] = {
-    {"Rows in", &cli_command_import}, {NULL, &cli_command_append},
-    {NULL, &cli_command_create},      {NULL, &cli_command_collect},
-    {"Rows out", &cli_command_query}, {NULL, &cli_command_export},
-    {NULL, &cli_command_plot},        {"Looking inside", &cli_command_tables},
-    {NULL, &cli_command_info},        {NULL, &cli_command_stats},
-    {NULL, &cli_command_verify},      {"Upkeep", &cli_command_pack},
+    {"Rows in", &cli_command_import},
+    {NULL, &cli_command_append},
+    {NULL, &cli_command_create},
+    {NULL, &cli_command_collect},
+    {"Rows out", &cli_command_query},
+    {NULL, &cli_command_export},
+    {NULL, &cli_command_tail},
+    {NULL, &cli_command_plot},
+    {"Looking inside", &cli_command_tables},
+    {NULL, &cli_command_info},
+    {NULL, &cli_command_stats},
+    {NULL, &cli_command_verify},
+    {"Upkeep", &cli_command_pack},
     {NULL, &cli_command_retain},
 };
 #define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))

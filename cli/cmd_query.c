@@ -10,20 +10,6 @@
 #include "number.h"
 #include "rows.h"
 
-static int query_columns_option(const struct cli_args *args, struct nanots_query *query,
-                                char ***names_out)
-{
-    const char *text = cli_option(args, "columns");
-    *names_out = NULL;
-    if (text == NULL)
-        return CLI_OK;
-    if (text[0] == '\0')
-        return cli_usage("--columns takes names, such as --columns a,b");
-    *names_out = cli_split(text, &query->column_count);
-    query->columns = (const char *const *)*names_out;
-    return CLI_OK;
-}
-
 /* ---- query -------------------------------------------------------------------------------- */
 
 static int query_options(const struct cli_args *args, struct nanots_query *query,
@@ -54,7 +40,7 @@ static int query_run(const struct cli_args *args)
     char **columns = NULL;
     int exit_code = query_options(args, &query, &options);
     if (exit_code == CLI_OK)
-        exit_code = query_columns_option(args, &query, &columns);
+        exit_code = cli_columns_option(args, &query, &columns);
     if (exit_code == CLI_OK) {
         struct nanots_db *db = cli_open_read(args->operands[0]);
         uint64_t row_count;
@@ -155,7 +141,7 @@ static int export_run(const struct cli_args *args)
     char **columns = NULL;
     int exit_code = cli_range_options(args, &query);
     if (exit_code == CLI_OK)
-        exit_code = query_columns_option(args, &query, &columns);
+        exit_code = cli_columns_option(args, &query, &columns);
     if (exit_code == CLI_OK) {
         struct nanots_db *db = cli_open_read(args->operands[0]);
         exit_code = CLI_FAILURE;

@@ -17,6 +17,7 @@ extern const struct cli_command cli_command_query;
 extern const struct cli_command cli_command_retain;
 extern const struct cli_command cli_command_stats;
 extern const struct cli_command cli_command_tables;
+extern const struct cli_command cli_command_tail;
 extern const struct cli_command cli_command_verify;
 
 #endif

@@ -14,7 +14,7 @@
 #define ROWS_BUFFER_SIZE    65536
 #define ROWS_FIELD_SIZE_MAX 64
 
-struct row_writer {
+struct cli_row_writer {
     const struct cli_row_options *options;
     FILE *stream;
     char **names;
@@ -36,21 +36,21 @@ double cli_batch_value(const struct nanots_batch *batch, size_t column, size_t r
 
 /* ---- buffer ------------------------------------------------------------------------------- */
 
-static void rows_drain(struct row_writer *writer)
+static void rows_drain(struct cli_row_writer *writer)
 {
     fwrite(writer->buffer, 1, writer->used, writer->stream);
     writer->used = 0;
 }
 
 /* Room for one field of bounded size. */
-static char *rows_reserve(struct row_writer *writer)
+static char *rows_reserve(struct cli_row_writer *writer)
 {
     if (writer->used + ROWS_FIELD_SIZE_MAX > ROWS_BUFFER_SIZE)
         rows_drain(writer);
     return writer->buffer + writer->used;
 }
 
-static void rows_put(struct row_writer *writer, const char *text)
+static void rows_put(struct cli_row_writer *writer, const char *text)
 {
     size_t length = strlen(text);
     if (length >= ROWS_FIELD_SIZE_MAX) {
@@ -62,7 +62,7 @@ static void rows_put(struct row_writer *writer, const char *text)
     writer->used += length;
 }
 
-static void rows_put_time(struct row_writer *writer, int64_t ts)
+static void rows_put_time(struct cli_row_writer *writer, int64_t ts)
 {
     char *at = rows_reserve(writer);
     if (!writer->options->iso) {
@@ -74,19 +74,19 @@ static void rows_put_time(struct row_writer *writer, int64_t ts)
     writer->used += strlen(at);
 }
 
-static void rows_put_number(struct row_writer *writer, double value)
+static void rows_put_number(struct cli_row_writer *writer, double value)
 {
     writer->used += cli_number_print(value, rows_reserve(writer));
 }
 
 /* ---- CSV ---------------------------------------------------------------------------------- */
 
-static const char *rows_time_name(const struct row_writer *writer)
+static const char *rows_time_name(const struct cli_row_writer *writer)
 {
     return writer->options->iso ? "time" : "ts_ms";
 }
 
-static void rows_csv_begin(struct row_writer *writer)
+static void rows_csv_begin(struct cli_row_writer *writer)
 {
     fputs(rows_time_name(writer), writer->stream);
     for (size_t i = 0; i < writer->column_count; i++) {
@@ -96,7 +96,7 @@ static void rows_csv_begin(struct row_writer *writer)
     fputc('\n', writer->stream);
 }
 
-static void rows_csv_add(struct row_writer *writer, const struct nanots_batch *batch)
+static void rows_csv_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
 {
     for (size_t row = 0; row < batch->row_count; row++) {
         rows_put_time(writer, batch->ts[row]);
@@ -111,7 +111,7 @@ static void rows_csv_add(struct row_writer *writer, const struct nanots_batch *b
 /* ---- JSON --------------------------------------------------------------------------------- */
 
 /* `, "name": ` of each column, escaped once and not in every row. */
-static void rows_json_begin(struct row_writer *writer)
+static void rows_json_begin(struct cli_row_writer *writer)
 {
     writer->prefixes = cli_alloc(writer->column_count, sizeof(char *));
     for (size_t i = 0; i < writer->column_count; i++) {
@@ -129,7 +129,7 @@ static void rows_json_begin(struct row_writer *writer)
         rows_put(writer, "[");
 }
 
-static void rows_json_add(struct row_writer *writer, const struct nanots_batch *batch)
+static void rows_json_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
 {
     bool lines = writer->options->format == CLI_FORMAT_JSONL;
     const char *quote = writer->options->iso ? "\"" : "";
@@ -156,7 +156,7 @@ static void rows_json_add(struct row_writer *writer, const struct nanots_batch *
 
 /* ---- writer ------------------------------------------------------------------------------- */
 
-static void rows_begin(struct row_writer *writer)
+static void rows_begin(struct cli_row_writer *writer)
 {
     if (writer->options->format == CLI_FORMAT_TABLE)
         writer->view = cli_row_view_new(writer->options, (const char *const *)writer->names,
@@ -167,7 +167,7 @@ static void rows_begin(struct row_writer *writer)
         rows_json_begin(writer);
 }
 
-static void rows_add(struct row_writer *writer, const struct nanots_batch *batch)
+static void rows_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
 {
     if (writer->view != NULL)
         cli_row_view_add(writer->view, batch);
@@ -178,7 +178,7 @@ static void rows_add(struct row_writer *writer, const struct nanots_batch *batch
     writer->row_count += batch->row_count;
 }
 
-static void rows_finish(struct row_writer *writer)
+static void rows_finish(struct cli_row_writer *writer)
 {
     if (writer->view != NULL)
         cli_row_view_print(writer->view, writer->stream);
@@ -187,7 +187,7 @@ static void rows_finish(struct row_writer *writer)
     rows_drain(writer);
 }
 
-static void rows_release(struct row_writer *writer)
+static void rows_release(struct cli_row_writer *writer)
 {
     if (writer->view != NULL)
         cli_row_view_free(writer->view);
@@ -196,6 +196,35 @@ static void rows_release(struct row_writer *writer)
     cli_free(writer->prefixes);
     cli_free(writer->names);
     cli_free(writer);
+}
+
+struct cli_row_writer *cli_row_writer_new(const struct cli_row_options *options, char **names,
+                                          size_t column_count, FILE *stream)
+{
+    struct cli_row_writer *writer = cli_alloc(1, sizeof(*writer));
+    writer->options = options;
+    writer->stream = stream;
+    writer->names = names;
+    writer->column_count = column_count;
+    rows_begin(writer);
+    return writer;
+}
+
+void cli_row_writer_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+{
+    rows_add(writer, batch);
+}
+
+void cli_row_writer_flush(struct cli_row_writer *writer)
+{
+    rows_drain(writer);
+    fflush(writer->stream);
+}
+
+void cli_row_writer_finish(struct cli_row_writer *writer)
+{
+    rows_finish(writer);
+    rows_release(writer);
 }
 
 /* ---- query -------------------------------------------------------------------------------- */
@@ -215,6 +244,19 @@ int cli_range_options(const struct cli_args *args, struct nanots_query *query)
         exit_code = cli_time_argument("--to", to, unit, true, &query->to);
     }
     return exit_code;
+}
+
+int cli_columns_option(const struct cli_args *args, struct nanots_query *query, char ***names_out)
+{
+    const char *text = cli_option(args, "columns");
+    *names_out = NULL;
+    if (text == NULL)
+        return CLI_OK;
+    if (text[0] == '\0')
+        return cli_usage("--columns takes names, such as --columns a,b");
+    *names_out = cli_split(text, &query->column_count);
+    query->columns = (const char *const *)*names_out;
+    return CLI_OK;
 }
 
 static char **rows_copy_names(const char *const *names, size_t count)
@@ -256,7 +298,7 @@ char **cli_query_names(struct nanots_db *db, const char *table, const struct nan
 }
 
 /* A reader that went away ends the loop: nobody sees the rest. */
-static int rows_stream(struct row_writer *writer, struct nanots_cursor *cursor)
+static int rows_stream(struct cli_row_writer *writer, struct nanots_cursor *cursor)
 {
     const struct nanots_batch *batch = NULL;
     struct nanots_error error;
@@ -283,12 +325,7 @@ int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_
         cli_free(names);
         return cli_fail_status(&error);
     }
-    struct row_writer *writer = cli_alloc(1, sizeof(*writer));
-    writer->options = options;
-    writer->stream = stream;
-    writer->names = names;
-    writer->column_count = column_count;
-    rows_begin(writer);
+    struct cli_row_writer *writer = cli_row_writer_new(options, names, column_count, stream);
     int exit_code = rows_stream(writer, cursor);
     if (exit_code == CLI_OK)
         rows_finish(writer);

@@ -31,6 +31,19 @@ int cli_range_options(const struct cli_args *args, struct nanots_query *query);
 char **cli_query_names(struct nanots_db *db, const char *table, const struct nanots_query *query,
                        size_t *count_out);
 
+/* Rows of any origin, batch by batch. Takes `names` (as of cli_query_names) over; `options` must
+ * outlive the writer. Finish ends the array or prints the table, and releases. */
+struct cli_row_writer;
+struct cli_row_writer *cli_row_writer_new(const struct cli_row_options *options, char **names,
+                                          size_t column_count, FILE *stream);
+void cli_row_writer_add(struct cli_row_writer *writer, const struct nanots_batch *batch);
+/* What was added is on its way; without use for the aligned table. */
+void cli_row_writer_flush(struct cli_row_writer *writer);
+void cli_row_writer_finish(struct cli_row_writer *writer);
+
+/* --columns A,B into a query; *names_out is for cli_free after it. CLI_OK or CLI_USAGE. */
+int cli_columns_option(const struct cli_args *args, struct nanots_query *query, char ***names_out);
+
 /* Runs a query and prints its rows; nothing is printed if it cannot run. `row_count_out`: how many
  * it gave. Returns CLI_OK or CLI_FAILURE. */
 int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_query *query,

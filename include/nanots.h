@@ -128,7 +128,9 @@ typedef enum nanots_sync_mode {
     NANOTS_SYNC_OFF = 2,    /* the log is never synced; commits of segments still are */
 } nanots_sync_mode;
 
-#define NANOTS_OPEN_READ_ONLY 1u /* never writes; takes no writer lock; sees the rows of the open */
+#define NANOTS_OPEN_READ_ONLY                                                                      \
+    1u                           /* never writes; takes no writer lock; sees the rows of the open, \
+                                  * or of the last nanots_refresh */
 #define NANOTS_OPEN_NO_CREATE 2u /* NANOTS_NOT_FOUND if there is no such file */
 #define NANOTS_OPEN_EXCLUSIVE 4u /* NANOTS_EXISTS if there is one already */
 
@@ -363,6 +365,33 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_time_range(struct nanots_db *db, 
                                                           int64_t *last_out,
                                                           struct nanots_error *error);
 
+/* Number of rows of `table`; reads no file. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_row_count(struct nanots_db *db, const char *table,
+                                                         uint64_t *rows_out,
+                                                         struct nanots_error *error);
+
+/* ---- readers beside a writer -------------------------------------------------------------- */
+
+/* Moves a read-only handle on to what the writer, in whatever process, has now: every row of every
+ * append that returned before this call began. Calls are there wholly or not, and no refresh goes
+ * back. `changed_out` (may be NULL): 1 if the handle moved. Cheap when nothing changed: a few reads
+ * of bytes that are in memory.
+ * Table handles stay valid; open cursors keep the rows that they began with, and as long as one is
+ * open the writer does not reuse the space of what it reads, until the refresh after its close.
+ * A reader that never refreshes keeps all space that was freed since its opening from being reused.
+ * On a handle that writes it does nothing, and nothing has changed.
+ * Returns OK, NOT_FOUND (the file was deleted or replaced: open it again), BUSY (it changes too
+ * fast), CORRUPT, IO, NO_MEMORY; after a failure the handle is where it was, and may try again. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_refresh(struct nanots_db *db, int *changed_out,
+                                                       struct nanots_error *error);
+
+/* A number that grows whenever the writer, in whatever process, adds rows or tables; made to be
+ * polled: the handle stays where it is. Equal numbers: nothing was added. What flushes, packs and
+ * retention do does not count. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_change_counter(struct nanots_db *db,
+                                                              uint64_t *counter_out,
+                                                              struct nanots_error *error);
+
 /* ---- upkeep ------------------------------------------------------------------------------- */
 
 /* Flushes, then rewrites the segments of `table` as sorted, non-overlapping segments of about
@@ -512,8 +541,9 @@ struct nanots_diagnosis {
                               * into a mapped log */
     uint64_t appended_bytes; /* raw bytes of the rows appended through this handle */
     double write_amplification;    /* written_bytes / appended_bytes; 0 if nothing was appended */
-    uint64_t oldest_pin;           /* oldest generation that another handle keeps from being written
-                                 * over; `generation` if none keeps an older one */
+    uint64_t oldest_pin;           /* oldest generation that is kept from being written over: for a
+                                    * writer by another handle, for a reader by this one;
+                                    * `generation` if none keeps an older one */
     uint64_t maintenance_failures; /* of the thread of auto_maintenance since the open; it tries
                                        * again, but what poisons the handle */
     nanots_status maintenance_status; /* of the last thing it did */
@@ -658,6 +688,12 @@ struct nanots_file_ops {
     /* Whether stores through map_write survive the process and stay in place across rewrites of
      * their blocks, as on ext4 and tmpfs: not 0 if so. May be NULL: no. */
     int (*can_map_wal)(struct nanots_file *file);
+
+    /* -- the place: may be NULL -- */
+
+    /* For nanots_refresh: NOT_FOUND if the file was deleted since it was opened, or another stands
+     * at its path. NULL: that is not noticed. */
+    nanots_status (*check_path)(struct nanots_file *file, struct nanots_error *error);
 };
 
 /* First member of every implementation's file. */

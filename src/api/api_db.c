@@ -117,6 +117,29 @@ nanots_status nanots_table_schema(struct nanots_db *db, const char *table,
     return NANOTS_OK;
 }
 
+/* ---- readers beside a writer -------------------------------------------------------------- */
+
+nanots_status nanots_refresh(struct nanots_db *db, int *changed_out, struct nanots_error *error)
+{
+    bool changed = false;
+    if (changed_out != NULL)
+        *changed_out = 0;
+    NTS_TRY(nts_api_enter(db, error));
+    NTS_TRY(nts_refresh(db, &changed, error));
+    if (changed_out != NULL)
+        *changed_out = changed ? 1 : 0;
+    return NANOTS_OK;
+}
+
+nanots_status nanots_change_counter(struct nanots_db *db, uint64_t *counter_out,
+                                    struct nanots_error *error)
+{
+    NTS_TRY(nts_api_no_null(counter_out, "counter_out", error));
+    *counter_out = 0;
+    NTS_TRY(nts_api_enter(db, error));
+    return nts_change_counter(db, counter_out, error);
+}
+
 /* ---- upkeep ------------------------------------------------------------------------------- */
 
 nanots_status nanots_sync(struct nanots_db *db, struct nanots_error *error)

@@ -195,6 +195,24 @@ nanots_status nanots_last(struct nanots_db *db, const char *table, int64_t *ts_o
     return status;
 }
 
+nanots_status nanots_row_count(struct nanots_db *db, const char *table, uint64_t *rows_out,
+                               struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    struct nts_snapshot snapshot;
+
+    NTS_TRY(nts_api_no_null(rows_out, "rows_out", error));
+    *rows_out = 0;
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    NTS_TRY(nts_snapshot_take(found, &snapshot, error));
+    for (size_t i = 0; i < snapshot.count; i++)
+        *rows_out += snapshot.sources[i].segment != NULL
+                         ? snapshot.sources[i].segment->entry.row_count
+                         : snapshot.sources[i].visible_rows;
+    nts_snapshot_free(&snapshot);
+    return NANOTS_OK;
+}
+
 nanots_status nanots_time_range(struct nanots_db *db, const char *table, int *has_rows_out,
                                 int64_t *first_out, int64_t *last_out, struct nanots_error *error)
 {

@@ -12,8 +12,9 @@
 #include "engine/options.h"
 #include "os/clock.h"
 #include "os/fork_guard.h"
+#include "util/checksum.h"
 
-#define OPEN_RETRIES_MAX 100u
+#define SUPERBLOCK_LOOKS_MAX 100u
 
 /* ---- may this handle be used -------------------------------------------------------------- */
 
@@ -57,7 +58,7 @@ void nts_db_poison(struct nanots_db *db, nanots_status cause)
 
 /* ---- open --------------------------------------------------------------------------------- */
 
-static struct nanots_db *db_new(const struct nanots_allocator *alloc, const char *path)
+struct nanots_db *nts_db_new(const struct nanots_allocator *alloc, const char *path)
 {
     struct nanots_db *db = nts_alloc_zeroed(alloc, sizeof *db);
     if (db == NULL)
@@ -77,12 +78,10 @@ static struct nanots_db *db_new(const struct nanots_allocator *alloc, const char
     nts_mutex_init(&db->write_lock);
     nts_cond_init(&db->upkeep.wake);
     nts_space_init(&db->space, alloc);
-    db->fork_guard = nts_fork_guard_new();
     return db;
 }
 
-/* Frees everything; locks and pins go with the descriptor, after the mappings. */
-static void db_free(struct nanots_db *db)
+void nts_db_free(struct nanots_db *db)
 {
     nts_catalog_free(db);
     while (db->frozen_first != NULL) {
@@ -125,13 +124,15 @@ static nanots_status db_open_file(struct nanots_db *db, uint32_t flags, struct n
     return db->options.read_only ? NANOTS_OK : db->file->ops->lock_writer(db->file, error);
 }
 
-/* Chooses the superblock; a sentence that does not name the file gets its path in front. */
-static nanots_status db_read_superblock(struct nanots_db *db, struct nanots_error *error)
+/* One look at the superblock's area. *look_out stands for all that was seen. */
+static nanots_status superblock_look(struct nanots_db *db, struct nts_superblock *sb,
+                                     uint64_t *look_out, struct nanots_error *error)
 {
     struct nanots_error detail;
     uint64_t size = 0;
     nanots_status status = NANOTS_OK;
 
+    *look_out = 0;
     NTS_TRY(db->file->ops->size(db->file, &size, error));
     const size_t known = size < NTS_SUPERBLOCK_AREA ? (size_t)size : NTS_SUPERBLOCK_AREA;
     uint8_t *bytes = nts_alloc(db->alloc, NTS_SUPERBLOCK_AREA);
@@ -141,76 +142,35 @@ static nanots_status db_read_superblock(struct nanots_db *db, struct nanots_erro
     if (known != 0)
         status = db->file->ops->read_at(db->file, bytes, known, 0, &detail);
     if (status == NANOTS_OK)
-        status = nts_superblock_choose(bytes, known, &db->sb, &detail);
+        status = nts_superblock_choose(bytes, known, sb, &detail);
+    if (status != NANOTS_OK)
+        *look_out = nts_checksum_seeded(bytes, known, size);
     nts_free(bytes);
     if (status != NANOTS_OK)
         return nts_fail(error, status, "%.100s: %s", db->path, detail.message);
-    if (db->sb.file_end > size)
-        return nts_fail(error, NANOTS_CORRUPT,
-                        "%.100s is cut short: it has %llu bytes and should have %llu; the file "
-                        "cannot be opened, use a copy of it",
-                        db->path, (unsigned long long)size, (unsigned long long)db->sb.file_end);
-    if (db->sb.ro_compat_flags != 0 && !db->options.read_only)
-        return nts_fail(error, NANOTS_READ_ONLY,
-                        "%.100s has features (%llx) that this version can only read: open it "
-                        "read-only",
-                        db->path, (unsigned long long)db->sb.ro_compat_flags);
-    return NANOTS_OK;
+    if (sb->file_end <= size)
+        return NANOTS_OK;
+    *look_out = sb->generation ^ size;
+    return nts_fail(error, NANOTS_CORRUPT,
+                    "%.100s is cut short: it has %llu bytes and should have %llu; the file "
+                    "cannot be opened, use a copy of it",
+                    db->path, (unsigned long long)size, (unsigned long long)sb->file_end);
 }
 
-/* Pins the current generation: lock it, look again, and start over if it moved. */
-static nanots_status db_pin(struct nanots_db *db, struct nanots_error *error)
+/* Damage counts if it is seen twice: a commit may come between the size and the bytes. */
+nanots_status nts_db_read_superblock(struct nanots_db *db, struct nts_superblock *sb,
+                                     struct nanots_error *error)
 {
-    for (unsigned attempt = 0; attempt < OPEN_RETRIES_MAX; attempt++) {
-        NTS_TRY(db_read_superblock(db, error));
-        const uint64_t generation = db->sb.generation;
-        const nanots_status status = db->file->ops->pin(db->file, generation, error);
-        if (status == NANOTS_UNSUPPORTED)
-            return NANOTS_OK;
-        NTS_TRY(status);
-        NTS_TRY(db_read_superblock(db, error));
-        if (db->sb.generation == generation) {
-            db->pinned_generation = generation;
-            db->is_pinned = true;
-            return NANOTS_OK;
-        }
-        db->file->ops->unpin(db->file, generation);
-    }
-    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be opened", db->path);
-}
-
-static void db_forget_contents(struct nanots_db *db)
-{
-    nts_catalog_free(db);
-    nts_free(db->run->tables);
-    memset(db->run, 0, sizeof *db->run);
-    db->run->number = 1;
-    db->by_id_capacity = 0;
-    db->tables = NULL;
-    db->kept_log_count = 0;
-}
-
-/* A reader of a live file: what the log says counts only if no commit came in between. */
-static nanots_status db_load_read_only(struct nanots_db *db, struct nanots_error *error)
-{
-    for (unsigned attempt = 0; attempt < OPEN_RETRIES_MAX; attempt++) {
-        struct nts_superblock now;
+    uint64_t before = 0;
+    for (unsigned attempt = 0;; attempt++) {
+        uint64_t look = 0;
         nts_error_clear(error); /* of the attempt before */
-        NTS_TRY(db_pin(db, error));
-        db->file_seed = nts_superblock_file_seed(&db->sb);
-        const struct nts_superblock read = db->sb;
-        const nanots_status status = nts_recover(db, error);
-        NTS_TRY(db_read_superblock(db, error));
-        now = db->sb;
-        db->sb = read;
-        if (now.generation == read.generation)
+        const nanots_status status = superblock_look(db, sb, &look, error);
+        if (status != NANOTS_CORRUPT || attempt == SUPERBLOCK_LOOKS_MAX ||
+            (attempt != 0 && look == before))
             return status;
-        if (db->is_pinned)
-            db->file->ops->unpin(db->file, db->pinned_generation);
-        db->is_pinned = false;
-        db_forget_contents(db);
+        before = look;
     }
-    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be opened", db->path);
 }
 
 static nanots_status db_load(struct nanots_db *db, struct nanots_error *error)
@@ -218,12 +178,16 @@ static nanots_status db_load(struct nanots_db *db, struct nanots_error *error)
     uint64_t size = 0;
     uint64_t oldest = 0;
 
-    NTS_TRY(db_read_superblock(db, error));
+    NTS_TRY(nts_db_read_superblock(db, &db->sb, error));
+    if (db->sb.ro_compat_flags != 0)
+        return nts_fail(error, NANOTS_READ_ONLY,
+                        "%.100s has features (%llx) that this version can only read: open it "
+                        "read-only",
+                        db->path, (unsigned long long)db->sb.ro_compat_flags);
     if (db->sb.generation == 0) {
         db->sb.format_version = NTS_FORMAT_VERSION;
         nts_random_bytes(db->sb.file_id, sizeof db->sb.file_id);
     }
-    db->file_seed = nts_superblock_file_seed(&db->sb);
     NTS_TRY(nts_extents_oldest_pin(db, &oldest, error));
     db->space.only_at_end = oldest < db->sb.generation;
     NTS_TRY(db->file->ops->size(db->file, &size, error));
@@ -242,20 +206,21 @@ nanots_status nts_db_open(const char *path, const struct nanots_open_options *op
     if (path == NULL || path[0] == '\0')
         return nts_fail(error, NANOTS_INVALID, "the path is empty");
     NTS_TRY(nts_options_fill(options, &filled, &flags, error));
-    struct nanots_db *db = db_new(filled.allocator, path);
+    struct nanots_db *db = nts_db_new(filled.allocator, path);
     if (db == NULL)
         return nts_fail_memory(error, sizeof *db);
     db->options = filled;
+    db->fork_guard = nts_fork_guard_new();
     db->wal_size_wanted = NTS_WAL_EXTENT_SIZE_MIN;
     db->last_sync_ms = nts_clock_coarse_ms();
     NTS_TRY_OUT(db_open_file(db, flags, error));
-    NTS_TRY_OUT(db->options.read_only ? db_load_read_only(db, error) : db_load(db, error));
+    NTS_TRY_OUT(db->options.read_only ? nts_refresh_first(db, error) : db_load(db, error));
     if (db->options.has_thread)
         NTS_TRY_OUT(nts_upkeep_start(db, error));
     *db_out = db;
     return NANOTS_OK;
 out:
-    db_free(db);
+    nts_db_free(db);
     return status;
 }
 
@@ -286,6 +251,6 @@ nanots_status nts_db_close(struct nanots_db *db, struct nanots_error *error)
         status = nts_db_check_writable(db, error);
     if (!db->options.read_only && status == NANOTS_OK && (db->is_dirty || db->sb.wal_count != 0))
         status = db_finish(db, error);
-    db_free(db);
+    nts_db_free(db);
     return status;
 }

@@ -41,6 +41,7 @@
 #include "util/alloc.h"
 #include "util/refcount.h"
 #include "wal/wal.h"
+#include "wal/wal_tail.h"
 
 /* Rows of one table that are not committed yet: a memtable, or a bulk segment that a WAL record
  * names. */
@@ -148,15 +149,24 @@ struct nts_recovery {
     uint64_t break_seq; /* damaged: of the last row before the break */
 };
 
+/* What a read-only handle knows beside what every handle does. */
+struct nts_reader {
+    struct nts_wal_tail tail; /* upkeep_lock: where the log goes on */
+    uint64_t checked_seq;     /* immutable: bulk segments up to this row were read and are whole */
+    nanots_status check_status; /* upkeep_lock: why a bulk segment could not be checked */
+    bool must_reload;           /* upkeep_lock: a refresh failed half way; only a new state helps */
+    bool is_pinned;             /* flush_lock */
+    uint64_t pinned_generation; /* flush_lock: that of sb; those of limbo[] are pinned too */
+};
+
 struct nanots_db {
     const struct nanots_allocator *alloc;
     struct nanots_file *file;
     char *path;
     struct nts_options options;
     struct nts_recovery recovery; /* immutable after open */
-    uint64_t pinned_generation;   /* read-only handles; immutable after open */
-    bool is_pinned;
-    uint64_t file_seed; /* seed of the manifest's checksums; immutable after open */
+    struct nts_reader reader;
+    uint64_t file_seed; /* seed of the manifest's checksums; immutable once there is a commit */
     const volatile uint8_t *fork_guard;
 
     struct nts_mutex upkeep_lock;
@@ -165,7 +175,7 @@ struct nanots_db {
     struct nts_mutex write_lock;
 
     struct nts_superblock sb; /* flush_lock: what is committed */
-    struct nts_limbo *limbo;  /* flush_lock */
+    struct nts_limbo *limbo;  /* flush_lock; a reader's: what queries of older states may read */
     size_t limbo_count;
     size_t limbo_capacity;
     uint64_t manifest_long_from; /* flush_lock: a manifest of fewer bytes is not rewritten */
@@ -204,6 +214,14 @@ typedef nanots_status (*nts_pulse_fn)(struct nanots_db *db, struct nanots_error 
 NTS_CHECKED nanots_status nts_db_open(const char *path, const struct nanots_open_options *options,
                                       struct nanots_db **db_out, struct nanots_error *error);
 nanots_status nts_db_close(struct nanots_db *db, struct nanots_error *error);
+
+/* An object without a file; NULL if out of memory. */
+NTS_CHECKED struct nanots_db *nts_db_new(const struct nanots_allocator *alloc, const char *path);
+/* Frees everything; locks and pins go with the descriptor, after the mappings. */
+void nts_db_free(struct nanots_db *db);
+/* Chooses the superblock. A sentence that does not name the file gets its path in front. */
+NTS_CHECKED nanots_status nts_db_read_superblock(struct nanots_db *db, struct nts_superblock *sb,
+                                                 struct nanots_error *error);
 
 /* Refuses to write from now on; `cause` is what failed. write_lock must not be held. */
 void nts_db_poison(struct nanots_db *db, nanots_status cause);

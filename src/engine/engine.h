@@ -106,6 +106,38 @@ NTS_CHECKED nanots_status nts_flush_recovered(struct nanots_db *db,
  * and starts a log of a new salt. */
 NTS_CHECKED nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error);
 
+/* The steps of that which a reader of a live file repeats; the context is the database.
+ * The committed state alone, into an empty catalog; the tail is at the head of the log. */
+NTS_CHECKED nanots_status nts_recover_committed(struct nanots_db *db, struct nanots_error *error);
+/* Whether the segments that a SEGMENT record names are whole, or are known to be. */
+NTS_CHECKED bool nts_recover_check_segments(void *context, const struct nts_wal_record *record);
+/* After such checks: why one of them could not be made, if so. */
+NTS_CHECKED nanots_status nts_recover_check_result(struct nanots_db *db,
+                                                   struct nanots_error *error);
+/* One record into the catalog; its rows are not visible yet. Needs write_lock. */
+NTS_CHECKED nanots_status nts_recover_record(void *context, const struct nts_wal_record *record,
+                                             struct nanots_error *error);
+/* All rows of the run become visible. Needs write_lock. */
+void nts_recover_show(struct nanots_db *db);
+
+/* A number that grows with every row and table. Needs write_lock. */
+static inline uint64_t nts_recover_change_counter(const struct nanots_db *db)
+{
+    return db->last_seq + db->next_table_id;
+}
+
+/* ---- refresh.c ---------------------------------------------------------------------------- */
+
+/* Opens the state of the moment for a read-only handle. */
+NTS_CHECKED nanots_status nts_refresh_first(struct nanots_db *db, struct nanots_error *error);
+/* Moves a read-only handle on; what nanots_refresh does. Takes upkeep_lock, flush_lock and
+ * write_lock. */
+NTS_CHECKED nanots_status nts_refresh(struct nanots_db *db, bool *changed_out,
+                                      struct nanots_error *error);
+/* What nanots_change_counter does. */
+NTS_CHECKED nanots_status nts_change_counter(struct nanots_db *db, uint64_t *counter_out,
+                                             struct nanots_error *error);
+
 /* ---- pack.c, retention.c, tidy_file.c; merging: merge.h -------------------------------------- */
 
 NTS_CHECKED nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "engine/commit.h"
+#include "engine/engine.h"
 #include "os/clock.h"
 
 #define EXTENTS_PUNCH_MIN (1u << 20)
@@ -179,7 +180,12 @@ static nanots_status wal_extent_make(struct nanots_db *db, uint64_t size,
 {
     struct nts_extent place;
     NTS_TRY(nts_extents_obtain(db, size, NTS_WAL_EXTENT_SIZE_MIN, &place, error));
-    const nanots_status status = nts_wal_extent_open(&db->wal, place, extent_out, error);
+    nanots_status status = nts_wal_extent_open(&db->wal, place, extent_out, error);
+    if (status == NANOTS_OK) {
+        status = nts_wal_extent_clear(&db->wal, extent_out, error);
+        if (status != NANOTS_OK)
+            nts_wal_extent_close(&db->wal, extent_out);
+    }
     if (status != NANOTS_OK)
         nts_space_settle(&db->space, place.off, 0);
     return status;
@@ -233,6 +239,7 @@ nanots_status nts_extents_create_wal(struct nanots_db *db, struct nanots_error *
     const nanots_status status = wal_create_commit(db, &commit, error);
     if (status == NANOTS_OK) {
         nts_mutex_lock(&db->write_lock);
+        db->wal.change_counter = nts_recover_change_counter(db);
         nts_wal_start(&db->wal, commit.added, commit.added_count, commit.salt);
         nts_mutex_unlock(&db->write_lock);
         for (uint32_t i = 0; i < commit.added_count; i++)

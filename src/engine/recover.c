@@ -65,39 +65,56 @@ static bool record_segments_decode(const struct nts_wal_record *record, size_t i
            entry->table_id == record->table_id;
 }
 
-/* Checks header, footer and every chunk of one segment without knowing its table. */
-static bool segment_is_whole(struct nanots_db *db, const struct nts_segment_entry *entry)
+/* Whether header, footer and every chunk of one segment agree, without knowing its table. */
+static bool segment_bytes_are_whole(struct nanots_db *db, const struct nts_segment_entry *entry,
+                                    const uint8_t *bytes, nanots_status *status_out)
 {
-    uint8_t *bytes = nts_alloc(db->alloc, (size_t)entry->size);
     struct nts_table_def *def = NULL;
     struct nts_segment_header header;
     struct nts_footer footer;
-    bool is_whole = false;
 
-    if (bytes == NULL ||
-        db->file->ops->read_at(db->file, bytes, (size_t)entry->size, entry->off, NULL) != NANOTS_OK)
-        goto out;
     if (!nts_segment_header_decode(bytes, &header) || !nts_segment_header_is_of(&header, entry))
-        goto out;
+        return false;
     const uint8_t *footer_bytes = bytes + header.footer_off;
     const size_t footer_size = (size_t)(header.size - header.footer_off);
     if (nts_footer_checksum(footer_bytes, footer_size, header.segment_id) !=
             header.footer_checksum ||
         !nts_footer_decode(footer_bytes, footer_size, &footer) ||
-        nts_segment_footer_fault(&footer, entry, db->file_seed) != NULL ||
-        nts_table_def_decode(db->alloc, footer.definition, footer.definition_size, &def, NULL,
-                             NULL) != NANOTS_OK)
-        goto out;
-    is_whole = nts_segment_chunks_are_whole(db->alloc, bytes, &header, &footer);
-out:
+        nts_segment_footer_fault(&footer, entry, db->file_seed) != NULL)
+        return false;
+    *status_out = nts_table_def_decode(db->alloc, footer.definition, footer.definition_size, &def,
+                                       NULL, NULL);
     nts_free(def);
+    if (*status_out == NANOTS_OK)
+        *status_out = nts_segment_check_chunks(db->alloc, bytes, &header, &footer);
+    return *status_out == NANOTS_OK;
+}
+
+/* The log must not end here for want of memory, or by an I/O failure: rows would be lost that are
+ * there. *status_out says so; a file that ends before the segment does is no failure. */
+static bool segment_is_whole(struct nanots_db *db, const struct nts_segment_entry *entry,
+                             nanots_status *status_out)
+{
+    uint8_t *bytes = nts_alloc(db->alloc, (size_t)entry->size);
+    bool is_whole = false;
+
+    *status_out = NANOTS_NO_MEMORY;
+    if (bytes == NULL)
+        return false;
+    *status_out = db->file->ops->read_at(db->file, bytes, (size_t)entry->size, entry->off, NULL);
+    if (*status_out == NANOTS_OK)
+        is_whole = segment_bytes_are_whole(db, entry, bytes, status_out);
+    if (*status_out != NANOTS_NO_MEMORY && *status_out != NANOTS_IO)
+        *status_out = NANOTS_OK;
     nts_free(bytes);
     return is_whole;
 }
 
-static bool recover_check_segment(void *context, const struct nts_wal_record *record)
+bool nts_recover_check_segments(void *context, const struct nts_wal_record *record)
 {
-    struct recover *recover = context;
+    struct nanots_db *db = context;
+    const uint64_t known =
+        db->reader.checked_seq > db->sb.flushed_seq ? db->reader.checked_seq : db->sb.flushed_seq;
     struct nts_segment_entry entry;
     uint64_t rows = 0;
 
@@ -105,11 +122,21 @@ static bool recover_check_segment(void *context, const struct nts_wal_record *re
          i++) {
         if (!record_segments_decode(record, i, &entry))
             return false;
-        if (entry.seq_last > recover->db->sb.flushed_seq && !segment_is_whole(recover->db, &entry))
+        if (entry.seq_last > known && !segment_is_whole(db, &entry, &db->reader.check_status))
             return false;
         rows += entry.row_count;
     }
     return rows == record->row_count && rows != 0;
+}
+
+nanots_status nts_recover_check_result(struct nanots_db *db, struct nanots_error *error)
+{
+    const nanots_status status = db->reader.check_status;
+    db->reader.check_status = NANOTS_OK;
+    return status == NANOTS_OK
+               ? status
+               : nts_fail(error, status, "%.120s: a bulk segment of the log cannot be read: %s",
+                          db->path, nanots_status_text(status));
 }
 
 static nanots_status recover_create(struct nanots_db *db, const struct nts_wal_record *record,
@@ -149,7 +176,6 @@ static nanots_status recover_rows(struct nanots_table *table, const struct nts_w
     if (nts_append_memtable(table, record->row_count, &memtable) != NANOTS_OK)
         return nts_fail_memory(error, record->size);
     nts_memtable_append(memtable, record->payload, record->row_count, record->first_seq);
-    memtable->visible_rows = memtable->row_count;
     return NANOTS_OK;
 }
 
@@ -169,7 +195,6 @@ static nanots_status recover_segments(struct nanots_table *table,
             nts_free(part);
             return nts_fail_memory(error, sizeof *part);
         }
-        part->is_visible = true;
         nts_append_add_part(table, part);
         db->run->bulk_bytes += entry.size;
         if (db->next_segment_id <= entry.segment_id)
@@ -178,10 +203,10 @@ static nanots_status recover_segments(struct nanots_table *table,
     return NANOTS_OK;
 }
 
-static nanots_status recover_apply(void *context, const struct nts_wal_record *record,
-                                   struct nanots_error *error)
+nanots_status nts_recover_record(void *context, const struct nts_wal_record *record,
+                                 struct nanots_error *error)
 {
-    struct nanots_db *db = ((struct recover *)context)->db;
+    struct nanots_db *db = context;
     if (record->kind == NTS_WAL_CREATE)
         return recover_create(db, record, error);
     const uint64_t seq_last = record->first_seq + record->row_count - 1;
@@ -202,15 +227,29 @@ static nanots_status recover_apply(void *context, const struct nts_wal_record *r
                                         : recover_segments(table, record, error);
 }
 
+void nts_recover_show(struct nanots_db *db)
+{
+    const struct nts_run *run = db->run;
+    for (size_t t = 0; t < run->table_count; t++)
+        for (struct nts_part *part = run->tables[t]->parts_first; part != NULL; part = part->next) {
+            part->is_visible = true;
+            if (part->memtable != NULL)
+                part->memtable->visible_rows = part->memtable->row_count;
+        }
+}
+
 /* Replays the log into the catalog. */
 static nanots_status recover_replay(struct recover *recover, struct nanots_error *error)
 {
     struct nanots_db *db = recover->db;
     NTS_TRY(recover_copy_log(recover, error));
-    nts_wal_measure(&recover->log, db->sb.flushed_seq, recover_check_segment, recover,
+    nts_wal_measure(&recover->log, db->sb.flushed_seq, nts_recover_check_segments, db,
                     &recover->end);
+    NTS_TRY(nts_recover_check_result(db, error));
     NTS_TRY(
-        nts_wal_replay(&recover->log, recover->end.record_count, recover_apply, recover, error));
+        nts_wal_replay(&recover->log, recover->end.record_count, nts_recover_record, db, error));
+    nts_recover_show(db);
+    nts_wal_tail_skip(&db->reader.tail, &recover->end);
     db->recovery.rows = db->last_seq - db->sb.flushed_seq;
     db->recovery.log_bytes = recover->end.log_bytes;
     db->recovery.torn_bytes = recover->end.torn_bytes;
@@ -248,6 +287,7 @@ static nanots_status recover_restart_log(struct nanots_db *db, struct nanots_err
         status = nts_flush_recovered(db, &restart, error);
     if (status == NANOTS_OK && restart.count >= 2) {
         nts_mutex_lock(&db->write_lock);
+        db->wal.change_counter = nts_recover_change_counter(db);
         nts_wal_start(&db->wal, extents, restart.count, restart.salt);
         db->wal.synced_seq = db->last_seq;
         nts_mutex_unlock(&db->write_lock);
@@ -295,6 +335,17 @@ static nanots_status recover_finish_log(struct nanots_db *db, struct nanots_erro
     return recover_restart_log(db, error);
 }
 
+nanots_status nts_recover_committed(struct nanots_db *db, struct nanots_error *error)
+{
+    db->file_seed = nts_superblock_file_seed(&db->sb);
+    db->view.file_seed = db->file_seed;
+    db->last_seq = db->sb.flushed_seq;
+    db->next_table_id = db->sb.next_table_id;
+    db->next_segment_id = db->sb.next_segment_id;
+    nts_wal_tail_begin(&db->reader.tail, &db->sb);
+    return nts_manifest_load(db, error);
+}
+
 nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error)
 {
     struct recover recover;
@@ -302,11 +353,7 @@ nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error)
 
     memset(&recover, 0, sizeof recover);
     recover.db = db;
-    db->view.file_seed = db->file_seed;
-    db->last_seq = db->sb.flushed_seq;
-    db->next_table_id = db->sb.next_table_id;
-    db->next_segment_id = db->sb.next_segment_id;
-    NTS_TRY(nts_manifest_load(db, error));
+    NTS_TRY(nts_recover_committed(db, error));
     if (db->sb.wal_count != 0)
         status = recover_replay(&recover, error);
     for (uint32_t i = 0; i < NTS_WAL_EXTENTS_MAX; i++)

@@ -98,11 +98,13 @@ nanots_status nts_stats(struct nanots_table *table, uint32_t first, uint32_t cou
     return status;
 }
 
-/* The oldest generation that another handle keeps. Without working locks nobody can tell. Needs
+/* The oldest generation that another handle keeps, or this one if it reads only. Without working locks nobody can tell. Needs
  * flush_lock. */
 static uint64_t diagnose_oldest_pin(struct nanots_db *db)
 {
     uint64_t oldest = 0;
+    if (db->options.read_only) /* its own: the first of limbo is the oldest */
+        return db->limbo_count == 0 ? db->sb.generation : db->limbo[0].generation;
     if (nts_extents_oldest_pin(db, &oldest, NULL) != NANOTS_OK || oldest > db->sb.generation)
         return db->sb.generation;
     return oldest;

@@ -18,6 +18,7 @@ struct os_file {
      * a thread that sees it late only asks once more. */
     atomic_bool dsync_refused;
     char name[OS_NAME_SIZE_MAX]; /* of the path, for messages */
+    char *path;                  /* absolute, without links; NULL: unknown */
 };
 
 static inline struct os_file *nts_os_file_of(struct nanots_file *file)

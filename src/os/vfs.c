@@ -217,6 +217,16 @@ static int vfs_can_map_wal(struct nanots_file *file)
     return inner->ops->can_map_wal != NULL && inner->ops->can_map_wal(inner) != 0;
 }
 
+/* ---- the place ---------------------------------------------------------------------------- */
+
+static nanots_status vfs_check_path(struct nanots_file *file, struct nanots_error *error)
+{
+    struct nanots_file *inner = vfs_inner(file);
+    if (inner->ops->check_path == NULL)
+        return NANOTS_OK;
+    return vfs_result(inner->ops->check_path(inner, error), "check_path", 0, error);
+}
+
 static const struct nanots_file_ops vfs_ops = {
     .struct_size = sizeof vfs_ops,
     .close = vfs_close,
@@ -236,6 +246,7 @@ static const struct nanots_file_ops vfs_ops = {
     .unmap = vfs_unmap,
     .populate = vfs_populate,
     .can_map_wal = vfs_can_map_wal,
+    .check_path = vfs_check_path,
 };
 
 /* ---- open --------------------------------------------------------------------------------- */

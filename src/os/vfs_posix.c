@@ -146,6 +146,26 @@ static nanots_status os_size(struct nanots_file *file, uint64_t *size_out,
     return NANOTS_OK;
 }
 
+static nanots_status os_check_path(struct nanots_file *file, struct nanots_error *error)
+{
+    const struct os_file *os = nts_os_file_of(file);
+    struct stat ours;
+    struct stat there;
+
+    if (os->path == NULL)
+        return NANOTS_OK;
+    if (fstat(os->fd, &ours) != 0)
+        return nts_fail_os(error, errno, "cannot examine %s", os->name);
+    /* A file that was moved away is still the one that was opened. */
+    const bool is_replaced =
+        stat(os->path, &there) == 0 && (there.st_ino != ours.st_ino || there.st_dev != ours.st_dev);
+    if (ours.st_nlink != 0 && !is_replaced)
+        return NANOTS_OK;
+    return nts_fail(error, NANOTS_NOT_FOUND,
+                    "%s was %s since it was opened: close the handle and open the file again",
+                    os->name, is_replaced ? "replaced" : "deleted");
+}
+
 static nanots_status os_truncate(struct nanots_file *file, uint64_t size,
                                  struct nanots_error *error)
 {
@@ -220,6 +240,7 @@ static void os_close(struct nanots_file *file)
     struct os_file *os = nts_os_file_of(file);
     /* After EINTR the descriptor is gone on Linux; a second close could hit a stranger's. */
     (void)close(os->fd);
+    nts_free(os->path);
     nts_free(os);
 }
 
@@ -242,6 +263,7 @@ static const struct nanots_file_ops os_ops = {
     .unmap = nts_posix_unmap,
     .populate = nts_posix_populate,
     .can_map_wal = nts_posix_can_map_wal,
+    .check_path = os_check_path,
 };
 
 /* Keeps the end of a path that is too long, from a whole UTF-8 character on. */
@@ -364,6 +386,26 @@ static nanots_status os_fail_open(const char *name, int os_errno, bool created,
     return os_errno == ETXTBSY ? nts_os_recode(error, NANOTS_PERMISSION) : status;
 }
 
+/* Where the file stands, for os_check_path. A memory file has no place: it stays unknown. */
+static nanots_status os_note_path(struct os_file *os, const struct nanots_allocator *allocator,
+                                  const char *path, struct nanots_error *error)
+{
+    struct stat ours;
+    struct stat there;
+    nanots_status status = NANOTS_OK;
+    char *resolved = nts_alloc(allocator, PATH_MAX);
+    if (resolved == NULL)
+        return nts_fail_memory(error, PATH_MAX);
+    if (realpath(path, resolved) != NULL && stat(resolved, &there) == 0 &&
+        fstat(os->fd, &ours) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev) {
+        os->path = nts_alloc_string(allocator, resolved);
+        if (os->path == NULL)
+            status = nts_fail_memory(error, PATH_MAX);
+    }
+    nts_free(resolved);
+    return status;
+}
+
 static nanots_status os_open(const struct nanots_vfs *vfs, const struct nanots_allocator *allocator,
                              const char *path, unsigned flags, struct nanots_file **file_out,
                              struct nanots_error *error)
@@ -391,6 +433,7 @@ static nanots_status os_open(const struct nanots_vfs *vfs, const struct nanots_a
     NTS_TRY_OUT(os_check_regular(os, error));
     if (created)
         NTS_TRY_OUT(os_check_created(os, allocator, path, error));
+    NTS_TRY_OUT(os_note_path(os, allocator, path, error));
     *file_out = &os->file;
     return NANOTS_OK;
 out:

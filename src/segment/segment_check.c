@@ -50,17 +50,20 @@ static bool column_is_whole(struct nts_index_work *work, struct nts_column_index
     return true;
 }
 
-bool nts_segment_chunks_are_whole(const struct nanots_allocator *alloc, const uint8_t *bytes,
-                                  const struct nts_segment_header *header,
-                                  const struct nts_footer *footer)
+nanots_status nts_segment_check_chunks(const struct nanots_allocator *alloc, const uint8_t *bytes,
+                                       const struct nts_segment_header *header,
+                                       const struct nts_footer *footer)
 {
     struct nts_index_work *work = nts_alloc(alloc, sizeof *work);
-    bool is_whole = work != NULL;
-    for (uint32_t c = 0; c <= footer->column_count && is_whole; c++) {
+    nanots_status status = work == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
+    for (uint32_t c = 0; c <= footer->column_count && status == NANOTS_OK; c++) {
         struct nts_column_index *index = nts_column_index_new(alloc, header->row_count, c == 0);
-        is_whole = index != NULL && column_is_whole(work, index, bytes, header, footer, c);
+        if (index == NULL)
+            status = NANOTS_NO_MEMORY;
+        else if (!column_is_whole(work, index, bytes, header, footer, c))
+            status = NANOTS_CORRUPT;
         nts_free(index);
     }
     nts_free(work);
-    return is_whole;
+    return status;
 }

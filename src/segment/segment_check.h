@@ -17,10 +17,10 @@ NTS_CHECKED const char *nts_segment_footer_fault(const struct nts_footer *footer
                                                  uint64_t file_seed);
 
 /* Checks every chunk of the segment at bytes[0..header->size) against its checksum; header and
- * footer were decoded from the same bytes. False also when out of memory. */
-NTS_CHECKED bool nts_segment_chunks_are_whole(const struct nanots_allocator *alloc,
-                                              const uint8_t *bytes,
-                                              const struct nts_segment_header *header,
-                                              const struct nts_footer *footer);
+ * footer were decoded from the same bytes. CORRUPT or NO_MEMORY. */
+NTS_CHECKED nanots_status nts_segment_check_chunks(const struct nanots_allocator *alloc,
+                                                   const uint8_t *bytes,
+                                                   const struct nts_segment_header *header,
+                                                   const struct nts_footer *footer);
 
 #endif

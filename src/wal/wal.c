@@ -108,8 +108,23 @@ uint32_t nts_wal_take_free(struct nts_wal *wal, uint64_t size, struct nts_wal_ex
     return taken;
 }
 
+nanots_status nts_wal_extent_clear(struct nts_wal *wal, const struct nts_wal_extent *extent,
+                                   struct nanots_error *error)
+{
+    memset(extent->image, 0, NTS_WAL_EXTENT_HEADER_SIZE);
+    if (extent->mapped)
+        return NANOTS_OK;
+    return wal->file->ops->write_at(wal->file, extent->image, NTS_WAL_EXTENT_HEADER_SIZE,
+                                    extent->place.off, false, error);
+}
+
 void nts_wal_give_free(struct nts_wal *wal, const struct nts_wal_extent *extents, uint32_t count)
 {
+    for (uint32_t i = 0; i < count; i++) {
+        /* Of a log before this one only a hint can be left: it may stay. */
+        const nanots_status status = nts_wal_extent_clear(wal, &extents[i], NULL);
+        (void)status;
+    }
     assert(wal->extent_count + count <= NTS_WAL_EXTENTS_MAX);
     memcpy(&wal->extents[wal->extent_count], extents, count * sizeof *extents);
     wal->extent_count += count;
@@ -136,10 +151,10 @@ uint8_t *nts_wal_payload(struct nts_wal *wal, size_t payload_size)
     return extent->image + wal->end.used + NTS_WAL_RECORD_HEADER_SIZE;
 }
 
-/* Tells readers of the live file how far the log goes. */
+/* Tells readers of the live file how far the log goes. The header of an extent that is not mapped
+ * stays zero: they look behind what they know then. */
 static void wal_publish(struct nts_wal *wal, struct nts_wal_extent *extent)
 {
-    wal->change_counter++;
     nts_store_u64(extent->image, wal->end.used);
     nts_store_u64(extent->image + 8, wal->change_counter);
 }
@@ -167,6 +182,7 @@ nanots_status nts_wal_append(struct nts_wal *wal, struct nts_wal_record *record,
     wal->end.count += record->size;
     wal->end.chain = record->checksum;
     wal->has_unsynced_segments |= record->kind == NTS_WAL_SEGMENT;
+    wal->change_counter += record->row_count + (record->kind == NTS_WAL_CREATE ? 1u : 0u);
     wal_publish(wal, extent);
     return NANOTS_OK;
 }

@@ -57,8 +57,8 @@ struct nts_wal {
     struct nts_wal_position end;
     struct nts_wal_position synced;
     uint64_t salt;
-    uint64_t synced_seq; /* rows up to here are durable */
-    uint64_t change_counter;
+    uint64_t synced_seq;        /* rows up to here are durable */
+    uint64_t change_counter;    /* last seq + next table id: the engine sets it before the start */
     uint64_t mapped_bytes;      /* of records stored through mappings, which no write_at counts */
     bool has_unsynced_segments; /* a SEGMENT record lies between synced and end */
 };
@@ -71,6 +71,11 @@ void nts_wal_deinit(struct nts_wal *wal);
 NTS_CHECKED nanots_status nts_wal_extent_open(struct nts_wal *wal, struct nts_extent place,
                                               struct nts_wal_extent *extent_out,
                                               struct nanots_error *error);
+/* Zeroes the header: what stood there before is none of the log's, and readers of the live file
+ * look at it as soon as a superblock lists the extent. No lock. */
+NTS_CHECKED nanots_status nts_wal_extent_clear(struct nts_wal *wal,
+                                               const struct nts_wal_extent *extent,
+                                               struct nanots_error *error);
 void nts_wal_extent_close(struct nts_wal *wal, struct nts_wal_extent *extent);
 
 /* Starts an empty log with a new salt in `extents`, which are the log's from now on; it had none.
@@ -85,7 +90,7 @@ uint32_t nts_wal_stop(struct nts_wal *wal, struct nts_wal_extent *extents_out);
 
 /* Takes the free extents smaller than `size` out of the ring; returns how many. */
 uint32_t nts_wal_take_free(struct nts_wal *wal, uint64_t size, struct nts_wal_extent *extents_out);
-/* Adds free extents to the ring. */
+/* Adds free extents to the ring, with headers of zero: a leftover is no hint for readers. */
 void nts_wal_give_free(struct nts_wal *wal, const struct nts_wal_extent *extents, uint32_t count);
 
 /* Bytes that still fit into the active extent as one record. */

@@ -39,8 +39,7 @@ static bool walk_follow_seal(struct wal_walk *walk, const struct nts_wal_record 
     return false;
 }
 
-/* Whether the sizes inside a record agree with each other. */
-static bool record_is_consistent(const struct nts_wal_record *record)
+bool nts_wal_record_is_consistent(const struct nts_wal_record *record)
 {
     const uint64_t payload_size = record->size - NTS_WAL_RECORD_HEADER_SIZE;
     switch ((enum nts_wal_kind)record->kind) {
@@ -66,7 +65,7 @@ static bool walk_next(struct wal_walk *walk, struct nts_wal_record *record)
     if (walk->at > image->place.size ||
         !nts_wal_record_decode(image->bytes + walk->at, (size_t)(image->place.size - walk->at),
                                walk->log->salt, walk->chain, record) ||
-        !record_is_consistent(record))
+        !nts_wal_record_is_consistent(record))
         return false;
     if (record->kind == NTS_WAL_SEAL) {
         if (!walk_follow_seal(walk, record))
@@ -80,7 +79,7 @@ static bool walk_next(struct wal_walk *walk, struct nts_wal_record *record)
 
 /* Looks behind the break for a record of this log that was written after rows past the break had
  * been synced. A record is proven by the checksum of the one before it, so two in a row are needed,
- * wherever they stand. Hashing is bounded by twice the bytes there are, whatever the sizes claim. */
+ * wherever they stand. Hashing is bounded by twice the bytes there are, whatever sizes claim. */
 static bool image_has_synced_record(const struct nts_wal_image *image, uint64_t at, uint64_t salt,
                                     uint64_t last_seq)
 {
@@ -133,6 +132,14 @@ static uint64_t log_torn_bytes(const struct nts_wal_log *log, const struct wal_w
     return record.size;
 }
 
+static void end_note_place(struct nts_wal_end *end, const struct wal_walk *walk)
+{
+    end->image = walk->image;
+    end->visited = walk->visited;
+    end->at = walk->at;
+    end->chain = walk->chain;
+}
+
 void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
                      nts_wal_segment_check check, void *context, struct nts_wal_end *end)
 {
@@ -143,6 +150,7 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
 
     *end = group_start;
     walk_begin(&walk, log);
+    end_note_place(end, &walk);
     for (;;) {
         const struct wal_walk before = walk;
         if (!walk_next(&walk, &record) ||
@@ -156,6 +164,7 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
         }
         if (record.kind == NTS_WAL_GROUP_COMMIT)
             in_group = false;
+        end_note_place(end, &walk);
         end->record_count++;
         end->log_bytes += record.size;
         if (record.row_count != 0)

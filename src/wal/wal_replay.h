@@ -39,11 +39,18 @@ struct nts_wal_end {
     uint64_t torn_bytes; /* of an open group, and of the record that was cut: one that continues the
                           * chain but is not whole */
     bool damaged;        /* a later record proves that synced rows were lost */
+    uint32_t image;      /* where the log goes on: index of the image, ... */
+    uint32_t visited;    /* ... bit of each image that it came through, ... */
+    uint64_t at;         /* ... offset in the image, ... */
+    uint64_t chain;      /* ... and checksum of the record before */
 };
 
 /* Finds the end of the log. `flushed_seq` is what the superblock says: rows up to it are safe. */
 void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
                      nts_wal_segment_check check, void *context, struct nts_wal_end *end);
+
+/* Whether the sizes inside a record agree with each other. */
+NTS_CHECKED bool nts_wal_record_is_consistent(const struct nts_wal_record *record);
 
 typedef nanots_status (*nts_wal_apply)(void *context, const struct nts_wal_record *record,
                                        struct nanots_error *error);

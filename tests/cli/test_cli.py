@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from cli_case import NANOTS, ROOT, CliCase, ms_of  # noqa: E402
 
-COMMANDS = ("import append create collect query export plot tables info stats verify pack "
+COMMANDS = ("import append create collect query export tail plot tables info stats verify pack "
             "retain").split()
 
 
@@ -503,6 +503,94 @@ class CollectTest(CliCase):
         self.assertRegex(out.decode(), r"^\d+ samples of 5 tables\n$")
         self.assertEqual(len(self.times("load")), int(out.split()[0]))
         self.assertIn("closed cleanly", self.out("info", self.db))
+
+
+class TailTest(CliCase):
+    def follow(self, *options):
+        """A tail of table t, once it runs, and the lines that it prints."""
+        child = subprocess.Popen([NANOTS, "tail", self.db, "t", "-f", "-i", "20ms", *options],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        self.addCleanup(child.stdout.close)
+        self.addCleanup(child.stderr.close)
+        return child
+
+    def lines(self, child, count):
+        return [child.stdout.readline().rstrip("\n") for _ in range(count)]
+
+    def end(self, child, number=signal.SIGINT):
+        child.send_signal(number)
+        out, error = child.communicate(timeout=60)
+        self.assertEqual((child.returncode, error), (0, ""))
+        return out
+
+    def test_tail_shows_the_last_rows(self):
+        self.load("ts_ms,a,b\n" + "".join(f"{i},{i},{-i}\n" for i in range(1, 31)))
+        self.assertEqual(self.out("tail", self.db, "t", "-n", "2"),
+                         "ts_ms,a,b\n29,29,-29\n30,30,-30\n")
+        self.assertEqual(len(self.out("tail", self.db, "t").splitlines()), 11)
+        self.assertEqual(self.out("tail", self.db, "t", "-n", "0"), "ts_ms,a,b\n")
+        self.assertEqual(len(self.out("tail", self.db, "t", "-n", "99").splitlines()), 31)
+        self.assertEqual(self.out("tail", self.db, "t", "-n", "1", "-c", "b", "--format", "jsonl"),
+                         '{"ts_ms": 30, "b": -30}\n')
+        rows = json.loads(self.out("tail", self.db, "t", "-n", "3", "--format", "json", "--iso"))
+        self.assertEqual([row["a"] for row in rows], [28, 29, 30])
+        shown = self.out("tail", self.db, "t", "-n", "2", "--format", "table").splitlines()
+        self.assertEqual(shown[0].split(), ["time", "a", "b"])
+
+    def test_tail_follows_rows_of_any_time_each_once(self):
+        self.load("ts_ms,a\n10,1\n20,2\n")
+        child = self.follow("-n", "1")
+        self.assertEqual(self.lines(child, 2), ["ts_ms,a", "20,2"])
+        for ts, value in ((30, 3), (15, 4), (30, 5), (20, 6), (5, 7), (40, 8)):
+            self.out("append", self.db, "t", ts, value)
+            self.assertEqual(self.lines(child, 1), [f"{ts},{value}"])
+            self.out("pack", self.db)
+        self.out("retain", self.db, "--before", "1970-01-01T00:00:00.025")
+        self.out("append", self.db, "t", 1, 9)
+        self.assertEqual(self.lines(child, 1), ["1,9"])
+        self.load("ts_ms,a\n" + "".join(f"{50 + i},{i}\n" for i in range(5000)))
+        self.assertEqual(self.lines(child, 5000), [f"{50 + i},{i}" for i in range(5000)])
+        self.assertEqual(self.end(child), "")
+
+    def test_tail_follows_in_each_format(self):
+        self.load("ts_ms,a\n10,1\n")
+        child = self.follow("--format", "json")
+        self.assertEqual(self.lines(child, 1), ['{"ts_ms": 10, "a": 1}'])
+        self.out("append", self.db, "t", 11, 2)
+        self.assertEqual(self.lines(child, 1), ['{"ts_ms": 11, "a": 2}'])
+        self.end(child, signal.SIGTERM)
+        child = self.follow("--format", "table", "-n", "0")
+        self.assertEqual(self.lines(child, 1)[0].split(), ["time", "a"])
+        self.out("append", self.db, "t", 12, 2.5)
+        self.assertEqual(self.lines(child, 1)[0].split(), ["1970-01-01T00:00:00.012Z", "2.5"])
+        self.end(child)
+
+    def test_tail_ends_quietly_when_nobody_reads(self):
+        self.load("ts_ms,a\n10,1\n")
+        child = self.follow()
+        self.assertEqual(self.lines(child, 2), ["ts_ms,a", "10,1"])
+        child.stdout.close()
+        self.assertEqual(child.wait(timeout=60), 0)
+        self.assertEqual(child.stderr.read(), "")
+
+    def test_tail_of_a_file_that_goes_is_an_error(self):
+        self.load("ts_ms,a\n10,1\n")
+        child = self.follow()
+        self.lines(child, 2)
+        Path(self.db).unlink()
+        self.assertEqual(child.wait(timeout=60), 1)
+        self.assertIn("was deleted", child.stderr.read())
+        self.assertIn("a.ntt", self.error("tail", self.db, "t"))
+
+    def test_tail_refuses_a_wrong_command_line(self):
+        self.load("ts_ms,a\n10,1\n")
+        self.assertIn("no table 'x'", self.error("tail", self.db, "x"))
+        self.assertIn("no column 'z'", self.error("tail", self.db, "t", "-c", "z"))
+        self.error("tail", self.db, "t", "-n", "-1", code=2)
+        self.error("tail", self.db, "t", "-i", "0s", code=2)
+        self.error("tail", self.db, "t", "-n", "99999999999", code=2)
 
 
 class PlotTest(CliCase):

@@ -74,7 +74,7 @@ static void segment_decode(uint8_t *bytes, size_t size)
     if (nts_table_def_decode(nts_alloc_libc(), footer.definition, footer.definition_size, &def,
                              NULL, NULL) == NANOTS_OK)
         nts_free(def);
-    (void)!nts_segment_chunks_are_whole(nts_alloc_libc(), bytes, &header, &footer);
+    (void)!nts_segment_check_chunks(nts_alloc_libc(), bytes, &header, &footer);
     for (uint32_t c = 0; c <= footer.column_count; c++)
         column_decode(bytes, &header, &footer, c);
 }

@@ -115,6 +115,13 @@ static nanots_status faultvfs_size(struct nanots_file *file, uint64_t *size_out,
     return inner->ops->size(inner, size_out, error);
 }
 
+static nanots_status faultvfs_check_path(struct nanots_file *file, struct nanots_error *error)
+{
+    NTS_TRY(faultvfs_step_of(file, FAULTVFS_SIZE, error));
+    struct nanots_file *inner = faultvfs_inner(file);
+    return inner->ops->check_path(inner, error);
+}
+
 static nanots_status faultvfs_truncate(struct nanots_file *file, uint64_t size,
                                        struct nanots_error *error)
 {
@@ -247,6 +254,7 @@ static const struct nanots_file_ops faultvfs_ops = {
     .unmap = faultvfs_unmap,
     .populate = faultvfs_populate,
     .can_map_wal = faultvfs_can_map_wal,
+    .check_path = faultvfs_check_path,
 };
 
 static nanots_status faultvfs_open(const struct nanots_vfs *vfs,

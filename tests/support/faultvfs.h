@@ -29,7 +29,7 @@ enum faultvfs_kind {
     FAULTVFS_READ = 1 << 1,
     FAULTVFS_WRITE = 1 << 2,
     FAULTVFS_SYNC = 1 << 3,
-    FAULTVFS_SIZE = 1 << 4,
+    FAULTVFS_SIZE = 1 << 4, /* and check_path */
     FAULTVFS_TRUNCATE = 1 << 5,
     FAULTVFS_ALLOCATE = 1 << 6,
     FAULTVFS_PUNCH = 1 << 7,

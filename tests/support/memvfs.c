@@ -315,6 +315,12 @@ static nanots_status memvfs_size(struct nanots_file *file, uint64_t *size_out,
     return inner->ops->size(inner, size_out, error);
 }
 
+/* A memory file has no path that could name another. */
+static nanots_status memvfs_check_path(struct nanots_file *file, struct nanots_error *error)
+{
+    return memvfs_check_power(file, error);
+}
+
 static nanots_status memvfs_truncate(struct nanots_file *file, uint64_t size,
                                      struct nanots_error *error)
 {
@@ -423,6 +429,7 @@ static const struct nanots_file_ops memvfs_ops = {
     .unmap = memvfs_unmap,
     .populate = memvfs_populate,
     .can_map_wal = memvfs_can_map_wal,
+    .check_path = memvfs_check_path,
 };
 
 /* ---- the directory ------------------------------------------------------------------------ */

@@ -52,14 +52,17 @@ static void segment_check_finds_a_flip_in_any_chunk(void **state)
 {
     const struct scratch *scratch = *state;
     image_make(scratch->path);
-    assert_true(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &footer));
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer),
+                     NANOTS_OK);
     for (uint64_t at = NTS_SEGMENT_HEADER_SIZE; at < header.footer_off;
          at += 1 + header.footer_off / 100) {
         image[at] ^= 8;
-        assert_false(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &footer));
+        assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer),
+                         NANOTS_CORRUPT);
         image[at] ^= 8;
     }
-    assert_true(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &footer));
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer),
+                     NANOTS_OK);
 }
 
 /* Goal: a footer that lacks an index, or whose chunks leave the segment, is not whole. */
@@ -69,13 +72,16 @@ static void segment_check_refuses_an_impossible_footer(void **state)
     image_make(scratch->path);
     struct nts_footer wrong = footer;
     wrong.column_count = 3;
-    assert_false(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &wrong));
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &wrong),
+                     NANOTS_CORRUPT);
     wrong = footer;
     wrong.indexes_size = 20;
-    assert_false(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &header, &wrong));
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &wrong),
+                     NANOTS_CORRUPT);
     struct nts_segment_header short_header = header;
     short_header.footer_off = 200;
-    assert_false(nts_segment_chunks_are_whole(nts_alloc_libc(), image, &short_header, &footer));
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &short_header, &footer),
+                     NANOTS_CORRUPT);
 }
 
 /* Goal: without memory nothing is called whole, and nothing leaks. */
@@ -87,9 +93,10 @@ static void segment_check_without_memory_says_no(void **state)
     faultalloc_init(&memory);
     for (uint64_t k = 0;; k++) {
         faultalloc_fail(&memory, k, false);
-        const bool is_whole = nts_segment_chunks_are_whole(&memory.alloc, image, &header, &footer);
+        const nanots_status status =
+            nts_segment_check_chunks(&memory.alloc, image, &header, &footer);
         assert_int_equal(memory.block_count, 0);
-        assert_int_equal(is_whole, !memory.failed);
+        assert_int_equal(status == NANOTS_OK, !memory.failed);
         if (!memory.failed)
             break;
     }

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* cli/cmd_tail.c - nanots tail: the last rows of a table, and the new ones as they come.
+ *
+ *   look:   old snapshot  1 2 3 3 5        rows arrive in any order of time and have no number to
+ *           new snapshot  1 2 3 3 3 5 6    be asked for: what is new is what the new snapshot has
+ *                                 ^   ^    more of. Of equal times the first are the old ones.
+ *
+ * Mostly all that came lies behind the last row, and the numbers of rows prove it: then nothing
+ * before it is read. Else both snapshots are walked side by side, the old one by its times alone.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "humantime.h"
+#include "number.h"
+#include "rows.h"
+
+#define TAIL_ROWS_MAX     10000000u
+#define TAIL_COLUMN_WIDTH 14
+
+struct tail {
+    struct nanots_db *db;
+    const char *table;
+    struct nanots_query query;      /* columns */
+    struct cli_row_options options; /* of the writer */
+    bool aligned;                   /* the table format: lines of our own, since it never ends */
+    char **names;
+    size_t column_count;
+    struct cli_row_writer *writer; /* NULL if aligned */
+    /* The snapshot whose rows are printed. */
+    uint64_t row_count;
+    int64_t first_ts;
+    int64_t last_ts;
+    uint64_t last_count; /* rows of last_ts */
+    uint64_t generation;
+};
+
+static volatile sig_atomic_t tail_stopped = 0;
+
+static void tail_on_signal(int number)
+{
+    (void)number;
+    tail_stopped = 1;
+}
+
+static void tail_catch_signals(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = tail_on_signal;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- output ------------------------------------------------------------------------------- */
+
+static void tail_print_aligned(const struct tail *tail, const struct nanots_batch *batch)
+{
+    char text[CLI_TIME_TEXT_SIZE];
+    char number[CLI_NUMBER_TEXT_SIZE];
+    for (size_t row = 0; row < batch->row_count; row++) {
+        cli_time_print(batch->ts[row], CLI_STYLE_MS, text);
+        printf("%-23s", text);
+        for (size_t i = 0; i < tail->column_count; i++) {
+            cli_number_brief(cli_batch_value(batch, i, row), number);
+            printf("  %*s", TAIL_COLUMN_WIDTH, number);
+        }
+        putchar('\n');
+    }
+}
+
+static void tail_print_header(const struct tail *tail)
+{
+    printf("%s%-23s", cli_style(stdout, CLI_STYLE_BOLD), "time");
+    for (size_t i = 0; i < tail->column_count; i++)
+        printf("  %*s", TAIL_COLUMN_WIDTH, tail->names[i]);
+    printf("%s\n", cli_style(stdout, CLI_STYLE_NONE));
+}
+
+static void tail_print(const struct tail *tail, const struct nanots_batch *batch)
+{
+    if (tail->aligned)
+        tail_print_aligned(tail, batch);
+    else
+        cli_row_writer_add(tail->writer, batch);
+}
+
+/* The rows [first, end) of a batch. */
+static void tail_print_part(const struct tail *tail, const struct nanots_batch *batch, size_t first,
+                            size_t end)
+{
+    if (first == end)
+        return;
+    const size_t rows = end - first;
+    struct nanots_batch_column *columns = cli_alloc(batch->column_count + 1, sizeof(*columns));
+    double *values = cli_alloc(batch->column_count * rows + 1, sizeof(*values));
+    struct nanots_batch part = *batch;
+    for (size_t i = 0; i < batch->column_count; i++) {
+        for (size_t row = 0; row < rows; row++)
+            values[i * rows + row] = cli_batch_value(batch, i, first + row);
+        columns[i] =
+            (struct nanots_batch_column){.type = NANOTS_TYPE_F64, .values = values + i * rows};
+    }
+    part.columns = columns;
+    part.ts = batch->ts + first;
+    part.row_count = rows;
+    tail_print(tail, &part);
+    cli_free(values);
+    cli_free(columns);
+}
+
+static void tail_flush(const struct tail *tail)
+{
+    if (tail->writer != NULL)
+        cli_row_writer_flush(tail->writer);
+    fflush(stdout);
+}
+
+/* ---- snapshots ---------------------------------------------------------------------------- */
+
+/* A cursor with a place in its batch. */
+struct tail_walk {
+    struct nanots_cursor *cursor;
+    const struct nanots_batch *batch;
+    size_t row;
+};
+
+static int tail_walk_begin(const struct tail *tail, const struct nanots_query *query,
+                           struct tail_walk *walk)
+{
+    struct nanots_error error;
+    memset(walk, 0, sizeof(*walk));
+    if (nanots_query_open(tail->db, tail->table, query, &walk->cursor, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    return CLI_OK;
+}
+
+/* Makes sure that there is a row; walk->batch is NULL at the end. */
+static int tail_walk_fill(struct tail_walk *walk)
+{
+    struct nanots_error error;
+    if (walk->batch != NULL && walk->row < walk->batch->row_count)
+        return CLI_OK;
+    walk->row = 0;
+    if (nanots_query_next(walk->cursor, &walk->batch, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    return CLI_OK;
+}
+
+/* Rows from `from` on. */
+static int tail_count_from(const struct tail *tail, int64_t from, uint64_t *count_out)
+{
+    static const char *const none[1] = {NULL};
+    const struct nanots_query query = {
+        .struct_size = sizeof(query), .flags = NANOTS_QUERY_FROM, .from = from, .columns = none};
+    struct tail_walk walk;
+    *count_out = 0;
+    int exit_code = tail_walk_begin(tail, &query, &walk);
+    while (exit_code == CLI_OK && (exit_code = tail_walk_fill(&walk)) == CLI_OK &&
+           walk.batch != NULL) {
+        *count_out += walk.batch->row_count;
+        walk.row = walk.batch->row_count;
+    }
+    nanots_query_close(walk.cursor);
+    return exit_code;
+}
+
+/* Notes what the handle shows now as printed. */
+static int tail_note(struct tail *tail)
+{
+    struct nanots_diagnosis diagnosis = {.struct_size = sizeof(diagnosis)};
+    struct nanots_error error;
+    int has_rows = 0;
+    if (nanots_row_count(tail->db, tail->table, &tail->row_count, &error) != NANOTS_OK ||
+        nanots_time_range(tail->db, tail->table, &has_rows, &tail->first_ts, &tail->last_ts,
+                          &error) != NANOTS_OK ||
+        nanots_diagnose(tail->db, &diagnosis, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    tail->generation = diagnosis.generation;
+    tail->last_count = 0;
+    if (has_rows == 0)
+        tail->first_ts = tail->last_ts = INT64_MIN;
+    return has_rows == 0 ? CLI_OK : tail_count_from(tail, tail->last_ts, &tail->last_count);
+}
+
+/* ---- the last rows ------------------------------------------------------------------------ */
+
+/* Newest first out of the file, oldest first onto the screen. */
+static int tail_print_last(const struct tail *tail, uint64_t count)
+{
+    struct nanots_query query = tail->query;
+    struct tail_walk walk;
+    uint64_t left = count < tail->row_count ? count : tail->row_count;
+    if (left == 0)
+        return CLI_OK;
+    query.flags = NANOTS_QUERY_REVERSE;
+    query.limit = left;
+    const size_t room = (size_t)left;
+    const size_t columns = tail->column_count;
+    int64_t *ts = cli_alloc(room, sizeof(*ts));
+    double *values = cli_alloc(room * columns + 1, sizeof(*values));
+    struct nanots_batch_column *parts = cli_alloc(columns + 1, sizeof(*parts));
+    int exit_code = tail_walk_begin(tail, &query, &walk);
+    while (exit_code == CLI_OK && left != 0 && (exit_code = tail_walk_fill(&walk)) == CLI_OK &&
+           walk.batch != NULL) {
+        ts[--left] = walk.batch->ts[walk.row];
+        for (size_t c = 0; c < columns; c++)
+            values[c * room + left] = cli_batch_value(walk.batch, c, walk.row);
+        walk.row++;
+    }
+    nanots_query_close(walk.cursor);
+    for (size_t c = 0; c < columns; c++)
+        parts[c] =
+            (struct nanots_batch_column){.type = NANOTS_TYPE_F64, .values = values + c * room};
+    const struct nanots_batch batch = {
+        .row_count = room, .ts = ts, .column_count = columns, .columns = parts};
+    if (exit_code == CLI_OK)
+        tail_print_part(tail, &batch, (size_t)left, room);
+    cli_free(parts);
+    cli_free(values);
+    cli_free(ts);
+    return exit_code;
+}
+
+/* ---- new rows ----------------------------------------------------------------------------- */
+
+/* All rows from the last printed time on, but for the first `skip`. */
+static int tail_print_behind(const struct tail *tail, uint64_t skip)
+{
+    struct nanots_query query = tail->query;
+    struct tail_walk walk;
+    if (tail->last_count != 0) {
+        query.flags = NANOTS_QUERY_FROM;
+        query.from = tail->last_ts;
+    }
+    int exit_code = tail_walk_begin(tail, &query, &walk);
+    while (exit_code == CLI_OK && !cli_output_broken(stdout) &&
+           (exit_code = tail_walk_fill(&walk)) == CLI_OK && walk.batch != NULL) {
+        const size_t rows = walk.batch->row_count;
+        const size_t skipped = skip < rows ? (size_t)skip : rows;
+        tail_print_part(tail, walk.batch, skipped, rows);
+        skip -= skipped;
+        walk.row = rows;
+    }
+    nanots_query_close(walk.cursor);
+    return exit_code;
+}
+
+/* Of each time, the rows that the new snapshot has more than the old one, which may have lost some
+ * to retention. */
+static int tail_print_difference(const struct tail *tail, struct tail_walk *old)
+{
+    struct tail_walk now;
+    int exit_code = tail_walk_begin(tail, &tail->query, &now);
+    while (exit_code == CLI_OK && !cli_output_broken(stdout) &&
+           (exit_code = tail_walk_fill(&now)) == CLI_OK && now.batch != NULL) {
+        const int64_t ts = now.batch->ts[now.row];
+        exit_code = tail_walk_fill(old);
+        while (exit_code == CLI_OK && old->batch != NULL && old->batch->ts[old->row] < ts) {
+            old->row++;
+            exit_code = tail_walk_fill(old);
+        }
+        if (exit_code != CLI_OK)
+            break;
+        if (old->batch != NULL && old->batch->ts[old->row] == ts)
+            old->row++;
+        else
+            tail_print_part(tail, now.batch, now.row, now.row + 1);
+        now.row++;
+    }
+    nanots_query_close(now.cursor);
+    return exit_code;
+}
+
+/* Whether all that is new lies behind the last printed row: the numbers of rows agree, and nothing
+ * was removed that could make up for a row that is new elsewhere. */
+static int tail_is_all_behind(const struct tail *tail, bool *all_behind_out)
+{
+    struct tail now = *tail;
+    uint64_t behind = 0;
+    *all_behind_out = false;
+    int exit_code = tail_note(&now);
+    if (exit_code != CLI_OK || (now.generation != tail->generation &&
+                                now.first_ts != tail->first_ts && tail->row_count != 0))
+        return exit_code;
+    if (tail->last_count == 0)
+        behind = now.row_count;
+    else
+        exit_code = tail_count_from(tail, tail->last_ts, &behind);
+    *all_behind_out = behind >= tail->last_count &&
+                      now.row_count == tail->row_count + (behind - tail->last_count);
+    return exit_code;
+}
+
+static int tail_refresh(const struct tail *tail, bool *changed_out)
+{
+    struct nanots_error error;
+    int changed = 0;
+    const nanots_status status = nanots_refresh(tail->db, &changed, &error);
+    *changed_out = changed != 0;
+    /* A writer that commits faster than one can look: the next look is soon. */
+    return status == NANOTS_OK || status == NANOTS_BUSY ? CLI_OK : cli_fail_status(&error);
+}
+
+static int tail_look(struct tail *tail)
+{
+    static const char *const none[1] = {NULL};
+    const struct nanots_query times = {.struct_size = sizeof(times), .columns = none};
+    struct tail_walk old;
+    bool changed = false;
+    bool all_behind = false;
+    int exit_code = tail_walk_begin(tail, &times, &old);
+    if (exit_code == CLI_OK)
+        exit_code = tail_refresh(tail, &changed);
+    if (exit_code == CLI_OK && changed)
+        exit_code = tail_is_all_behind(tail, &all_behind);
+    if (exit_code == CLI_OK && changed)
+        exit_code = all_behind ? tail_print_behind(tail, tail->last_count)
+                               : tail_print_difference(tail, &old);
+    if (exit_code == CLI_OK && changed)
+        exit_code = tail_note(tail);
+    nanots_query_close(old.cursor);
+    return exit_code;
+}
+
+/* Waits; false if nobody reads the output any more. */
+static bool tail_wait(int64_t interval_ms)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = 0};
+    const int found = poll(&output, 1, interval_ms < INT32_MAX ? (int)interval_ms : INT32_MAX);
+    return found <= 0 || (output.revents & (POLLERR | POLLNVAL)) == 0;
+}
+
+static int tail_follow(struct tail *tail, int64_t interval_ms)
+{
+    int exit_code = CLI_OK;
+    tail_flush(tail);
+    while (exit_code == CLI_OK && tail_stopped == 0 && !cli_output_broken(stdout) &&
+           tail_wait(interval_ms)) {
+        if (tail_stopped == 0)
+            exit_code = tail_look(tail);
+        tail_flush(tail);
+    }
+    return exit_code;
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+static int tail_begin(struct tail *tail, const char *path, bool follow)
+{
+    tail->db = cli_open_read(path);
+    if (tail->db == NULL)
+        return CLI_FAILURE;
+    tail->names = cli_query_names(tail->db, tail->table, &tail->query, &tail->column_count);
+    if (tail->names == NULL)
+        return CLI_FAILURE;
+    tail->aligned = follow && tail->options.format == CLI_FORMAT_TABLE;
+    if (follow && tail->options.format == CLI_FORMAT_JSON)
+        tail->options.format = CLI_FORMAT_JSONL;
+    int exit_code = tail_note(tail);
+    if (exit_code == CLI_OK && tail->aligned)
+        tail_print_header(tail);
+    else if (exit_code == CLI_OK)
+        tail->writer = cli_row_writer_new(&tail->options, tail->names, tail->column_count, stdout);
+    return exit_code;
+}
+
+static int tail_end(struct tail *tail, int exit_code)
+{
+    if (tail->writer != NULL)
+        cli_row_writer_finish(tail->writer);
+    else
+        cli_free(tail->names);
+    return tail->db == NULL ? exit_code : cli_close(tail->db, exit_code);
+}
+
+static int tail_options(const struct cli_args *args, struct tail *tail, uint64_t *rows,
+                        int64_t *interval_ms)
+{
+    enum cli_format fallback = cli_is_terminal(stdout) ? CLI_FORMAT_TABLE : CLI_FORMAT_CSV;
+    int exit_code = cli_format_option(args, fallback, &tail->options.format);
+    if (exit_code == CLI_OK)
+        exit_code = cli_option_count(args, "rows", rows);
+    if (exit_code == CLI_OK && *rows > TAIL_ROWS_MAX)
+        exit_code =
+            cli_usage("--rows is at most %u; nanots query prints any number", TAIL_ROWS_MAX);
+    if (exit_code == CLI_OK)
+        exit_code = cli_duration_option(args, "interval", interval_ms);
+    tail->options.iso = cli_option(args, "iso") != NULL || tail->options.format == CLI_FORMAT_TABLE;
+    tail->options.all = true;
+    return exit_code;
+}
+
+static int tail_run(const struct cli_args *args)
+{
+    struct tail tail = {.table = args->operands[1], .query = {.struct_size = sizeof(tail.query)}};
+    const bool follow = cli_option(args, "follow") != NULL;
+    char **columns = NULL;
+    uint64_t rows = 10;
+    int64_t interval_ms = 250;
+    int exit_code = tail_options(args, &tail, &rows, &interval_ms);
+    if (exit_code == CLI_OK)
+        exit_code = cli_columns_option(args, &tail.query, &columns);
+    if (exit_code == CLI_OK) {
+        tail_catch_signals();
+        exit_code = tail_begin(&tail, args->operands[0], follow);
+        if (exit_code == CLI_OK)
+            exit_code = tail_print_last(&tail, rows);
+        if (exit_code == CLI_OK && follow)
+            exit_code = tail_follow(&tail, interval_ms);
+        exit_code = tail_end(&tail, exit_code);
+    }
+    cli_free(columns);
+    return exit_code;
+}
+
+static const struct cli_option tail_option_table[] = {
+    {'n', "rows", "N", "so many of the last rows; 10 unless given"},
+    {'f', "follow", NULL, "go on with new rows as they come"},
+    {'c', "columns", "A,B", "only these columns, in this order"},
+    {'i', "interval", "DURATION", "time between looks: 250ms unless given"},
+    {0, "format", "FORMAT",
+     "table, csv, json or jsonl (an object a line); table on a\n"
+     "terminal and csv elsewhere unless given"},
+    {0, "iso", NULL, "csv and json: times as ISO 8601, not as ts_ms"},
+};
+
+const struct cli_command cli_command_tail = {
+    .name = "tail",
+    .summary = "Print the last rows of a table, and new ones as they come",
+    .operands = "DB TABLE",
+    .operands_min = 2,
+    .operands_max = 2,
+    .options = tail_option_table,
+    .option_count = sizeof(tail_option_table) / sizeof(tail_option_table[0]),
+    .notes =
+        "With --follow every new row is printed once, late ones too; what one look finds comes in\n"
+        "order of time. Ctrl-C ends it cleanly. Writers may come and go; a file that is deleted "
+        "or\n"
+        "replaced ends it with an error.\n",
+    .run = tail_run,
+};

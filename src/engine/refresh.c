@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* engine/refresh.c - a read-only handle beside a writer elsewhere: opening, moving on, the pins.
+ *
+ *   refresh --> what the log gained --> superblock: same generation? -- yes --> rows added at once
+ *                                          | no
+ *                                          v
+ *      pin the new one --> manifest, log into a shadow --> still current? --> swap --> old pins go
+ *                    ^                                        | no
+ *                    +----------------------------------------+
+ *
+ * The log is copied before the superblock is looked at: if no commit came in between, the copy has
+ * every row that was there when the call began. Until the swap nothing of the handle has changed:
+ * a refresh that fails leaves the state of before.
+ *
+ * A segment that the new state has too keeps its object, and with it what was loaded and verified.
+ * One that it has not is in limbo while queries read it, and pins the generation it is of.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "engine/engine.h"
+
+#define REFRESH_RETRIES_MAX 100u
+
+/* ---- pins --------------------------------------------------------------------------------- */
+
+static bool pin_is_needed(const struct nanots_db *db, uint64_t generation)
+{
+    if (db->reader.is_pinned && db->reader.pinned_generation == generation)
+        return true;
+    for (size_t i = 0; i < db->limbo_count; i++)
+        if (db->limbo[i].generation == generation)
+            return true;
+    return false;
+}
+
+/* Lets go of a pin, unless the state or a query needs it. */
+static void pin_drop(struct nanots_db *db, uint64_t generation, bool is_pinned)
+{
+    if (is_pinned && !pin_is_needed(db, generation))
+        db->file->ops->unpin(db->file, generation);
+}
+
+/* Pins the current generation: lock it, look again, and start over if it moved. */
+static nanots_status pin_current(struct nanots_db *db, struct nts_superblock *sb, bool *is_pinned,
+                                 struct nanots_error *error)
+{
+    *is_pinned = false;
+    for (unsigned attempt = 0; attempt < REFRESH_RETRIES_MAX; attempt++) {
+        NTS_TRY(nts_db_read_superblock(db, sb, error));
+        const uint64_t generation = sb->generation;
+        nanots_status status = db->file->ops->pin(db->file, generation, error);
+        if (status == NANOTS_UNSUPPORTED) {
+            nts_error_clear(error);
+            return NANOTS_OK;
+        }
+        NTS_TRY(status);
+        status = nts_db_read_superblock(db, sb, error);
+        if (status == NANOTS_OK && sb->generation == generation) {
+            *is_pinned = true;
+            return NANOTS_OK;
+        }
+        pin_drop(db, generation, true);
+        NTS_TRY(status);
+    }
+    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be read", db->path);
+}
+
+/* Drops what no query reads any more, and the pins that were for it. */
+static void limbo_reap(struct nanots_db *db)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < db->limbo_count; i++) {
+        struct nts_limbo *item = &db->limbo[i];
+        if (!nts_refcount_is_last(&item->segment->refs)) {
+            db->limbo[kept++] = *item;
+            continue;
+        }
+        const uint64_t generation = item->generation;
+        nts_segment_unref(item->segment);
+        /* Items of one generation follow each other: the last of them lets the pin go. */
+        const bool more = (i + 1 < db->limbo_count && item[1].generation == generation) ||
+                          (kept != 0 && db->limbo[kept - 1].generation == generation);
+        if (!more && (!db->reader.is_pinned || generation != db->reader.pinned_generation))
+            db->file->ops->unpin(db->file, generation);
+    }
+    db->limbo_count = kept;
+}
+
+/* ---- open --------------------------------------------------------------------------------- */
+
+static void refresh_forget(struct nanots_db *db)
+{
+    nts_catalog_free(db);
+    nts_free(db->run->tables);
+    memset(db->run, 0, sizeof *db->run);
+    db->run->number = 1;
+    db->by_id_capacity = 0;
+    db->kept_log_count = 0;
+}
+
+/* What the log says counts only if no commit came in between. */
+nanots_status nts_refresh_first(struct nanots_db *db, struct nanots_error *error)
+{
+    struct nts_reader *reader = &db->reader;
+    for (unsigned attempt = 0; attempt < REFRESH_RETRIES_MAX; attempt++) {
+        struct nts_superblock now;
+        nts_error_clear(error); /* of the attempt before */
+        NTS_TRY(pin_current(db, &db->sb, &reader->is_pinned, error));
+        reader->pinned_generation = db->sb.generation;
+        const nanots_status status = nts_recover(db, error);
+        NTS_TRY(nts_db_read_superblock(db, &now, status == NANOTS_OK ? error : NULL));
+        if (now.generation == db->sb.generation)
+            return status;
+        if (reader->is_pinned)
+            db->file->ops->unpin(db->file, reader->pinned_generation);
+        reader->is_pinned = false;
+        refresh_forget(db);
+    }
+    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be opened", db->path);
+}
+
+/* ---- a new state beside the old one ------------------------------------------------------- */
+
+/* The same file, and not an older copy of it. */
+static nanots_status shadow_check(const struct nanots_db *db, const struct nts_superblock *sb,
+                                  uint64_t last_seq, struct nanots_error *error)
+{
+    const struct nts_superblock *old = &db->sb;
+    const bool same_file =
+        old->generation == 0 || memcmp(old->file_id, sb->file_id, sizeof sb->file_id) == 0;
+    if (!same_file || sb->generation < old->generation || last_seq < db->last_seq)
+        return nts_fail(error, NANOTS_NOT_FOUND,
+                        "%.100s holds %s now: close the handle and open the file again", db->path,
+                        same_file ? "an older state of itself" : "another database");
+    return NANOTS_OK;
+}
+
+/* Manifest and log of `sb` into an empty database that has no file of its own. */
+static nanots_status shadow_load(struct nanots_db *shadow, struct nanots_error *error)
+{
+    struct nts_wal_tail *tail = &shadow->reader.tail;
+    struct nts_wal_record record;
+    struct nts_buf buf;
+    size_t at = 0;
+
+    NTS_TRY(nts_recover_committed(shadow, error));
+    nts_buf_init(&buf, shadow->alloc, nts_wal_tail_size_max(tail));
+    nanots_status status =
+        nts_wal_tail_read(tail, shadow->file, nts_recover_check_segments, shadow, &buf, error);
+    if (status == NANOTS_OK)
+        status = nts_recover_check_result(shadow, error);
+    while (status == NANOTS_OK && nts_wal_tail_next(&buf, &at, &record))
+        status = nts_recover_record(shadow, &record, error);
+    nts_recover_show(shadow);
+    shadow->recovery.log_bytes = buf.size;
+    nts_buf_deinit(&buf);
+    return status;
+}
+
+static void shadow_free(struct nanots_db *shadow)
+{
+    if (shadow == NULL)
+        return;
+    shadow->file = NULL; /* the handle's */
+    nts_file_view_deinit(&shadow->view);
+    nts_db_free(shadow);
+}
+
+static nanots_status shadow_new(struct nanots_db *db, const struct nts_superblock *sb,
+                                struct nanots_db **shadow_out, struct nanots_error *error)
+{
+    struct nanots_db *shadow = nts_db_new(db->alloc, db->path);
+    *shadow_out = NULL;
+    if (shadow == NULL)
+        return nts_fail_memory(error, sizeof *shadow);
+    shadow->file = db->file;
+    shadow->options = db->options;
+    shadow->sb = *sb;
+    shadow->run->number = db->run->number + 1;
+    shadow->reader.checked_seq = db->last_seq;
+    nts_file_view_init(&shadow->view, db->alloc, db->file);
+    const nanots_status status = shadow_load(shadow, error);
+    if (status != NANOTS_OK) {
+        shadow_free(shadow);
+        return status;
+    }
+    *shadow_out = shadow;
+    return NANOTS_OK;
+}
+
+/* ---- the swap ----------------------------------------------------------------------------- */
+
+/* The tables that are new get an empty object of the handle, for good: handing it over is no
+ * change of state but that they exist. Of the others, the definition is what it was. */
+static nanots_status adopt_tables(struct nanots_db *db, struct nanots_db *shadow,
+                                  struct nanots_error *error)
+{
+    for (uint32_t id = 0; id < db->by_id_count; id++)
+        if (db->by_id[id] != NULL && nts_catalog_by_id(shadow, id) == NULL)
+            return nts_fail(error, NANOTS_CORRUPT, "table '%.80s' is gone from the file",
+                            db->by_id[id]->def->name);
+    for (uint32_t id = 0; id < shadow->by_id_count; id++) {
+        struct nanots_table *theirs = shadow->by_id[id];
+        struct nanots_table *ours = nts_catalog_by_id(db, id);
+        if (theirs != NULL && ours != NULL &&
+            (strcmp(ours->def->name, theirs->def->name) != 0 ||
+             ours->column_count != theirs->column_count))
+            return nts_fail(error, NANOTS_CORRUPT, "table '%.80s' has another definition now",
+                            ours->def->name);
+        if (theirs == NULL || ours != NULL)
+            continue;
+        nts_mutex_lock(&db->write_lock);
+        const nanots_status status = nts_catalog_add(db, theirs->def, &ours, error);
+        nts_mutex_unlock(&db->write_lock);
+        NTS_TRY(status);
+        theirs->def = NULL;
+    }
+    return NANOTS_OK;
+}
+
+static size_t adopt_count_segments(const struct nanots_db *db)
+{
+    size_t count = 0;
+    for (size_t id = 0; id < db->by_id_count; id++) {
+        if (db->by_id[id] == NULL)
+            continue;
+        count += db->by_id[id]->version->count;
+        for (const struct nts_part *part = db->by_id[id]->parts_first; part != NULL;
+             part = part->next)
+            count += part->segment != NULL;
+    }
+    return count;
+}
+
+static nanots_status adopt_reserve_limbo(struct nanots_db *db, struct nanots_error *error)
+{
+    const size_t capacity = db->limbo_count + adopt_count_segments(db);
+    if (capacity <= db->limbo_capacity)
+        return NANOTS_OK;
+    struct nts_limbo *limbo = nts_realloc(db->alloc, db->limbo, capacity * sizeof *limbo);
+    if (limbo == NULL)
+        return nts_fail_memory(error, capacity * sizeof *limbo);
+    db->limbo = limbo;
+    db->limbo_capacity = capacity;
+    return NANOTS_OK;
+}
+
+/* In *slot lies a segment of the new state: the object of the old one, if it is the same segment in
+ * the same place, else one that is the handle's from now on. */
+static bool adopt_share(struct nts_segment **slot, struct nts_segment *old)
+{
+    const struct nts_segment_entry *a = &(*slot)->entry;
+    const struct nts_segment_entry *b = &old->entry;
+    if (a->segment_id != b->segment_id || a->off != b->off || a->size != b->size ||
+        a->footer_checksum != b->footer_checksum)
+        return false;
+    nts_segment_unref(*slot);
+    *slot = nts_segment_ref(old);
+    return true;
+}
+
+static void adopt_into_limbo(struct nanots_db *db, struct nts_segment *segment)
+{
+    assert(db->limbo_count < db->limbo_capacity);
+    db->limbo[db->limbo_count++] = (struct nts_limbo){.generation = db->reader.pinned_generation,
+                                                      .segment = nts_segment_ref(segment)};
+}
+
+static bool entry_is_before(const struct nts_segment_entry *a, const struct nts_segment_entry *b)
+{
+    return a->seq_first != b->seq_first ? a->seq_first < b->seq_first
+                                        : a->segment_id < b->segment_id;
+}
+
+/* An old segment finds itself in the new version, from *at on, or among the new parts. */
+static bool adopt_find(struct nanots_table *theirs, size_t *at, struct nts_segment *old)
+{
+    struct nts_segment **segments = theirs->version->list->segments;
+    while (*at < theirs->version->count && entry_is_before(&segments[*at]->entry, &old->entry))
+        ++*at;
+    if (*at < theirs->version->count && adopt_share(&segments[*at], old))
+        return true;
+    for (struct nts_part *part = theirs->parts_first; part != NULL; part = part->next)
+        if (part->segment != NULL && adopt_share(&part->segment, old))
+            return true;
+    return false;
+}
+
+/* The new state's segments become the handle's; what the old state alone has goes to limbo. */
+static void adopt_segments(struct nanots_db *db, struct nanots_table *ours,
+                           struct nanots_table *theirs)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < theirs->version->count; i++) {
+        theirs->version->segments[i]->view = &db->view;
+        theirs->version->segments[i]->def = ours->def;
+    }
+    for (struct nts_part *part = theirs->parts_first; part != NULL; part = part->next)
+        if (part->segment != NULL) {
+            part->segment->view = &db->view;
+            part->segment->def = ours->def;
+        }
+    for (size_t i = 0; i < ours->version->count; i++)
+        if (!adopt_find(theirs, &at, ours->version->segments[i]))
+            adopt_into_limbo(db, ours->version->segments[i]);
+    for (const struct nts_part *part = ours->parts_first; part != NULL; part = part->next)
+        if (part->segment != NULL && !adopt_find(theirs, &at, part->segment))
+            adopt_into_limbo(db, part->segment);
+}
+
+/* Needs write_lock. */
+static void adopt_swap_table(struct nanots_table *ours, struct nanots_table *theirs)
+{
+    const struct nanots_table old = *ours;
+    ours->version = theirs->version;
+    ours->parts_first = theirs->parts_first;
+    ours->parts_last = theirs->parts_last;
+    ours->active = theirs->active;
+    ours->touched_run = theirs->touched_run;
+    ours->in_manifest = theirs->in_manifest;
+    theirs->version = old.version;
+    theirs->parts_first = old.parts_first;
+    theirs->parts_last = old.parts_last;
+}
+
+/* What a snapshot looks at changes in one hold of write_lock. Needs flush_lock. */
+static void adopt_swap(struct nanots_db *db, struct nanots_db *shadow)
+{
+    struct nts_run *const run = shadow->run;
+    nts_mutex_lock(&db->write_lock);
+    for (size_t i = 0; i < run->table_count; i++)
+        run->tables[i] = db->by_id[run->tables[i]->table_id];
+    for (size_t id = 0; id < shadow->by_id_count; id++)
+        if (shadow->by_id[id] != NULL)
+            adopt_swap_table(db->by_id[id], shadow->by_id[id]);
+    shadow->run = db->run;
+    db->run = run;
+    db->last_seq = shadow->last_seq;
+    db->next_table_id = shadow->next_table_id;
+    db->next_segment_id = shadow->next_segment_id;
+    db->recovery.log_bytes = shadow->recovery.log_bytes;
+    db->file_seed = shadow->file_seed;
+    db->view.file_seed = shadow->file_seed;
+    nts_mutex_unlock(&db->write_lock);
+    db->sb = shadow->sb;
+    memcpy(db->kept_logs, shadow->kept_logs, sizeof db->kept_logs);
+    db->kept_log_count = shadow->kept_log_count;
+    db->reader.tail = shadow->reader.tail;
+    db->reader.must_reload = false;
+}
+
+/* The handle moves to the shadow's state and pin; the shadow is left with the old state. */
+static nanots_status adopt(struct nanots_db *db, struct nanots_db *shadow, bool is_pinned,
+                           struct nanots_error *error)
+{
+    NTS_TRY(adopt_tables(db, shadow, error));
+    NTS_TRY(adopt_reserve_limbo(db, error));
+    nts_mutex_lock(&db->flush_lock);
+    const uint64_t old_generation = db->reader.pinned_generation;
+    const bool old_is_pinned = db->reader.is_pinned;
+    for (size_t id = 0; id < shadow->by_id_count; id++)
+        if (shadow->by_id[id] != NULL)
+            adopt_segments(db, db->by_id[id], shadow->by_id[id]);
+    adopt_swap(db, shadow);
+    db->reader.pinned_generation = db->sb.generation;
+    db->reader.is_pinned = is_pinned;
+    pin_drop(db, old_generation, old_is_pinned);
+    nts_mutex_unlock(&db->flush_lock);
+    return NANOTS_OK;
+}
+
+/* One attempt; *stale_out: a commit came in between. */
+static nanots_status refresh_reload_once(struct nanots_db *db, bool *stale_out,
+                                         struct nanots_error *error)
+{
+    struct nanots_db *shadow = NULL;
+    struct nts_superblock sb;
+    struct nts_superblock now;
+    bool is_pinned = false;
+    bool is_adopted = false;
+
+    *stale_out = false;
+    NTS_TRY(pin_current(db, &sb, &is_pinned, error));
+    nanots_status status = shadow_check(db, &sb, db->last_seq, error);
+    if (status == NANOTS_OK) {
+        status = shadow_new(db, &sb, &shadow, error);
+        const nanots_status again =
+            nts_db_read_superblock(db, &now, status == NANOTS_OK ? error : NULL);
+        *stale_out = again == NANOTS_OK && now.generation != sb.generation;
+        status = status == NANOTS_OK ? again : status;
+    }
+    if (status == NANOTS_OK && !*stale_out)
+        status = shadow_check(db, &sb, shadow->last_seq, error);
+    if (status == NANOTS_OK && !*stale_out) {
+        status = adopt(db, shadow, is_pinned, error);
+        is_adopted = status == NANOTS_OK;
+    }
+    shadow_free(shadow);
+    if (!is_adopted)
+        pin_drop(db, sb.generation, is_pinned);
+    return status;
+}
+
+static nanots_status refresh_reload(struct nanots_db *db, struct nanots_error *error)
+{
+    for (unsigned attempt = 0; attempt < REFRESH_RETRIES_MAX; attempt++) {
+        bool is_stale = false;
+        nts_error_clear(error);
+        const nanots_status status = refresh_reload_once(db, &is_stale, error);
+        if (!is_stale)
+            return status;
+    }
+    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be read", db->path);
+}
+
+/* ---- what the log gained ------------------------------------------------------------------ */
+
+/* All of it becomes visible together. If that fails nothing does, and the next refresh loads the
+ * state anew. */
+static nanots_status refresh_add_records(struct nanots_db *db, const struct nts_buf *buf,
+                                         struct nanots_error *error)
+{
+    struct nts_wal_record record;
+    nanots_status status = NANOTS_OK;
+    size_t at = 0;
+
+    nts_mutex_lock(&db->write_lock);
+    const uint64_t last_seq = db->last_seq;
+    const uint64_t row_count = db->run->row_count;
+    while (status == NANOTS_OK && nts_wal_tail_next(buf, &at, &record))
+        if (record.kind == NTS_WAL_ROWS || record.kind == NTS_WAL_SEGMENT ||
+            record.kind == NTS_WAL_CREATE)
+            status = nts_recover_record(db, &record, error);
+    if (status == NANOTS_OK) {
+        nts_recover_show(db);
+        db->recovery.log_bytes += buf->size;
+    } else {
+        db->last_seq = last_seq;
+        db->run->row_count = row_count;
+        db->reader.must_reload = true;
+    }
+    nts_mutex_unlock(&db->write_lock);
+    return status;
+}
+
+/* The log, then the superblock. *is_current_out: the generation is the handle's. */
+static nanots_status refresh_follow(struct nanots_db *db, bool *is_current_out, bool *changed_out,
+                                    struct nanots_error *error)
+{
+    struct nts_wal_tail tail = db->reader.tail;
+    struct nts_superblock now;
+    struct nts_buf buf;
+
+    *is_current_out = false;
+    nts_buf_init(&buf, db->alloc, nts_wal_tail_size_max(&tail));
+    nanots_status status =
+        nts_wal_tail_read(&tail, db->file, nts_recover_check_segments, db, &buf, error);
+    if (status == NANOTS_OK)
+        status = nts_recover_check_result(db, error);
+    if (status == NANOTS_OK)
+        status = nts_db_read_superblock(db, &now, error);
+    /* A file that was restored in place can have the generation and be another. */
+    if (status == NANOTS_OK)
+        *is_current_out = now.generation == db->sb.generation && now.wal_salt == db->sb.wal_salt &&
+                          memcmp(now.file_id, db->sb.file_id, sizeof now.file_id) == 0;
+    if (*is_current_out && buf.size != 0) {
+        status = refresh_add_records(db, &buf, error);
+        *changed_out = status == NANOTS_OK;
+        if (status == NANOTS_OK)
+            db->reader.tail = tail;
+    }
+    nts_buf_deinit(&buf);
+    return status;
+}
+
+static nanots_status refresh_locked(struct nanots_db *db, bool *changed_out,
+                                    struct nanots_error *error)
+{
+    bool is_current = false;
+    nanots_status status = NANOTS_OK;
+
+    NTS_TRY(db->file->ops->check_path(db->file, error));
+    if (!db->reader.must_reload)
+        NTS_TRY(refresh_follow(db, &is_current, changed_out, error));
+    if (!is_current) {
+        status = refresh_reload(db, error);
+        *changed_out = status == NANOTS_OK;
+    }
+    nts_mutex_lock(&db->flush_lock);
+    limbo_reap(db);
+    nts_mutex_unlock(&db->flush_lock);
+    return status;
+}
+
+nanots_status nts_refresh(struct nanots_db *db, bool *changed_out, struct nanots_error *error)
+{
+    *changed_out = false;
+    if (!db->options.read_only)
+        return NANOTS_OK;
+    nts_mutex_lock(&db->upkeep_lock);
+    const nanots_status status = refresh_locked(db, changed_out, error);
+    nts_mutex_unlock(&db->upkeep_lock);
+    return status;
+}
+
+/* ---- the change counter ------------------------------------------------------------------- */
+
+/* A log that is not mapped publishes nothing: the records themselves tell. */
+static nanots_status counter_of_records(struct nanots_db *db, const struct nts_superblock *sb,
+                                        uint64_t *counter, struct nanots_error *error)
+{
+    struct nts_wal_tail tail;
+    struct nts_wal_record record;
+    struct nts_buf buf;
+    size_t at = 0;
+
+    nts_wal_tail_begin(&tail, sb);
+    if (sb->generation == db->sb.generation)
+        tail = db->reader.tail;
+    nts_buf_init(&buf, db->alloc, nts_wal_tail_size_max(&tail));
+    nanots_status status =
+        nts_wal_tail_read(&tail, db->file, nts_recover_check_segments, db, &buf, error);
+    if (status == NANOTS_OK)
+        status = nts_recover_check_result(db, error);
+    uint64_t last_seq = sb->generation == db->sb.generation ? db->last_seq : sb->flushed_seq;
+    uint64_t tables = sb->generation == db->sb.generation ? db->next_table_id : sb->next_table_id;
+    while (status == NANOTS_OK && nts_wal_tail_next(&buf, &at, &record)) {
+        if (record.row_count != 0 && record.first_seq + record.row_count - 1 > last_seq)
+            last_seq = record.first_seq + record.row_count - 1;
+        if (record.kind == NTS_WAL_CREATE && record.table_id >= tables)
+            tables = (uint64_t)record.table_id + 1;
+    }
+    nts_buf_deinit(&buf);
+    if (*counter < last_seq + tables)
+        *counter = last_seq + tables;
+    return status;
+}
+
+static nanots_status counter_read(struct nanots_db *db, uint64_t *counter_out,
+                                  struct nanots_error *error)
+{
+    for (unsigned attempt = 0; attempt < REFRESH_RETRIES_MAX; attempt++) {
+        struct nts_superblock sb;
+        struct nts_superblock now;
+        struct nts_wal_tail tail;
+        uint64_t counter = 0;
+        NTS_TRY(nts_db_read_superblock(db, &sb, error));
+        nts_wal_tail_begin(&tail, &sb);
+        NTS_TRY(nts_wal_tail_counter(&tail, db->file, &counter, error));
+        if (counter == 0 && sb.wal_count != 0)
+            NTS_TRY(counter_of_records(db, &sb, &counter, error));
+        if (counter < sb.flushed_seq + sb.next_table_id)
+            counter = sb.flushed_seq + sb.next_table_id;
+        NTS_TRY(nts_db_read_superblock(db, &now, error));
+        if (now.generation == sb.generation) {
+            *counter_out = counter;
+            return NANOTS_OK;
+        }
+    }
+    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be read", db->path);
+}
+
+nanots_status nts_change_counter(struct nanots_db *db, uint64_t *counter_out,
+                                 struct nanots_error *error)
+{
+    *counter_out = 0;
+    if (!db->options.read_only) {
+        nts_mutex_lock(&db->write_lock);
+        *counter_out = nts_recover_change_counter(db);
+        nts_mutex_unlock(&db->write_lock);
+        return NANOTS_OK;
+    }
+    NTS_TRY(db->file->ops->check_path(db->file, error));
+    nts_mutex_lock(&db->upkeep_lock);
+    const nanots_status status = counter_read(db, counter_out, error);
+    nts_mutex_unlock(&db->upkeep_lock);
+    return status;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* unit/test_wal_tail.c - following a log that grows (wal/wal_tail.h): every whole record once, in
+ * order, whatever the header of the extent says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "support/faultvfs.h"
+#include "support/log_image.h"
+#include "support/scratch.h"
+#include "wal/wal_tail.h"
+
+#define SALT 0x5A17u
+
+/* What the header in front of the records says. */
+enum header { HEADER_ZERO, HEADER_TRUE, HEADER_LOW, HEADER_WILD, HEADER_COUNT };
+
+struct follow {
+    struct faultvfs faults;
+    struct nanots_file *file;
+    struct log_image image;
+    struct nts_wal_tail tail;
+    struct nts_buf buf;
+    uint64_t next_seq;
+    uint64_t creates;
+    bool segments_are_whole;
+};
+
+static void follow_begin(struct follow *follow, const struct scratch *scratch)
+{
+    struct nts_superblock sb = {.wal_count = LOG_IMAGE_EXTENTS, .wal_salt = SALT};
+    memset(follow, 0, sizeof *follow);
+    faultvfs_init(&follow->faults, nts_vfs_posix());
+    assert_int_equal(follow->faults.vfs.open(&follow->faults.vfs, nts_alloc_libc(), scratch->path,
+                                             NANOTS_VFS_CREATE, &follow->file, NULL),
+                     NANOTS_OK);
+    log_image_init(&follow->image, SALT);
+    for (uint32_t i = 0; i < LOG_IMAGE_EXTENTS; i++)
+        sb.wal_extents[i] = follow->image.images[i].place;
+    sb.wal_head_off = follow->image.log.head_off;
+    nts_wal_tail_begin(&follow->tail, &sb);
+    nts_buf_init(&follow->buf, nts_alloc_libc(), nts_wal_tail_size_max(&follow->tail));
+    follow->next_seq = 1;
+    follow->segments_are_whole = true;
+}
+
+static void follow_end(struct follow *follow)
+{
+    nts_buf_deinit(&follow->buf);
+    follow->file->ops->close(follow->file);
+    faultvfs_deinit(&follow->faults);
+}
+
+/* The image of the moment becomes the file's bytes. */
+static void follow_write(struct follow *follow, enum header header)
+{
+    const uint64_t values[HEADER_COUNT] = {0, follow->image.at, 8, UINT64_MAX - 7};
+    struct log_image *image = &follow->image;
+    nts_store_u64(image->bytes[image->extent], values[header]);
+    for (uint32_t i = 0; i < LOG_IMAGE_EXTENTS; i++)
+        assert_int_equal(follow->file->ops->write_at(follow->file, image->bytes[i], LOG_IMAGE_SIZE,
+                                                     image->images[i].place.off, 0, NULL),
+                         NANOTS_OK);
+}
+
+/* A writer publishes the SEAL too. */
+static void follow_seal(struct follow *follow, uint32_t extent)
+{
+    uint8_t *header = follow->image.bytes[follow->image.extent];
+    const uint64_t published = nts_load_u64(header);
+    const bool is_true = published == follow->image.at;
+    log_image_seal(&follow->image, extent);
+    if (is_true)
+        nts_store_u64(header, published + NTS_WAL_SEAL_SIZE);
+}
+
+static bool follow_check(void *context, const struct nts_wal_record *record)
+{
+    const struct follow *follow = context;
+    assert_int_equal(record->kind, NTS_WAL_SEGMENT);
+    return follow->segments_are_whole;
+}
+
+/* Reads on; all rows continue those before. Returns how many records came. */
+static uint32_t follow_read(struct follow *follow)
+{
+    struct nts_wal_record record;
+    uint32_t records = 0;
+    size_t at = 0;
+    follow->buf.size = 0;
+    assert_int_equal(
+        nts_wal_tail_read(&follow->tail, follow->file, follow_check, follow, &follow->buf, NULL),
+        NANOTS_OK);
+    for (; nts_wal_tail_next(&follow->buf, &at, &record); records++) {
+        if (record.row_count != 0)
+            assert_int_equal(record.first_seq, follow->next_seq);
+        follow->next_seq += record.row_count;
+        follow->creates += record.kind == NTS_WAL_CREATE;
+    }
+    assert_int_equal(at, follow->buf.size);
+    return records;
+}
+
+/* Goal: read after each record, or after several, over SEALs, each record comes once. */
+static void wal_tail_takes_each_record_once(void **state)
+{
+    struct follow follow;
+    for (unsigned header = 0; header < HEADER_COUNT; header++)
+        for (uint32_t step = 1; step < 5; step++) {
+            uint32_t seen = 0;
+            follow_begin(&follow, *state);
+            follow_write(&follow, (enum header)header);
+            assert_int_equal(follow_read(&follow), 0);
+            log_image_put_kind(&follow.image, NTS_WAL_CREATE);
+            for (uint32_t i = 0; i < 24; i++) {
+                if (i == 9 || i == 17)
+                    follow_seal(&follow, i == 9 ? 2 : 1);
+                log_image_put_rows(&follow.image, 1 + i % 4);
+                follow_write(&follow, (enum header)header);
+                if (i % step == 0)
+                    seen += follow_read(&follow);
+            }
+            seen += follow_read(&follow);
+            assert_int_equal(seen, follow.image.record_count);
+            assert_int_equal(follow.next_seq, follow.image.next_seq);
+            assert_int_equal(follow.creates, 1);
+            assert_int_equal(follow_read(&follow), 0);
+            follow_end(&follow);
+        }
+}
+
+/* Goal: a record that is half there is not taken, and is when it is whole. */
+static void wal_tail_waits_for_a_record_that_is_being_written(void **state)
+{
+    struct follow follow;
+    follow_begin(&follow, *state);
+    log_image_put_rows(&follow.image, 2);
+    const uint32_t start = follow.image.at;
+    log_image_put_rows(&follow.image, 3);
+    struct log_image whole;
+    log_image_copy(&whole, &follow.image);
+    for (uint32_t at = start; at < whole.at; at++) {
+        log_image_copy(&follow.image, &whole);
+        memset(follow.image.bytes[0] + at, 0xA5, whole.at - at);
+        follow_write(&follow, at % 2 == 0 ? HEADER_TRUE : HEADER_ZERO);
+        assert_int_equal(follow_read(&follow), at == start ? 1 : 0);
+    }
+    log_image_copy(&follow.image, &whole);
+    follow_write(&follow, HEADER_ZERO);
+    assert_int_equal(follow_read(&follow), 1);
+    follow_end(&follow);
+}
+
+/* Goal: of a group nothing comes before its commit, all with it. */
+static void wal_tail_takes_whole_groups(void **state)
+{
+    struct follow follow;
+    follow_begin(&follow, *state);
+    log_image_put_rows(&follow.image, 1);
+    log_image_put_kind(&follow.image, NTS_WAL_GROUP_BEGIN);
+    for (uint32_t i = 0; i < 3; i++) {
+        log_image_put_rows(&follow.image, 2);
+        follow_write(&follow, HEADER_TRUE);
+        assert_int_equal(follow_read(&follow), i == 0 ? 1 : 0);
+        if (i == 1)
+            follow_seal(&follow, 1);
+    }
+    log_image_put_kind(&follow.image, NTS_WAL_GROUP_COMMIT);
+    log_image_put_rows(&follow.image, 1);
+    follow_write(&follow, HEADER_TRUE);
+    assert_int_equal(follow_read(&follow), 7);
+    assert_int_equal(follow.next_seq, follow.image.next_seq);
+    follow_end(&follow);
+}
+
+/* Goal: what a segment's check refuses ends the log, as recovery has it. */
+static void wal_tail_ends_before_a_segment_that_is_not_whole(void **state)
+{
+    struct follow follow;
+    follow_begin(&follow, *state);
+    log_image_put_rows(&follow.image, 1);
+    log_image_put_kind(&follow.image, NTS_WAL_SEGMENT);
+    log_image_put_rows(&follow.image, 1);
+    follow_write(&follow, HEADER_TRUE);
+    follow.segments_are_whole = false;
+    assert_int_equal(follow_read(&follow), 1);
+    assert_int_equal(follow_read(&follow), 0);
+    follow.segments_are_whole = true;
+    assert_int_equal(follow_read(&follow), 2);
+    follow_end(&follow);
+}
+
+/* Goal: a reading that fails, at any of its reads, is as if it had not been. */
+static void wal_tail_that_fails_has_not_moved(void **state)
+{
+    struct follow follow;
+    bool failed = true;
+    follow_begin(&follow, *state);
+    log_image_put_rows(&follow.image, 2);
+    log_image_seal(&follow.image, 1);
+    log_image_put_rows(&follow.image, 2);
+    follow_write(&follow, HEADER_TRUE);
+    for (uint64_t k = 0; failed; k++) {
+        const struct nts_wal_tail before = follow.tail;
+        struct nts_buf buf;
+        nts_buf_init(&buf, nts_alloc_libc(), nts_wal_tail_size_max(&follow.tail));
+        faultvfs_fail(&follow.faults, FAULTVFS_READ, k, EIO, false);
+        const nanots_status status =
+            nts_wal_tail_read(&follow.tail, follow.file, follow_check, &follow, &buf, NULL);
+        failed = follow.faults.failed;
+        assert_int_equal(status, failed ? NANOTS_IO : NANOTS_OK);
+        if (failed)
+            assert_memory_equal(&before, &follow.tail, sizeof before);
+        nts_buf_deinit(&buf);
+    }
+    faultvfs_heal(&follow.faults);
+    assert_int_equal(follow_read(&follow), 0);
+    follow_end(&follow);
+}
+
+/* Goal: the counter is the greatest that a header in use has. */
+static void wal_tail_counter_is_the_greatest(void **state)
+{
+    struct follow follow;
+    uint64_t counter = 1;
+    follow_begin(&follow, *state);
+    follow_write(&follow, HEADER_ZERO);
+    assert_int_equal(nts_wal_tail_counter(&follow.tail, follow.file, &counter, NULL), NANOTS_OK);
+    assert_int_equal(counter, 0);
+    for (uint32_t i = 0; i < LOG_IMAGE_EXTENTS; i++) {
+        nts_store_u64(follow.image.bytes[i], i == 2 ? 0 : 64);
+        nts_store_u64(follow.image.bytes[i] + 8, 70 + 10 * i);
+    }
+    follow.image.extent = 2;
+    follow_write(&follow, HEADER_ZERO);
+    assert_int_equal(nts_wal_tail_counter(&follow.tail, follow.file, &counter, NULL), NANOTS_OK);
+    assert_int_equal(counter, 80);
+    follow_end(&follow);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_SCRATCH(wal_tail_takes_each_record_once),
+        WITH_SCRATCH(wal_tail_waits_for_a_record_that_is_being_written),
+        WITH_SCRATCH(wal_tail_takes_whole_groups),
+        WITH_SCRATCH(wal_tail_ends_before_a_segment_that_is_not_whole),
+        WITH_SCRATCH(wal_tail_that_fails_has_not_moved),
+        WITH_SCRATCH(wal_tail_counter_is_the_greatest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -98,8 +98,8 @@ nanots_status nts_stats(struct nanots_table *table, uint32_t first, uint32_t cou
     return status;
 }
 
-/* The oldest generation that another handle keeps, or this one if it reads only. Without working locks nobody can tell. Needs
- * flush_lock. */
+/* The oldest generation that another handle keeps, or this one if it reads only. Without working
+ * locks nobody can tell. Needs flush_lock. */
 static uint64_t diagnose_oldest_pin(struct nanots_db *db)
 {
     uint64_t oldest = 0;

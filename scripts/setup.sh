@@ -21,6 +21,7 @@ packages='
     libclang-rt-14-dev:libFuzzer_and_the_sanitizers_of_clang
     libxxhash-dev:XXH3_checksums,_header_only
     uthash-dev:hash_tables,_header_only
+    libzstd-dev:compression_of_text
     libsmartcols-dev:tables_of_the_command_line_tool
     libcsv-dev:CSV_in_the_command_line_tool
     libcmocka-dev:unit_tests

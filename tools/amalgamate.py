@@ -34,6 +34,7 @@ TOP = """\
  * clang as C11 or later and link with -lpthread where that is a library of its own; -O3 makes the
  * loops over values vector code. The interface is nanots.h beside it. With NANOTS_STATIC defined
  * here and where nanots.h is included, a shared library that holds this file exports none of it.
+ * With NANOTS_ZSTD defined it compresses text, and needs zstd.h and -lzstd.
  *
  * Parts keep their own licence notices: xxhash.h is BSD-2-Clause, uthash.h is BSD-1-Clause, all
  * others are AGPL-3.0-or-later.

@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import unittest
 
-from package_case import (BUILD, README_OUTPUT, ROOT, VERSION, PackageCase, declared_functions,
-                          readme_commands, readme_program)
+from package_case import (BUILD, README_OUTPUT, ROOT, VERSION, PackageCase, cached,
+                          declared_functions, readme_commands, readme_program)
 
 STRICT = "-std=c11 -O2 -Wall -Wextra -Werror".split()
 OBJECTS = {
@@ -91,6 +91,16 @@ class Amalgamation(PackageCase):
 
     def test_clang_fuses_no_multiplication(self):
         self.check_fused("clang")
+
+    def test_zstd_is_used_where_it_is_asked_for(self):
+        undefined = self.run_command("nm", "-u", self.object_of("gcc"))
+        self.assertNotIn("ZSTD_", undefined)
+        if cached("NANOTS_ZSTD") != "ON":
+            self.skipTest("the build is without zstd")
+        self.run_command("gcc", *STRICT, "-DNANOTS_ZSTD", "-c", "nanots.c", "-o", "zstd.o")
+        self.run_command("gcc", "-std=c11", "-I.", ROOT / "examples/01_append.c", "zstd.o",
+                         "-lpthread", "-lzstd", "-lm", "-o", "with_zstd")
+        self.assertIn("ZSTD_", self.run_command("nm", "-u", "zstd.o"))
 
     def test_output_is_the_same_every_time(self):
         self.run_command(ROOT / "tools/amalgamate.py", self.folder / "again")

@@ -75,6 +75,7 @@ class Install(InstalledCase):
         flags = self.pkg_config("--static", "--cflags", "--libs")
         self.assertIn("-pthread", flags)
         self.assertNotIn("-pthread", self.pkg_config("--libs"))
+        self.assertEqual("-lzstd" in flags, cached("NANOTS_ZSTD") == "ON")
         # A sanitizer's runtime is shared: then the kernel alone is static.
         if build_flags():
             flags = ["-l:libnanots.a" if flag == "-lnanots" else flag for flag in flags]

@@ -295,3 +295,62 @@ def decode_f32(data, count):
         check(cursor.at == cursor.end, "vector: bytes behind the last value")
         return array("I", values)
     return array("I", map(f32_of_f64, decode_f64(data, count)))
+
+
+# --- 7.11: strings -------------------------------------------------------------------------------
+
+class UnsupportedError(Exception):
+    """The file is right, but needs a module that is not here."""
+
+
+def decompress(frame, size):
+    """The content of one zstd frame, which must have `size` bytes."""
+    try:
+        import zstandard
+    except ImportError:
+        raise UnsupportedError("the module zstandard is not installed") from None
+    decoder = zstandard.ZstdDecompressor().decompressobj(read_across_frames=False)
+    try:
+        content = decoder.decompress(frame)
+    except zstandard.ZstdError as error:
+        raise FormatError("strings: %s" % error) from None
+    check(decoder.eof and not decoder.unused_data, "strings: not one frame of zstd")
+    check(len(content) == size, "strings: zstd holds %d bytes, not %d", len(content), size)
+    return content
+
+
+def split_entries(data, lengths):
+    entries, at = [], 0
+    for length in lengths:
+        try:
+            entries.append(data[at:at + length].decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise FormatError("strings: %s" % error) from None
+        at += length
+    return entries
+
+
+def decode_strings(data, count):
+    """A list of str."""
+    cursor = Cursor(data, 0, len(data), "strings")
+    form, = cursor.take("B")
+    check(form < 4, "strings: form %d", form)
+    total = cursor.varint()
+    entry_count = cursor.varint() if form & 1 else count
+    check(1 <= entry_count <= count, "strings: %d entries", entry_count)
+    lengths = decode_i64(cursor.bytes(cursor.varint()), entry_count)
+    check(min(lengths) >= 0, "strings: length of an entry")
+    codes = range(count)
+    if form & 1:
+        codes = decode_i64(cursor.bytes(cursor.varint()), count)
+        check(list(dict.fromkeys(codes)) == list(range(entry_count)), "strings: order of codes")
+    check(sum(lengths[code] for code in codes) == total < 2**31, "strings: total %d", total)
+    content = bytes(cursor.rest())
+    limit = (len(content) << 15 if form & 2 else len(content)) * (count if form & 1 else 1)
+    check(total <= limit, "strings: total %d", total)
+    if form & 2:
+        check(sum(lengths) > 0, "strings: nothing in zstd")
+        content = decompress(content, sum(lengths))
+    check(len(content) == sum(lengths), "strings: %d bytes", len(content))
+    entries = split_entries(content, lengths)
+    return [entries[code] for code in codes]

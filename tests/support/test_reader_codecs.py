@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """tests/support/test_reader_codecs.py - every example of SPEC.md section 7, and what must fail."""
 
+import importlib.util
 import os
 import struct
 import sys
@@ -9,7 +10,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from reader_codecs import (Cursor, FormatError, decode_f32, decode_f64,  # noqa: E402
-                           decode_i64, decode_validity, read_block, unpack_stream)
+                           decode_i64, decode_strings, decode_validity, read_block, unpack_stream)
 
 DIGITS = "00 77 ee 55 cc 33 aa 11 88 ff 66 dd 44 bb 22 99".split()
 
@@ -88,6 +89,20 @@ CORRUPT = (
     (decode_f32, "00 01 02 03 04 05 06 07 08", 1, "raw of f32 with 8 bytes"),
     (decode_f32, "05 03 14 58 70", 5, "for is not for f32"),
     (decode_f32, "01 01 00 00 00 00 00 f0 7f", 1, "NaN that would be infinite"),
+    (decode_strings, "", 1, "no form"),
+    (decode_strings, "04 01 02 01 02 78", 1, "unknown form"),
+    (decode_strings, "00 02 02 01 02 78", 1, "total of other rows"),
+    (decode_strings, "00 01 02 01 02", 1, "bytes cut off"),
+    (decode_strings, "00 01 02 01 02 78 78", 1, "bytes left over"),
+    (decode_strings, "00 01 02 01 01 78", 1, "length of -1"),
+    (decode_strings, "00 01 02 01 02 c3", 1, "not UTF-8"),
+    (decode_strings, "00 02 03 00 02 02 c3 bc", 2, "no vector of lengths"),
+    (decode_strings, "00 02 02 01 02 c3 bc", 2, "a character cut in two"),
+    (decode_strings, "01 01 00 02 01 02 01 01 78", 1, "no entries"),
+    (decode_strings, "01 01 02 02 01 02 01 01 78", 1, "more entries than rows"),
+    (decode_strings, "01 02 02 02 01 02 01 01 78 79", 2, "an entry without rows"),
+    (decode_strings, "01 02 01 02 01 02 02 01 02 78", 2, "code of no entry"),
+    (decode_strings, "02 00 01 01", 1, "nothing in zstd"),
     (decode_f64, "02 01", 1, "xor without a window"),
     (decode_f64, "02 07 cf 1c a0 a1 e0 1b a2", 4, "xor cut off"),
     (decode_f64, "02 07 cf 1c a0 a1 e0 1b a2 03 00", 4, "xor too long"),
@@ -107,6 +122,13 @@ F32_EXAMPLES = (
     ("01 00 00 00 00 00 00 a0 36", [0x00000001]),  # the smallest
     ("01 00 00 00 00 00 00 90 b6", [0x80000000]),  # half of it
 )
+
+STRINGS_EXAMPLES = (
+    ("00 04 04 05 02 00 22 6f 6e c3 bc", ["on", "", "\u00fc"]),
+    ("01 18 02 02 01 08 04 05 01 00 14 6f 70 65 6e 73 68 75 74",
+     ["open", "open", "shut", "open", "shut", "open"]),
+)
+STRINGS_ZSTD = "02 08 02 01 10 28 b5 2f fd 20 08 41 00 00 61 62 61 62 61 62 61 62"
 
 VALIDITY_EXAMPLES = (
     ("00 6b 01", "110101101"),
@@ -166,6 +188,18 @@ class CodecsTest(unittest.TestCase):
         for data, bits in F32_EXAMPLES:
             with self.subTest(data=data):
                 self.assertEqual(list(decode_f32(bytes.fromhex(data), len(bits))), bits)
+
+    def test_decode_strings_examples_of_the_spec_match(self):
+        for data, strings in STRINGS_EXAMPLES:
+            with self.subTest(data=data):
+                self.assertEqual(decode_strings(bytes.fromhex(data), len(strings)), strings)
+
+    @unittest.skipUnless(importlib.util.find_spec("zstandard"), "zstandard is not installed")
+    def test_decode_strings_zstd_example_of_the_spec_matches(self):
+        self.assertEqual(decode_strings(bytes.fromhex(STRINGS_ZSTD), 1), ["abababab"])
+        for data in (STRINGS_ZSTD + " 00", STRINGS_ZSTD[:-3], STRINGS_ZSTD.replace("2f", "2e")):
+            with self.subTest(data=data), self.assertRaises(FormatError):
+                decode_strings(bytes.fromhex(data), 1)
 
     def test_decode_validity_examples_of_the_spec_match(self):
         for data, rows in VALIDITY_EXAMPLES:

@@ -50,6 +50,11 @@ const char *nts_strings_form_name(unsigned form)
     return form < STRINGS_FORM_END ? names[form] : NULL;
 }
 
+size_t nts_strings_bound(size_t count, size_t byte_count)
+{
+    return 1 + 5 + 2 + nts_vector_bound(count) + byte_count; /* plain, with its two varints */
+}
+
 /* Gives the room at least `size` bytes, and a place even for none; what it held is lost. */
 static nanots_status room_reserve(struct nts_strings_work *work, struct nts_strings_room *room,
                                   size_t size)

@@ -55,10 +55,7 @@ void nts_strings_work_init(struct nts_strings_work *work, const struct nanots_al
 void nts_strings_work_deinit(struct nts_strings_work *work);
 
 /* Largest encoded size of `count` strings of byte_count bytes together. */
-static inline size_t nts_strings_bound(size_t count, size_t byte_count)
-{
-    return 1 + 5 + 2 + nts_vector_bound(count) + byte_count;
-}
+size_t nts_strings_bound(size_t count, size_t byte_count);
 
 /* Encodes 1 <= count <= NTS_VECTOR_ROWS strings to dst, which has room for nts_strings_bound().
  * String i is bytes[offsets[i]..offsets[i + 1]), well-formed UTF-8; offsets do not fall; bytes may

@@ -16,6 +16,11 @@ struct validity_left {
     size_t of[2];
 };
 
+size_t nts_validity_bound(size_t count)
+{
+    return 1 + (count + 7) / 8;
+}
+
 /* Writes the runs; NULL if they would take size_max bytes or more. */
 static uint8_t *runs_write(uint8_t *dst, size_t size_max, const uint8_t *bits, size_t count)
 {

@@ -20,10 +20,7 @@
 #include <stdint.h>
 
 /* Largest encoded size for `count` rows. */
-static inline size_t nts_validity_bound(size_t count)
-{
-    return 1 + (count + 7) / 8;
-}
+size_t nts_validity_bound(size_t count);
 
 /* Writes the smaller form of bits[0..count), which are neither all 0 nor all 1;
  * count <= NTS_VECTOR_ROWS. Bits behind them are ignored. Returns the bytes written. */

@@ -43,6 +43,11 @@ static unsigned head_count(size_t first, size_t count)
     return (unsigned)(head < count ? head : count);
 }
 
+void nts_bit_set(uint8_t *bits, size_t i, bool value)
+{
+    bits_write(bits, i, 1, value);
+}
+
 void nts_bits_copy(uint8_t *dst, size_t dst_bit, const uint8_t *src, size_t src_bit, size_t count)
 {
     const unsigned head = head_count(dst_bit, count);

@@ -21,11 +21,7 @@ static inline bool nts_bit_get(const uint8_t *bits, size_t i)
     return ((unsigned)bits[i / 8] >> (i % 8) & 1u) != 0;
 }
 
-static inline void nts_bit_set(uint8_t *bits, size_t i, bool value)
-{
-    const unsigned mask = 1u << (i % 8);
-    bits[i / 8] = (uint8_t)(value ? bits[i / 8] | mask : bits[i / 8] & ~mask);
-}
+void nts_bit_set(uint8_t *bits, size_t i, bool value);
 
 /* Copies `count` bits from src, from bit src_bit on, to dst, from bit dst_bit on. The bytes that
  * are read and those that are written do not overlap. */

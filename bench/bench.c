@@ -38,6 +38,7 @@ static const struct bench_command bench_commands[] = {
     {"open", "open a large file and read its newest row", command_open, true},
     {"tables", "5000 tables beside one", command_tables, true},
     {"size", "bytes a row, packed and not", command_size, true},
+    {"readers", "row appends beside readers in other processes", command_readers, true},
     {"upkeep", "row appends with and without the upkeep thread", command_upkeep, true},
     {"profile", "row appends to NanoTS only, for perf and callgrind", command_profile, false},
 };

@@ -50,6 +50,9 @@ void command_size(const struct command_options *options);
 void command_tables(const struct command_options *options);
 void command_upkeep(const struct command_options *options);
 
+/* Row appends beside four processes that refresh and query. */
+void command_readers(const struct command_options *options);
+
 /* Row appends to NanoTS in this process and nothing else: for perf, callgrind and the instruction
  * counter. */
 void command_profile(const struct command_options *options);

@@ -250,7 +250,7 @@ static void refresh_leaves_cursors_and_table_handles_alone(void **state)
     struct db_rows snapshots[6];
 
     for (unsigned i = 0; i < 6; i++) {
-        grow(pair.writer, &pair.wanted, i % 2 == 0 ? 70000 : 500);
+        grow(pair.writer, &pair.wanted, i % 2 == 0 ? 50000 : 500);
         if (i % 3 == 1)
             db_ok(nanots_pack_table(pair.writer, "a", 0, &db_error));
         refresh_expect(pair.reader, 1);
@@ -261,8 +261,8 @@ static void refresh_leaves_cursors_and_table_handles_alone(void **state)
     db_ok(nanots_compact_retention(pair.writer, "a", INT64_MAX, NULL, &db_error));
     db_rows_free(&pair.wanted);
     pair.wanted = db_rows_new(2);
-    for (unsigned i = 0; i < 20; i++) {
-        grow(pair.writer, &pair.wanted, 70000);
+    for (unsigned i = 0; i < 5; i++) {
+        grow(pair.writer, &pair.wanted, 50000);
         db_ok(nanots_pack_table(pair.writer, "a", 0, &db_error));
         refresh_expect(pair.reader, 1);
     }
@@ -316,12 +316,13 @@ static void refresh_lets_the_writer_reclaim_space(void **state)
 {
     const struct scratch *scratch = *state;
     struct pair pair = pair_begin(scratch);
+    struct db_rows rows = db_rows_sine(70000, 2, 0);
     uint64_t sizes[2] = {0, 0};
 
     for (unsigned refreshing = 0; refreshing < 2; refreshing++) {
         db_ok(nanots_refresh(pair.reader, NULL, &db_error));
-        for (unsigned i = 0; i < 12; i++) {
-            grow(pair.writer, &pair.wanted, 70000);
+        for (unsigned i = 0; i < 16; i++) {
+            db_append_all(pair.writer, "a", &rows);
             db_ok(nanots_compact_retention(pair.writer, "a", INT64_MAX, NULL, &db_error));
             if (refreshing != 0)
                 refresh_expect(pair.reader, 1);
@@ -332,6 +333,7 @@ static void refresh_lets_the_writer_reclaim_space(void **state)
         pair.reader = db_open_read_only(scratch->path);
     }
     assert_in_range(sizes[1], 1, sizes[0] / 2);
+    db_rows_free(&rows);
     pair_end(&pair);
 }
 

@@ -128,6 +128,15 @@ static int collect_append(struct nanots_db *db, const char *prefix,
     return CLI_OK;
 }
 
+/* Syncs, flushes and merges what the samples so far make due. Damage among older rows is what
+ * `nanots verify` tells of; it keeps nobody from collecting. */
+static int collect_maintain(struct nanots_db *db)
+{
+    struct nanots_error error;
+    const nanots_status status = nanots_maintain(db, NULL, NULL, &error);
+    return status == NANOTS_OK || status == NANOTS_CORRUPT ? CLI_OK : cli_fail_status(&error);
+}
+
 /* One line that is written over at each sample. */
 static void collect_show(double rates[CLI_PROC_GROUP_COUNT][CLI_PROC_FIGURES_MAX], uint64_t count)
 {
@@ -168,6 +177,8 @@ static int collect_loop(struct nanots_db *db, const struct collect_run_options *
         samples[0] = samples[1];
         exit_code = collect_append(db, options->prefix, rates);
         count += exit_code == CLI_OK;
+        if (exit_code == CLI_OK)
+            exit_code = collect_maintain(db);
         collect_show(rates, count);
         if (__builtin_add_overflow(elapsed_ms, options->interval_ms, &elapsed_ms))
             break;

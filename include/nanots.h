@@ -584,8 +584,9 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_verify(struct nanots_db *db,
  * it, also the blocks that are handed out and that nanots_free releases: they remember it.
  *
  * - Lifetime: the struct is not copied. It outlives the handle and every block handed out.
- * - Threads: the functions are called by any thread that calls the library, at the same time, and
- *   often with locks of the handle held: they may not call the library.
+ * - Threads: the functions are called by any thread that calls the library and by that of
+ *   auto_maintenance, at the same time, and often with locks of the handle held: they may not call
+ *   the library.
  * - Alignment: blocks are aligned to 16 bytes, as malloc's are.
  * - A call that returns NULL makes the call of the library fail with NANOTS_NO_MEMORY, and harms
  *   nothing. */
@@ -613,8 +614,9 @@ struct nanots_allocator {
  * Rules of every implementation
  * - Lifetime: the VFS and the operations are not copied. They outlive every handle opened with
  *   them; a file lives from open to close, which is the last call on it.
- * - Threads: operations of one file are called by any thread, at the same time, and often with
- *   locks of the handle held: they may not call the library on the same handle.
+ * - Threads: operations of one file are called by any thread, that of auto_maintenance among them,
+ *   at the same time, and often with locks of the handle held: they may not call the library on the
+ *   same handle.
  * - Interrupted and short transfers are finished inside; nobody above tries again.
  * - Durable means: survives a power cut. A failed sync is never tried again, it poisons the handle.
  * - Failures: a status other than NANOTS_OK, and in `error` (may be NULL) the same code with a

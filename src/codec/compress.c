@@ -15,7 +15,7 @@ void nts_compressor_init(struct nts_compressor *compressor, const struct nanots_
 #include <zstd.h>
 #include <zstd_errors.h>
 
-/* More would save some 5 % of text and cost several times the time. */
+/* Level 6 saves some 5 % of logs and prose more, for several times the time; 1 gains no time. */
 #define COMPRESS_LEVEL 3
 
 bool nts_compress_is_built_in(void)

@@ -72,6 +72,20 @@ static uint64_t round_shift(uint64_t x, unsigned shift)
     return (x + (half - 1) + (x >> shift & 1)) >> shift;
 }
 
+static bool is_normal_as_f32(uint64_t bits)
+{
+    return (bits >> 52 & 0x7FF) - EXPONENT_NORMAL < EXPONENT_LARGE - EXPONENT_NORMAL;
+}
+
+/* Of a double that is_normal_as_f32. A carry out of the fraction counts the exponent up, at the end
+ * to infinity. */
+static uint32_t narrow_normal(uint64_t bits)
+{
+    const uint64_t rebased = (bits & INT64_MAX) - ((uint64_t)EXPONENT_OFFSET << 52);
+
+    return (uint32_t)(bits >> 63) << 31 | (uint32_t)round_shift(rebased, FRACTION_REST);
+}
+
 /* The bits of a double, of which nothing is known, rounded to a float. */
 static uint32_t narrow(uint64_t bits)
 {
@@ -90,9 +104,7 @@ static uint32_t narrow(uint64_t bits)
         const uint64_t whole = fraction | (uint64_t)1 << 52;
         return sign | (uint32_t)round_shift(whole, FRACTION_REST + EXPONENT_NORMAL - exponent);
     }
-    /* A carry out of the fraction counts the exponent up, at the end to infinity. */
-    const uint64_t rebased = magnitude - ((uint64_t)EXPONENT_OFFSET << 52);
-    return sign | (uint32_t)round_shift(rebased, FRACTION_REST);
+    return narrow_normal(bits);
 }
 
 static void widen_all(double *dst, const float *src, size_t count)
@@ -105,11 +117,6 @@ static void widen_all(double *dst, const float *src, size_t count)
     }
 }
 
-static bool is_normal_as_f32(uint64_t bits)
-{
-    return (bits >> 52 & 0x7FF) - EXPONENT_NORMAL < EXPONENT_LARGE - EXPONENT_NORMAL;
-}
-
 /* Rounds all; false if a NaN has bits that a float has no place for. */
 static bool narrow_all(float *dst, const double *src, size_t count)
 {
@@ -118,9 +125,7 @@ static bool narrow_all(float *dst, const double *src, size_t count)
     for (size_t i = 0; i < count; i++) {
         uint64_t bits;
         memcpy(&bits, &src[i], sizeof bits);
-        const uint64_t rebased = (bits & INT64_MAX) - ((uint64_t)EXPONENT_OFFSET << 52);
-        const uint32_t narrowed =
-            (uint32_t)(bits >> 63) << 31 | (uint32_t)round_shift(rebased, FRACTION_REST);
+        const uint32_t narrowed = narrow_normal(bits);
         memcpy(&dst[i], &narrowed, sizeof narrowed);
         odd_count += !is_normal_as_f32(bits);
     }
@@ -147,23 +152,27 @@ static double power_of_ten(unsigned digits)
     return power;
 }
 
-/* The double nearest to x that has few digits: an integer / scale; x itself if that is no double
- * which rounds to the same float. *is_short_out tells which. */
+/* The double nearest to x, a float, that has few digits: an integer / scale. It is x itself, and
+ * *is_short_out false, if that does not round to the float, and for zeros and subnormals. */
 static double shorten(double x, double scale, bool *is_short_out)
 {
     const double rounder = 0x1.8p52; /* adding it leaves no bits behind the point */
-    const double scaled = x * scale;
-    const double rounded = scaled + rounder - rounder;
+    const double rounded = x * scale + rounder - rounder;
     const double shortened = rounded / scale;
+    const uint64_t bits = nts_bits_of_double(x);
+    const uint64_t shortened_bits = nts_bits_of_double(shortened);
 
-    *is_short_out = rounded > -0x1p50 && rounded < 0x1p50 &&
-                    narrow(nts_bits_of_double(shortened)) == narrow(nts_bits_of_double(x));
+    *is_short_out = rounded > -0x1p50 && rounded < 0x1p50 && is_normal_as_f32(bits) &&
+                    is_normal_as_f32(shortened_bits) &&
+                    narrow_normal(shortened_bits) == narrow_normal(bits);
     return *is_short_out ? shortened : x;
 }
 
 /* The fewest digits that round to the float x; F32_DIGITS_NONE if none do. */
 static unsigned f32_digits_of(double x)
 {
+    if (nts_bits_of_double(x) == 0)
+        return 0;
     for (unsigned digits = 0; digits <= F32_DIGITS_MAX; digits++) {
         bool is_short;
         (void)shorten(x, power_of_ten(digits), &is_short);

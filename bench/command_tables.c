@@ -41,7 +41,7 @@ static const char *tables_name(size_t index, char name[NAME_SIZE])
 
 static void tables_create(struct nanots_db *db, size_t table_count)
 {
-    const struct nanots_column column = {"value", NANOTS_TYPE_F64};
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64, 0};
     struct nanots_error error;
     char name[NAME_SIZE];
 

@@ -48,6 +48,7 @@ static void nanots_create(struct peer_db *db)
     for (size_t i = 0; i < db->column_count; i++) {
         columns[i].name = nanots_column_names[i];
         columns[i].type = NANOTS_TYPE_F64;
+        columns[i].flags = 0;
     }
     nanots_check(nanots_create_table(db->db, TABLE, columns, db->column_count, &error), &error);
 }

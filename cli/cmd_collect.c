@@ -93,6 +93,7 @@ static int collect_prepare_table(struct nanots_db *db, const struct cli_proc_sch
     for (size_t i = 0; i < group->figure_count; i++) {
         columns[i].name = group->figures[i];
         columns[i].type = NANOTS_TYPE_F64;
+        columns[i].flags = 0;
     }
     if (status == NANOTS_NOT_FOUND)
         status = nanots_create_table(db, name, columns, group->figure_count, &error);

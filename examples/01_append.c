@@ -25,7 +25,8 @@ static nanots_status append_series(struct nanots_db *db, struct nanots_error *er
 /* A table has named columns; its handle saves the search for the name at every row. */
 static nanots_status append_table(struct nanots_db *db, struct nanots_error *error)
 {
-    const struct nanots_column columns[] = {{"celsius", NANOTS_TYPE_F64}, {"bar", NANOTS_TYPE_F64}};
+    const struct nanots_column columns[] = {{"celsius", NANOTS_TYPE_F64, 0},
+                                            {"bar", NANOTS_TYPE_F64, 0}};
     struct nanots_table *boiler = NULL;
     nanots_status status = nanots_create_table(db, "boiler", columns, 2, error);
     if (status == NANOTS_OK || status == NANOTS_EXISTS)

@@ -117,9 +117,37 @@ struct nanots_cursor; /* a running query */
 struct nanots_allocator;
 struct nanots_vfs;
 
+/* What a column holds; every value comes back bit for bit. */
 typedef enum nanots_type {
-    NANOTS_TYPE_F64 = 1, /* IEEE 754 binary64, bit-exact */
+    NANOTS_TYPE_NULL = 0, /* of a single value: there is none; no column has this type */
+    NANOTS_TYPE_F64 = 1,  /* IEEE 754 binary64; NaN is a value, not a null */
+    NANOTS_TYPE_F32 = 2,  /* IEEE 754 binary32 */
+    NANOTS_TYPE_I64 = 3,  /* signed 64 bits */
+    NANOTS_TYPE_I32 = 4,  /* signed 32 bits */
+    NANOTS_TYPE_BOOL = 5, /* true or false */
+    NANOTS_TYPE_UTF8 = 6, /* text of valid UTF-8; may hold zero bytes */
 } nanots_type;
+
+/* What one step of the timestamp column is. The column's name says it: ts_ms, ts_s, ts_us, ts_ns.
+ */
+typedef enum nanots_time_unit {
+    NANOTS_UNIT_MS = 0,
+    NANOTS_UNIT_S = 1,
+    NANOTS_UNIT_US = 2,
+    NANOTS_UNIT_NS = 3,
+} nanots_time_unit;
+
+/* Which rows of equal time a query gives. */
+typedef enum nanots_duplicates {
+    NANOTS_DUPLICATES_KEEP_ALL = 0,   /* all, in order of arrival */
+    NANOTS_DUPLICATES_KEEP_LAST = 1,  /* the one that arrived last: a later row replaces it */
+    NANOTS_DUPLICATES_KEEP_FIRST = 2, /* the one that arrived first: later rows do not count */
+} nanots_duplicates;
+
+/* Name of a type ("f64", "f32", "i64", "i32", "bool", "utf8"), of a unit ("ms", "s", "us", "ns");
+ * NULL for other numbers. Static strings. */
+NANOTS_API const char *nanots_type_name(nanots_type type);
+NANOTS_API const char *nanots_time_unit_name(nanots_time_unit unit);
 
 typedef enum nanots_sync_mode {
     NANOTS_SYNC_NORMAL = 0, /* an append survives process death at once, power loss after at most
@@ -197,9 +225,19 @@ NANOTS_API void nanots_free(void *block);
 
 /* ---- tables ------------------------------------------------------------------------------- */
 
+#define NANOTS_COLUMN_NULLABLE 1u /* rows may have no value in this column */
+
 struct nanots_column {
     const char *name;
     nanots_type type;
+    uint32_t flags; /* NANOTS_COLUMN_* */
+};
+
+/* Zero in a field means its default. */
+struct nanots_table_options {
+    size_t struct_size;
+    nanots_time_unit unit;
+    nanots_duplicates duplicates;
 };
 
 /* Creates `table` with value columns `columns[0..column_count)`. Column names are unique; the names
@@ -210,6 +248,33 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_create_table(struct nanots_db *db
                                                             const struct nanots_column *columns,
                                                             size_t column_count,
                                                             struct nanots_error *error);
+
+/* The same with the unit of time and the rule for rows of equal time; `options` may be NULL. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_create_table_with(
+    struct nanots_db *db, const char *table, const struct nanots_column *columns,
+    size_t column_count, const struct nanots_table_options *options, struct nanots_error *error);
+
+/* ---- schema changes: each flushes and commits, and is durable on return. Queries that run go on
+ * with what they saw when they were opened. Return OK, NOT_FOUND, INVALID, EXISTS, READ_ONLY,
+ * POISONED, NO_SPACE, ... and have changed nothing if not OK. */
+
+/* Adds a nullable column behind the others; rows that are there are null in it. No row is
+ * rewritten. From then on an append gives a value, or null, for it too. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_add_column(struct nanots_db *db, const char *table,
+                                                          const struct nanots_column *column,
+                                                          struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_rename_column(struct nanots_db *db,
+                                                             const char *table, const char *column,
+                                                             const char *name,
+                                                             struct nanots_error *error);
+/* Table handles stay valid under the new name. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_rename_table(struct nanots_db *db, const char *table,
+                                                            const char *name,
+                                                            struct nanots_error *error);
+/* Removes the table and its rows and gives their space back. Calls on its table handles return
+ * NOT_FOUND; a new table may have the name at once. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_drop_table(struct nanots_db *db, const char *table,
+                                                          struct nanots_error *error);
 
 /* Looks `table` up once for the fast calls below. The handle belongs to `db` and lives as long.
  * Returns OK, NOT_FOUND (with the nearest name in the message). */
@@ -229,7 +294,9 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_list_tables(struct nanots_db *db,
 
 /* Columns of `table` in order; one block: release with nanots_free(schema.block). */
 struct nanots_schema {
-    const char *ts_name; /* "ts_ms" */
+    const char *ts_name; /* "ts_ms", "ts_s", "ts_us" or "ts_ns" */
+    nanots_time_unit unit;
+    nanots_duplicates duplicates;
     size_t column_count;
     const struct nanots_column *columns;
     void *block;
@@ -249,9 +316,11 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_append(struct nanots_db *db, cons
                                                       int64_t ts, double value, uint64_t *seq_out,
                                                       struct nanots_error *error);
 
-/* Appends one row; `values` has one value for each column of `table`, in order.
- * Returns OK, NOT_FOUND, INVALID (wrong count: the message has both), READ_ONLY, POISONED,
- * NO_SPACE, NO_MEMORY, IO, TOO_BIG. The same holds for all that follow. */
+/* Appends one row; `values` has one value for each column of `table`, in order. This and the next
+ * two are for tables whose columns are all f64; in nullable ones no row is null.
+ * Returns OK, NOT_FOUND, INVALID (wrong count: the message has both), TYPE_MISMATCH (a column of
+ * another type: the message has both), READ_ONLY, POISONED, NO_SPACE, NO_MEMORY, IO, TOO_BIG. The
+ * same holds for all that follow. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_append_row(struct nanots_db *db, const char *table,
                                                           int64_t ts, const double *values,
                                                           size_t value_count, uint64_t *seq_out,
@@ -270,7 +339,42 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_append_columns(
     struct nanots_db *db, const char *table, const int64_t *ts, const double *const *columns,
     size_t row_count, size_t column_count, uint64_t *seq_out, struct nanots_error *error);
 
-/* The same three on a table handle: no name lookup, no allocation for a single row. */
+/* One value of any type, or none. */
+struct nanots_value {
+    nanots_type type; /* which member holds it; NANOTS_TYPE_NULL: none does */
+    union {
+        double f64;
+        float f32;
+        int64_t i64;
+        int32_t i32;
+        int boolean; /* not 0: true */
+        struct {
+            const char *data; /* need not end with a zero; NULL if size is 0 */
+            size_t size;      /* bytes; at most 2^31 - 1 */
+        } utf8;
+    } as;
+};
+
+/* Appends one row of any types; `values` has one value for each column of `table`, in order. A
+ * value is of its column's type, nothing is converted. INVALID too: no value where the column is
+ * not nullable, and text that is not UTF-8, with the offset of its first wrong byte. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_append_row_typed(
+    struct nanots_db *db, const char *table, int64_t ts, const struct nanots_value *values,
+    size_t value_count, uint64_t *seq_out, struct nanots_error *error);
+
+struct nanots_batch; /* see nanots_query_next */
+
+/* Appends the rows of `batch`, of any number: columns of any types in the order of `table`, as a
+ * query hands them out. `validity` may be given for every column; one that is not nullable may have
+ * no null. What the arrays hold where a row is null does not matter, but offsets never decrease.
+ * INVALID names table, column and row. A batch of 1 MiB or more is written as nanots_append_columns
+ * does. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_append_batch(struct nanots_db *db, const char *table,
+                                                            const struct nanots_batch *batch,
+                                                            uint64_t *seq_out,
+                                                            struct nanots_error *error);
+
+/* The same five on a table handle: no name lookup, no allocation for a single row. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append(struct nanots_table *table, int64_t ts,
                                                             const double *values,
                                                             size_t value_count, uint64_t *seq_out,
@@ -281,6 +385,14 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append_rows(
 NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append_columns(
     struct nanots_table *table, const int64_t *ts, const double *const *columns, size_t row_count,
     size_t column_count, uint64_t *seq_out, struct nanots_error *error);
+
+NANOTS_CHECKED NANOTS_API nanots_status
+nanots_table_append_typed(struct nanots_table *table, int64_t ts, const struct nanots_value *values,
+                          size_t value_count, uint64_t *seq_out, struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append_batch(struct nanots_table *table,
+                                                                  const struct nanots_batch *batch,
+                                                                  uint64_t *seq_out,
+                                                                  struct nanots_error *error);
 
 /* Makes every row appended before this call durable against power loss, in any sync mode. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_sync(struct nanots_db *db,
@@ -308,11 +420,20 @@ struct nanots_query {
     uint64_t limit;      /* at most so many rows; 0: no limit */
 };
 
+/* Values of one column, laid out as Arrow has them:
+ *
+ *   type            values                                            offsets
+ *   f64 f32 i64 i32 row_count numbers, e.g. const double *            NULL
+ *   bool            a bit a row, least significant first              NULL
+ *   utf8            bytes of all strings, one after another           row_count + 1 numbers
+ *
+ * String i is values[offsets[i]] to values[offsets[i + 1] - 1].
+ * Where a row is null, its value means nothing. */
 struct nanots_batch_column {
     nanots_type type;
-    const void *values; /* row_count values of the type, e.g. const double * */
-    const uint8_t
-        *validity; /* bit per row, 1 = present, least significant first; NULL = no nulls */
+    const void *values;
+    const uint8_t *validity; /* bit per row, 1 = present, least significant first; NULL: no nulls */
+    const int32_t *offsets;
 };
 
 /* Some rows of a result, in order of (ts, arrival); valid until the next call on its cursor. */
@@ -347,14 +468,15 @@ struct nanots_series {
     void *block;
 };
 
-/* All rows of the first column of `series` with from <= ts <= to. */
+/* All rows of the first column of `series`, an f64, with from <= ts <= to; a null is a NaN. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_query_range(struct nanots_db *db, const char *series,
                                                            int64_t from, int64_t to,
                                                            struct nanots_series *series_out,
                                                            struct nanots_error *error);
 
 /* The row of greatest ts (of those, the last to arrive). `values` has room for `value_count`
- * columns, which must be the table's number. Returns NOT_FOUND if the table is absent or empty. */
+ * columns, which must be the table's number, all f64; a null is a NaN. Returns NOT_FOUND if the
+ * table is absent or empty. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_last(struct nanots_db *db, const char *table,
                                                     int64_t *ts_out, double *values,
                                                     size_t value_count, struct nanots_error *error);

@@ -3,6 +3,7 @@
 #include "api/api.h"
 
 #include "codec/codec.h"
+#include "codec/strings.h"
 
 const char *nanots_version(void)
 {
@@ -35,7 +36,8 @@ const char *nanots_status_text(nanots_status status)
 
 const char *nanots_codec_name(unsigned codec)
 {
-    return nts_codec_name(codec);
+    return codec < NTS_CODEC_STRINGS ? nts_codec_name(codec)
+                                     : nts_strings_form_name(codec - NTS_CODEC_STRINGS);
 }
 
 const struct nanots_vfs *nanots_vfs_default(void)

@@ -25,9 +25,49 @@ nanots_status nanots_create_table(struct nanots_db *db, const char *table,
                                   const struct nanots_column *columns, size_t column_count,
                                   struct nanots_error *error)
 {
+    return nanots_create_table_with(db, table, columns, column_count, NULL, error);
+}
+
+nanots_status nanots_create_table_with(struct nanots_db *db, const char *table,
+                                       const struct nanots_column *columns, size_t column_count,
+                                       const struct nanots_table_options *options,
+                                       struct nanots_error *error)
+{
     struct nanots_table *created = NULL;
     NTS_TRY(nts_api_enter(db, error));
-    return nts_create_table(db, table, columns, column_count, &created, error);
+    return nts_create_table(db, table, columns, column_count, options, &created, error);
+}
+
+nanots_status nanots_add_column(struct nanots_db *db, const char *table,
+                                const struct nanots_column *column, struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    NTS_TRY(nts_api_no_null(column, "column", error));
+    return nts_schema_add_column(found, column, error);
+}
+
+nanots_status nanots_rename_column(struct nanots_db *db, const char *table, const char *column,
+                                   const char *name, struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    return nts_schema_rename_column(found, column, name, error);
+}
+
+nanots_status nanots_rename_table(struct nanots_db *db, const char *table, const char *name,
+                                  struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    return nts_schema_rename(found, name, error);
+}
+
+nanots_status nanots_drop_table(struct nanots_db *db, const char *table, struct nanots_error *error)
+{
+    struct nanots_table *found = NULL;
+    NTS_TRY(nts_api_enter_table(db, table, &found, error));
+    return nts_schema_drop(found, error);
 }
 
 nanots_status nanots_table_open(struct nanots_db *db, const char *table,
@@ -108,9 +148,12 @@ nanots_status nanots_table_schema(struct nanots_db *db, const char *table,
         memcpy(text, def->columns[c].name, name_size);
         columns[c].name = text;
         columns[c].type = (nanots_type)def->columns[c].type;
+        columns[c].flags = def->columns[c].flags;
         text += name_size;
     }
-    schema_out->ts_name = "ts_ms";
+    schema_out->ts_name = nts_table_def_ts_name(def);
+    schema_out->unit = nts_table_def_unit(def);
+    schema_out->duplicates = (nanots_duplicates)def->duplicates;
     schema_out->column_count = def->column_count;
     schema_out->columns = columns;
     schema_out->block = columns;
@@ -260,12 +303,12 @@ nanots_status nanots_stats(struct nanots_db *db, const char *table,
     NTS_TRY(nts_api_enter_table(db, table, &found, error));
     NTS_TRY(sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
                         sizeof(size_t) + 8, "stats_out", error));
-    const size_t size = ((size_t)found->column_count + 1) * sizeof *columns;
+    const size_t size = ((size_t)found->def->column_count + 1) * sizeof *columns;
     columns = nts_alloc_zeroed(db->alloc, size);
     if (columns == NULL)
         return nts_fail_memory(error, size);
     const nanots_status status =
-        nts_stats(found, 0, found->column_count + 1, columns, &stats, error);
+        nts_stats(found, 0, found->def->column_count + 1, columns, &stats, error);
     nts_free(columns);
     if (status == NANOTS_OK)
         sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);
@@ -283,9 +326,9 @@ nanots_status nanots_stats_column(struct nanots_db *db, const char *table, size_
     NTS_TRY(nts_api_enter_table(db, table, &found, error));
     NTS_TRY(sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
                         sizeof(size_t) + 8, "stats_out", error));
-    if (column != NANOTS_COLUMN_TS && column >= found->column_count)
+    if (column != NANOTS_COLUMN_TS && column >= found->def->column_count)
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns, number %zu is asked",
-                        found->def->name, found->column_count, column);
+                        found->def->name, found->def->column_count, column);
     const uint32_t first = column == NANOTS_COLUMN_TS ? 0 : (uint32_t)column + 1;
     NTS_TRY(nts_stats(found, first, 1, &stats, &whole, error));
     sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);

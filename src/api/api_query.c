@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* api/api_query.c - cursors, and the calls that need only a few rows. */
+#include <math.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -12,7 +13,7 @@ struct nanots_cursor {
 };
 
 /* The caller's query with defaults: the range, and column numbers in `columns` (room for all). */
-static nanots_status query_resolve(const struct nanots_table *table,
+static nanots_status query_resolve(const struct nts_table_def *def,
                                    const struct nanots_query *query, struct nts_scan_spec *spec,
                                    uint32_t *columns, struct nanots_error *error)
 {
@@ -23,14 +24,14 @@ static nanots_status query_resolve(const struct nanots_table *table,
     spec->limit = query->limit;
     spec->columns = columns;
     if (query->columns == NULL) {
-        spec->column_count = table->def->column_count;
+        spec->column_count = def->column_count;
         for (uint32_t c = 0; c < spec->column_count; c++)
             columns[c] = c;
         return NANOTS_OK;
     }
     spec->column_count = (uint32_t)query->column_count;
     for (size_t k = 0; k < query->column_count; k++)
-        NTS_TRY(nts_catalog_column(table, query->columns[k], &columns[k], error));
+        NTS_TRY(nts_catalog_column(def, query->columns[k], &columns[k], error));
     return NANOTS_OK;
 }
 
@@ -58,12 +59,13 @@ static nanots_status query_start(struct nanots_table *table, const struct nanots
                                  struct nts_scan **scan_out, struct nanots_error *error)
 {
     struct nts_scan_spec spec;
-    const size_t most = query->columns == NULL ? table->def->column_count : query->column_count;
+    const struct nts_table_def *def = table->def;
+    const size_t most = query->columns == NULL ? def->column_count : query->column_count;
     uint32_t *columns = nts_alloc_array(table->db->alloc, most + 1, sizeof *columns);
     *scan_out = NULL;
     if (columns == NULL)
         return nts_fail_memory(error, most);
-    nanots_status status = query_resolve(table, query, &spec, columns, error);
+    nanots_status status = query_resolve(def, query, &spec, columns, error);
     if (status == NANOTS_OK)
         status = nts_snapshot_scan(table, &spec, scan_out, error);
     nts_free(columns);
@@ -117,6 +119,27 @@ void nanots_query_close(struct nanots_cursor *cursor)
     nts_free(cursor);
 }
 
+/* In an array of doubles a null is a NaN. */
+static void nulls_to_nan(double *values, const struct nanots_batch_column *column, size_t count)
+{
+    for (size_t i = 0; i < count && column->validity != NULL; i++)
+        if (!nts_bit_get(column->validity, i))
+            values[i] = (double)NAN;
+}
+
+/* Columns [0, count) must be f64 where arrays of doubles are asked for. */
+static nanots_status query_check_doubles(const struct nts_table_def *def, size_t count,
+                                         struct nanots_error *error)
+{
+    for (size_t c = 0; c < count; c++)
+        if (def->columns[c].type != NANOTS_TYPE_F64)
+            return nts_fail(error, NANOTS_TYPE_MISMATCH,
+                            "table '%.80s', column '%.80s': is %s, wanted f64", def->name,
+                            def->columns[c].name,
+                            nanots_type_name((nanots_type)def->columns[c].type));
+    return NANOTS_OK;
+}
+
 /* Copies all batches of a one-column scan into one block of ts and values. */
 static nanots_status series_collect(struct nanots_db *db, struct nts_scan *scan,
                                     struct nanots_series *series_out, struct nanots_error *error)
@@ -140,6 +163,7 @@ static nanots_status series_collect(struct nanots_db *db, struct nts_scan *scan,
             break;
         memcpy(ts + count, batch->ts, batch->row_count * sizeof *ts);
         memcpy(values + count, batch->columns[0].values, batch->row_count * sizeof *values);
+        nulls_to_nan(values + count, &batch->columns[0], batch->row_count);
         count += batch->row_count;
     }
     series_out->row_count = count;
@@ -161,6 +185,7 @@ nanots_status nanots_query_range(struct nanots_db *db, const char *series, int64
     NTS_TRY(nts_api_no_null(series_out, "series_out", error));
     memset(series_out, 0, sizeof *series_out);
     NTS_TRY(nts_api_enter_table(db, series, &table, error));
+    NTS_TRY(query_check_doubles(table->def, 1, error));
     NTS_TRY(nts_snapshot_scan(table, &spec, &scan, error));
     const nanots_status status = series_collect(db, scan, series_out, error);
     nts_scan_free(scan);
@@ -179,17 +204,21 @@ nanots_status nanots_last(struct nanots_db *db, const char *table, int64_t *ts_o
     *ts_out = 0;
     NTS_TRY(nts_api_no_null(values, "values", error));
     NTS_TRY(nts_api_enter_table(db, table, &found, error));
-    if (value_count != found->def->column_count)
+    const struct nts_table_def *def = found->def;
+    if (value_count != def->column_count)
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns, room for %zu given",
-                        found->def->name, found->def->column_count, value_count);
+                        def->name, def->column_count, value_count);
+    NTS_TRY(query_check_doubles(def, value_count, error));
     NTS_TRY(query_start(found, &query, &scan, error));
     nanots_status status = nts_scan_next(scan, &batch, error);
     if (status == NANOTS_OK && batch == NULL)
-        status = nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' is empty", found->def->name);
+        status = nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' is empty", def->name);
     if (status == NANOTS_OK) {
         *ts_out = batch->ts[0];
-        for (size_t c = 0; c < value_count; c++)
+        for (size_t c = 0; c < value_count; c++) {
             memcpy(&values[c], batch->columns[c].values, sizeof values[c]);
+            nulls_to_nan(&values[c], &batch->columns[c], 1);
+        }
     }
     nts_scan_free(scan);
     return status;

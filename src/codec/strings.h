@@ -25,6 +25,9 @@
 #include "codec/compress.h"
 #include "util/alloc.h"
 
+/* Where statistics count strings beside the codecs of numbers: this and the form. */
+#define NTS_CODEC_STRINGS 16u
+
 #define NTS_STRINGS_SLOT_COUNT (4 * NTS_VECTOR_ROWS)
 
 /* A block that grows. */

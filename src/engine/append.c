@@ -10,7 +10,6 @@
  */
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "engine/bulk.h"
 #include "engine/engine.h"
@@ -113,7 +112,7 @@ static nanots_status append_new_memtable(struct nanots_table *table)
 {
     struct nanots_db *db = table->db;
     struct nts_part *part = nts_alloc_zeroed(db->alloc, sizeof *part);
-    struct nts_memtable *memtable = nts_memtable_new(db->alloc, table->column_count);
+    struct nts_memtable *memtable = nts_memtable_new(db->alloc, table->def);
     if (part == NULL || memtable == NULL || nts_run_touch(table) != NANOTS_OK) {
         nts_free(part);
         nts_memtable_unref(memtable);
@@ -126,15 +125,15 @@ static nanots_status append_new_memtable(struct nanots_table *table)
 }
 
 nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
-                                  struct nts_memtable **memtable_out)
+                                  uint64_t text_size, struct nts_memtable **memtable_out)
 {
     *memtable_out = NULL;
     if (table->active == NULL)
         NTS_TRY(append_new_memtable(table));
     struct nts_memtable *memtable = table->active;
-    if (memtable->capacity - memtable->row_count < row_count) {
+    if (!nts_memtable_has_room(memtable, row_count)) {
         const size_t before = memtable->bytes;
-        NTS_TRY(nts_memtable_reserve(memtable, row_count));
+        NTS_TRY(nts_memtable_reserve(memtable, row_count, text_size));
         table->db->run->memtable_bytes += memtable->bytes - before;
     }
     *memtable_out = memtable;
@@ -143,35 +142,16 @@ nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count
 
 /* ---- one append --------------------------------------------------------------------------- */
 
-static void values_store(uint8_t *dst, const double *src, size_t count)
+nanots_status nts_append_check_table(const struct nanots_table *table, const struct nts_rows *rows,
+                                     struct nanots_error *error)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    memcpy(dst, src, count * sizeof *src);
-#else
-    for (size_t i = 0; i < count; i++)
-        nts_store_u64(dst + i * 8, nts_bits_of_double(src[i]));
-#endif
-}
-
-/* The rows as a ROWS payload. */
-static void rows_fill_payload(const struct nts_rows *rows, uint8_t *payload)
-{
-    const size_t count = rows->row_count;
-    if (count == 1 && rows->columns == NULL) { /* one row: both forms are the same */
-        nts_store_i64(payload, rows->ts[0]);
-        values_store(payload + 8, rows->values, rows->column_count);
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        nts_store_i64(payload + i * 8, rows->ts[i]);
-    for (size_t c = 0; c < rows->column_count; c++) {
-        uint8_t *column = payload + (c + 1) * count * 8;
-        if (rows->columns != NULL)
-            values_store(column, rows->columns[c], count);
-        else
-            for (size_t i = 0; i < count; i++)
-                values_store(column + i * 8, &rows->values[i * rows->column_count + c], 1);
-    }
+    const struct nts_table_def *def = table->def;
+    if (NTS_UNLIKELY(table->is_dropped))
+        return nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' was dropped", def->name);
+    if (NTS_UNLIKELY(rows->column_count != def->column_count))
+        return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns now, %u values given",
+                        def->name, def->column_count, rows->column_count);
+    return NANOTS_OK;
 }
 
 /* Everything that needs write_lock. */
@@ -179,7 +159,7 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
                                    struct nts_memtable **memtable_out, struct nanots_error *error)
 {
     struct nanots_db *db = table->db;
-    const size_t payload_size = (size_t)rows->row_count * ((size_t)rows->column_count + 1) * 8;
+    const size_t payload_size = (size_t)rows->payload_size;
     struct nts_wal_record record = {.kind = NTS_WAL_ROWS,
                                     .column_count = (uint16_t)rows->column_count,
                                     .table_id = table->table_id,
@@ -187,10 +167,11 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
 
     NTS_TRY(nts_db_check_writable_locked(db, error));
     NTS_TRY(nts_append_make_room(db, NTS_WAL_RECORD_HEADER_SIZE + payload_size, error));
-    if (nts_append_memtable(table, rows->row_count, memtable_out) != NANOTS_OK)
+    NTS_TRY(nts_append_check_table(table, rows, error));
+    if (nts_append_memtable(table, rows->row_count, rows->text_size, memtable_out) != NANOTS_OK)
         return nts_fail_memory(error, payload_size);
     uint8_t *payload = nts_wal_payload(&db->wal, payload_size);
-    rows_fill_payload(rows, payload);
+    nts_rows_encode(rows, rows->def, payload);
     record.first_seq = db->last_seq + 1;
     NTS_TRY(nts_wal_append(&db->wal, &record, payload_size,
                            nts_wal_payload_checksum(payload, payload_size, db->wal.salt), error));

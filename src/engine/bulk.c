@@ -31,15 +31,9 @@ struct bulk {
     size_t written;          /* of these: extents are held */
 };
 
-static uint64_t rows_size(const struct nts_rows *rows)
-{
-    return (uint64_t)rows->row_count * ((uint64_t)rows->column_count + 1) * 8;
-}
-
 bool nts_rows_are_bulk(const struct nanots_db *db, const struct nts_rows *rows)
 {
-    const uint64_t size = rows_size(rows);
-    return size >= NTS_BULK_BYTES || size > db->options.wal_bytes / 2;
+    return rows->payload_size >= NTS_BULK_BYTES || rows->payload_size > db->options.wal_bytes / 2;
 }
 
 static size_t bulk_segment_count(const struct nts_rows *rows)
@@ -47,31 +41,45 @@ static size_t bulk_segment_count(const struct nts_rows *rows)
     return ((size_t)rows->row_count + NTS_SEGMENT_ROWS_MAX - 1) / NTS_SEGMENT_ROWS_MAX;
 }
 
+/* `size` bytes of `rows` rows are one thing in memory. */
+static nanots_status bulk_check_limit(const struct nanots_table *table, const char *what,
+                                      uint64_t size, uint32_t rows, struct nanots_error *error)
+{
+    const uint64_t most = table->db->options.max_record_size;
+    if (size <= most)
+        return NANOTS_OK;
+    return nts_fail(error, NANOTS_TOO_BIG,
+                    "table '%.80s': a %s of %llu bytes (%u rows) is over the limit of %llu bytes "
+                    "(max_record_size, NANOTS_MAX_RECORD_SIZE)",
+                    table->def->name, what, (unsigned long long)size, rows,
+                    (unsigned long long)most);
+}
+
+/* What a row group of `rows` rows of the batch has without the bytes of strings. */
+static uint64_t rows_fixed_size(const struct nts_rows *rows, uint32_t count)
+{
+    return (rows->payload_size - rows->text_size) / rows->row_count * count;
+}
+
 nanots_status nts_rows_check_size(const struct nanots_table *table, const struct nts_rows *rows,
                                   struct nanots_error *error)
 {
     const struct nanots_db *db = table->db;
-    const uint64_t most = db->options.max_record_size;
-    const uint64_t row_size = ((uint64_t)rows->column_count + 1) * 8;
-    const bool is_bulk = nts_rows_are_bulk(db, rows);
-    const uint64_t unit_rows =
-        is_bulk && rows->row_count > NTS_GROUP_ROWS ? NTS_GROUP_ROWS : rows->row_count;
-    const uint64_t size = unit_rows * row_size + (is_bulk ? 0 : NTS_WAL_RECORD_HEADER_SIZE);
     const uint64_t record_size = bulk_segment_count(rows) * NTS_SEGMENT_ENTRY_SIZE;
 
-    if (is_bulk && record_size > db->options.wal_bytes / 4)
+    if (!nts_rows_are_bulk(db, rows))
+        return bulk_check_limit(table, "record", rows->payload_size + NTS_WAL_RECORD_HEADER_SIZE,
+                                rows->row_count, error);
+    if (record_size > db->options.wal_bytes / 4)
         return nts_fail(error, NANOTS_TOO_BIG,
                         "table '%.80s': a batch of %u rows is too large for a log of %llu bytes",
                         table->def->name, rows->row_count,
                         (unsigned long long)db->options.wal_bytes);
-    if (size <= most)
-        return NANOTS_OK;
-    return nts_fail(
-        error, NANOTS_TOO_BIG,
-        "table '%.80s': a %s of %llu bytes (%llu rows of %llu bytes) is over the limit of "
-        "%llu bytes (max_record_size, NANOTS_MAX_RECORD_SIZE)",
-        table->def->name, is_bulk ? "row group" : "record", (unsigned long long)size,
-        (unsigned long long)unit_rows, (unsigned long long)row_size, (unsigned long long)most);
+    /* Which strings a group will have is known when its rows are. */
+    const bool is_one = rows->row_count <= NTS_GROUP_ROWS;
+    return is_one ? bulk_check_limit(table, "row group", rows->payload_size, rows->row_count, error)
+                  : bulk_check_limit(table, "row group", rows_fixed_size(rows, NTS_GROUP_ROWS),
+                                     NTS_GROUP_ROWS, error);
 }
 
 static nanots_status bulk_init(struct bulk *bulk, struct nanots_table *table,
@@ -115,13 +123,24 @@ static void bulk_deinit(struct bulk *bulk, bool logged)
     nts_free(bulk->parts);
 }
 
+/* The row group is within the limit with its strings too. */
+static nanots_status bulk_check_group(const struct bulk *bulk, uint32_t count,
+                                      struct nanots_error *error)
+{
+    uint64_t size = rows_fixed_size(bulk->rows, count);
+    for (uint32_t c = 0; c < bulk->rows->column_count && bulk->rows->text_size != 0; c++)
+        if (bulk->rows->def->columns[c].type == NANOTS_TYPE_UTF8)
+            size += nts_column_byte_count(&bulk->group.columns[c], 0, count);
+    return bulk_check_limit(bulk->table, "row group", size, count, error);
+}
+
 /* Rows [base, base + count) of the batch as one segment in the begun extent. */
 static nanots_status bulk_write_rows(struct bulk *bulk, uint32_t base, uint32_t count,
                                      const uint32_t *order, struct nts_segment_entry *entry,
                                      struct nanots_error *error)
 {
     struct nanots_db *db = bulk->table->db;
-    struct nts_segment_start start = {.def = bulk->table->def, .row_count = count};
+    struct nts_segment_start start = {.def = bulk->rows->def, .row_count = count};
 
     start.file_seed = db->file_seed;
     nts_mutex_lock(&db->write_lock);
@@ -131,7 +150,9 @@ static nanots_status bulk_write_rows(struct bulk *bulk, uint32_t base, uint32_t 
     for (uint32_t row = 0; row < count; row += NTS_GROUP_ROWS) {
         const uint32_t left = count - row;
         const uint32_t rows = left < NTS_GROUP_ROWS ? left : NTS_GROUP_ROWS;
-        nts_row_group_from_rows(&bulk->group, bulk->rows, base, order, row, rows);
+        NTS_TRY(nts_row_group_from_rows(&bulk->group, bulk->rows, bulk->rows->def, base, order, row,
+                                        rows, error));
+        NTS_TRY(bulk_check_group(bulk, rows, error));
         NTS_TRY(nts_segment_writer_add_group(bulk->writer, bulk->group.ts, bulk->group.columns,
                                              rows, error));
     }
@@ -146,12 +167,14 @@ static nanots_status bulk_write_segment(struct bulk *bulk, size_t index, struct 
     const uint32_t left = bulk->rows->row_count - base;
     const uint32_t count = left < NTS_SEGMENT_ROWS_MAX ? left : NTS_SEGMENT_ROWS_MAX;
     const int64_t *ts = bulk->rows->ts + base;
+    const struct nts_table_def *def = bulk->rows->def;
+    const uint64_t text_size = nts_rows_text_size(bulk->rows, def, base, count);
     uint32_t *order = NULL;
     struct nts_extent extent;
 
     if (!nts_rows_are_sorted(ts, count) && nts_sort_rows(db->alloc, ts, count, &order) != NANOTS_OK)
         return nts_fail_memory(error, (size_t)count * 36);
-    nanots_status status = nts_extents_obtain(db, nts_segment_size_max(bulk->table->def, count),
+    nanots_status status = nts_extents_obtain(db, nts_segment_size_max(def, count, text_size),
                                               NTS_BLOCK_SIZE, &extent, error);
     if (status == NANOTS_OK) {
         bulk->entries[index].off = extent.off;
@@ -173,12 +196,13 @@ static nanots_status bulk_log_locked(struct bulk *bulk, uint64_t *seq_out,
     struct nanots_db *db = table->db;
     const size_t payload_size = bulk->segment_count * NTS_SEGMENT_ENTRY_SIZE;
     struct nts_wal_record record = {.kind = NTS_WAL_SEGMENT,
-                                    .column_count = table->def->column_count,
+                                    .column_count = bulk->rows->def->column_count,
                                     .table_id = table->def->table_id,
                                     .row_count = bulk->rows->row_count};
 
     NTS_TRY(nts_db_check_writable_locked(db, error));
     NTS_TRY(nts_append_make_room(db, NTS_WAL_RECORD_HEADER_SIZE + payload_size, error));
+    NTS_TRY(nts_append_check_table(table, bulk->rows, error));
     if (nts_run_touch(table) != NANOTS_OK)
         return nts_fail_memory(error, payload_size);
     record.first_seq = db->last_seq + 1;
@@ -220,7 +244,7 @@ static nanots_status bulk_write(struct bulk *bulk, struct nanots_error *error)
     struct nanots_db *db = bulk->table->db;
     for (size_t i = 0; i < bulk->segment_count; i++) {
         NTS_TRY(bulk_write_segment(bulk, i, error));
-        bulk->parts[i]->segment = nts_segment_new(&db->view, &bulk->entries[i], bulk->table->def);
+        bulk->parts[i]->segment = nts_segment_new(&db->view, &bulk->entries[i], bulk->rows->def);
         if (bulk->parts[i]->segment == NULL)
             return nts_fail_memory(error, sizeof(struct nts_segment));
     }

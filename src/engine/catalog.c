@@ -99,7 +99,6 @@ nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table_def *def,
     table->db = db;
     table->def = def;
     table->table_id = def->table_id;
-    table->column_count = def->column_count;
     table->version = version;
     HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
     if (table->db == NULL)
@@ -135,9 +134,38 @@ static void table_free(struct nanots_table *table)
         nts_segment_unref(part->segment);
         nts_free(part);
     }
+    while (table->retired != NULL) {
+        struct nts_retired_def *node = table->retired;
+        table->retired = node->next;
+        nts_free(node->def);
+        nts_free(node);
+    }
     nts_version_unref(table->version);
     nts_free(table->def);
     nts_free(table);
+}
+
+void nts_catalog_redefine(struct nanots_table *table, struct nts_table_def *def,
+                          struct nts_retired_def *node)
+{
+    struct nanots_db *db = table->db;
+    node->def = table->def;
+    node->next = table->retired;
+    HASH_DEL(db->tables, table);
+    table->retired = node;
+    table->def = def;
+    table->active = NULL; /* rows of the new form go to a memtable of it */
+    HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
+}
+
+void nts_catalog_drop(struct nanots_table *table)
+{
+    struct nanots_db *db = table->db;
+    HASH_DEL(db->tables, table);
+    db->by_id[table->table_id] = NULL;
+    table->is_dropped = true;
+    table->next_dropped = db->dropped;
+    db->dropped = table;
 }
 
 void nts_catalog_free(struct nanots_db *db)
@@ -146,37 +174,41 @@ void nts_catalog_free(struct nanots_db *db)
     for (size_t i = 0; i < db->by_id_count; i++)
         if (db->by_id[i] != NULL)
             table_free(db->by_id[i]);
+    while (db->dropped != NULL) {
+        struct nanots_table *table = db->dropped;
+        db->dropped = table->next_dropped;
+        table_free(table);
+    }
     nts_free(db->by_id);
     db->by_id = NULL;
     db->by_id_count = 0;
 }
 
-nanots_status nts_catalog_column(const struct nanots_table *table, const char *name,
+nanots_status nts_catalog_column(const struct nts_table_def *def, const char *name,
                                  uint32_t *column_out, struct nanots_error *error)
 {
     unsigned best = NEAREST_DISTANCE_MAX + 1;
     const char *nearest = NULL;
     *column_out = 0;
     if (name == NULL)
-        return nts_fail(error, NANOTS_INVALID, "table '%s': a column name is NULL",
-                        table->def->name);
-    for (uint32_t c = 0; c < table->def->column_count; c++) {
-        const unsigned distance = nts_edit_distance(table->def->columns[c].name, name, best - 1);
-        if (strcmp(table->def->columns[c].name, name) == 0) {
+        return nts_fail(error, NANOTS_INVALID, "table '%s': a column name is NULL", def->name);
+    for (uint32_t c = 0; c < def->column_count; c++) {
+        const unsigned distance = nts_edit_distance(def->columns[c].name, name, best - 1);
+        if (strcmp(def->columns[c].name, name) == 0) {
             *column_out = c;
             return NANOTS_OK;
         }
         if (distance < best) {
             best = distance;
-            nearest = table->def->columns[c].name;
+            nearest = def->columns[c].name;
         }
     }
     if (nearest == NULL)
-        return nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' has no column '%.80s'",
-                        table->def->name, name);
+        return nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' has no column '%.80s'", def->name,
+                        name);
     return nts_fail(error, NANOTS_NOT_FOUND,
-                    "table '%.60s' has no column '%.60s'; did you mean '%.60s'?", table->def->name,
-                    name, nearest);
+                    "table '%.60s' has no column '%.60s'; did you mean '%.60s'?", def->name, name,
+                    nearest);
 }
 
 /* ---- versions ----------------------------------------------------------------------------- */

@@ -77,9 +77,9 @@ static uint64_t manifest_live_size(struct nanots_db *db)
     return size;
 }
 
-/* Whether a manifest of `used` bytes is several times its live size. That size is asked for only when
- * the manifest has outgrown the last answer: a commit costs what it adds, however many tables and
- * segments there are. */
+/* Whether a manifest of `used` bytes is several times its live size. That size is asked for only
+ * when the manifest has outgrown the last answer: a commit costs what it adds, however many tables
+ * and segments there are. */
 static bool manifest_is_long(struct nanots_db *db, uint64_t used)
 {
     if (used <= MANIFEST_SMALL || used <= db->manifest_long_from)

@@ -19,10 +19,29 @@ static nanots_status columns_check(const struct nanots_column *columns, size_t c
     for (size_t i = 0; i < column_count; i++) {
         if (columns[i].name == NULL)
             return nts_name_check("column", NULL, error);
-        if (columns[i].type != NANOTS_TYPE_F64)
+        if (nanots_type_name(columns[i].type) == NULL)
             return nts_fail(error, NANOTS_INVALID, "column '%.80s': unknown type %d",
                             columns[i].name, (int)columns[i].type);
+        if ((columns[i].flags & ~NANOTS_COLUMN_NULLABLE) != 0)
+            return nts_fail(error, NANOTS_INVALID, "column '%.80s': unknown flags 0x%x",
+                            columns[i].name, (unsigned)columns[i].flags);
     }
+    return NANOTS_OK;
+}
+
+static nanots_status table_options_check(const struct nanots_table_options *options,
+                                         const char *table, struct nanots_error *error)
+{
+    if (options == NULL)
+        return NANOTS_OK;
+    if (options->struct_size < sizeof *options)
+        return nts_fail(error, NANOTS_INVALID, "struct_size of the table's options is not set");
+    if (nanots_time_unit_name(options->unit) == NULL)
+        return nts_fail(error, NANOTS_INVALID, "table '%.80s': unknown time unit %d", table,
+                        (int)options->unit);
+    if ((unsigned)options->duplicates > NANOTS_DUPLICATES_KEEP_FIRST)
+        return nts_fail(error, NANOTS_INVALID, "table '%.80s': unknown rule for duplicates %d",
+                        table, (int)options->duplicates);
     return NANOTS_OK;
 }
 
@@ -40,7 +59,8 @@ static nanots_status create_locked(struct nanots_db *db, struct nts_table_def *d
                         "table '%.80s': a definition of %zu bytes is over the limit", def->name,
                         size);
     NTS_TRY(nts_append_make_room(db, NTS_WAL_RECORD_HEADER_SIZE + payload_size, error));
-    if (nts_catalog_find(db, def->name) != NULL)
+    if (nts_catalog_find(db, def->name) != NULL ||
+        (db->reserved_name != NULL && strcmp(db->reserved_name, def->name) == 0))
         return nts_fail(error, NANOTS_EXISTS, "table '%.80s' exists already", def->name);
     def->table_id = db->next_table_id;
     def->created_seq = db->last_seq;
@@ -68,13 +88,16 @@ static nanots_status create_locked(struct nanots_db *db, struct nts_table_def *d
 
 nanots_status nts_create_table(struct nanots_db *db, const char *name,
                                const struct nanots_column *columns, size_t column_count,
+                               const struct nanots_table_options *options,
                                struct nanots_table **table_out, struct nanots_error *error)
 {
     *table_out = NULL;
     if (name == NULL)
         return nts_name_check("table", NULL, error);
     NTS_TRY(columns_check(columns, column_count, name, error));
-    struct nts_table_def *def = nts_table_def_new(db->alloc, 0, 0, name, columns, column_count);
+    NTS_TRY(table_options_check(options, name, error));
+    struct nts_table_def *def =
+        nts_table_def_new(db->alloc, 0, 0, name, columns, column_count, options);
     if (def == NULL)
         return nts_fail_memory(error, sizeof *def);
     nanots_status status = nts_table_def_check(def, error);

@@ -70,19 +70,30 @@ struct nts_version {
     struct nts_segment *const *segments; /* list->segments */
 };
 
+/* A definition that a schema change replaced: segments and memtables may still point to it. */
+struct nts_retired_def {
+    struct nts_retired_def *next;
+    struct nts_table_def *def;
+};
+
 struct nanots_table {
     struct nanots_db *db;
-    struct nts_table_def *def;    /* immutable */
+    /* Written under upkeep_lock, flush_lock and write_lock; read without a lock, so that an append
+     * can be checked before it takes one. What it pointed to before stays until the handle is
+     * closed. Sequentially consistent: schema changes are rare. */
+    struct nts_table_def *_Atomic def;
     uint32_t table_id;            /* immutable; as in def, beside what an append touches */
-    uint32_t column_count;        /* immutable */
+    bool is_dropped;              /* write_lock; takes no more rows */
     struct nts_version *version;  /* written under flush_lock and write_lock, read under either */
     struct nts_part *parts_first; /* write_lock; in order of seq */
     struct nts_part *parts_last;
-    struct nts_memtable *active; /* write_lock; takes rows: of the last part, or NULL */
-    uint64_t touched_run;        /* write_lock; number of the last run that lists this table */
-    bool in_manifest;            /* flush_lock */
-    bool is_damaged;             /* upkeep_lock: a rewrite met damage; no more of them */
-    UT_hash_handle hh;           /* write_lock */
+    struct nts_memtable *active;     /* write_lock; takes rows: of the last part, or NULL */
+    uint64_t touched_run;            /* write_lock; number of the last run that lists this table */
+    bool in_manifest;                /* flush_lock */
+    bool is_damaged;                 /* upkeep_lock: a rewrite met damage; no more of them */
+    struct nts_retired_def *retired; /* flush_lock; definitions that were replaced */
+    struct nanots_table *next_dropped; /* write_lock */
+    UT_hash_handle hh;                 /* write_lock */
 };
 
 /* What is flushed together. Guarded by write_lock; a frozen run is immutable. */
@@ -192,13 +203,15 @@ struct nanots_db {
     struct nanots_table **by_id; /* write_lock: index table_id, holes are NULL */
     size_t by_id_count;
     size_t by_id_capacity;
-    uint32_t next_table_id;   /* write_lock */
-    uint64_t next_segment_id; /* write_lock */
-    uint64_t last_seq;        /* write_lock */
-    uint64_t appended_bytes;  /* write_lock: raw bytes of the rows appended through this handle */
-    uint64_t last_sync_ms;    /* write_lock: when the last interval sync began */
-    nanots_status poisoned;   /* write_lock: OK, or why the handle refuses to write */
-    bool flush_is_due;        /* write_lock */
+    struct nanots_table *dropped; /* write_lock: tables whose handles may still be used; by next */
+    const char *reserved_name;    /* write_lock: a table is about to get it, or to lose it */
+    uint32_t next_table_id;       /* write_lock */
+    uint64_t next_segment_id;     /* write_lock */
+    uint64_t last_seq;            /* write_lock */
+    uint64_t appended_bytes; /* write_lock: raw bytes of the rows appended through this handle */
+    uint64_t last_sync_ms;   /* write_lock: when the last interval sync began */
+    nanots_status poisoned;  /* write_lock: OK, or why the handle refuses to write */
+    bool flush_is_due;       /* write_lock */
 
     struct nts_upkeep upkeep;
 
@@ -243,6 +256,12 @@ NTS_CHECKED nanots_status nts_catalog_get(struct nanots_db *db, const char *name
                                           struct nanots_table **table_out,
                                           struct nanots_error *error);
 struct nanots_table *nts_catalog_by_id(struct nanots_db *db, uint32_t table_id);
+/* Makes `def` the table's definition, under its name. `node` keeps the old one. Needs upkeep_lock,
+ * flush_lock and write_lock, but while the file is opened. */
+void nts_catalog_redefine(struct nanots_table *table, struct nts_table_def *def,
+                          struct nts_retired_def *node);
+/* Takes the table out of the catalog; its handle stays. Needs the same. */
+void nts_catalog_drop(struct nanots_table *table);
 /* The first table with an id of at least *table_id, which becomes the id behind it; NULL after the
  * last. Takes write_lock. */
 struct nanots_table *nts_catalog_next(struct nanots_db *db, uint32_t *table_id);
@@ -254,8 +273,8 @@ NTS_CHECKED nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table
  * may list the table. Needs write_lock. */
 void nts_catalog_remove_new(struct nanots_db *db, struct nanots_table *table);
 void nts_catalog_free(struct nanots_db *db);
-/* Column of a table by name; NOT_FOUND names the nearest. */
-NTS_CHECKED nanots_status nts_catalog_column(const struct nanots_table *table, const char *name,
+/* Column of a definition by name; NOT_FOUND names the nearest. */
+NTS_CHECKED nanots_status nts_catalog_column(const struct nts_table_def *def, const char *name,
                                              uint32_t *column_out, struct nanots_error *error);
 
 /* A version with `added` (references taken over on success) and without those in `removed`. Needs

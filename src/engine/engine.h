@@ -3,20 +3,12 @@
 #ifndef NTS_ENGINE_H
 #define NTS_ENGINE_H
 
+#include "engine/append_rows.h"
 #include "engine/db.h"
 
 /* ---- append.c, bulk.c --------------------------------------------------------------------- */
 
-/* Rows of one call: columnar (columns) or row-major (values). */
-struct nts_rows {
-    const int64_t *ts;
-    const double *const *columns; /* columns[c][row], or NULL */
-    const double *values;         /* values[row * column_count + c], if columns is NULL */
-    uint32_t row_count;
-    uint32_t column_count;
-};
-
-/* Appends the rows as one unit: the log first, then the memtable. */
+/* Appends the rows, which are prepared, as one unit: the log first, then the memtable. */
 NTS_CHECKED nanots_status nts_append(struct nanots_table *table, const struct nts_rows *rows,
                                      uint64_t *seq_out, struct nanots_error *error);
 /* The same for a large batch: a segment is written and named by one SEGMENT record. */
@@ -25,8 +17,27 @@ NTS_CHECKED nanots_status nts_append_bulk(struct nanots_table *table, const stru
 /* Makes a table; EXISTS if there is one of the name. */
 NTS_CHECKED nanots_status nts_create_table(struct nanots_db *db, const char *name,
                                            const struct nanots_column *columns, size_t column_count,
+                                           const struct nanots_table_options *options,
                                            struct nanots_table **table_out,
                                            struct nanots_error *error);
+
+/* ---- schema.c ----------------------------------------------------------------------------- */
+
+/* Each flushes and commits: durable on return. Takes upkeep_lock and flush_lock. */
+NTS_CHECKED nanots_status nts_schema_add_column(struct nanots_table *table,
+                                                const struct nanots_column *column,
+                                                struct nanots_error *error);
+NTS_CHECKED nanots_status nts_schema_drop(struct nanots_table *table, struct nanots_error *error);
+NTS_CHECKED nanots_status nts_schema_rename(struct nanots_table *table, const char *name,
+                                            struct nanots_error *error);
+NTS_CHECKED nanots_status nts_schema_rename_column(struct nanots_table *table, const char *column,
+                                                   const char *name, struct nanots_error *error);
+
+/* With write_lock: whether the table still takes rows of this form; a schema change may have come
+ * since they were checked. */
+NTS_CHECKED nanots_status nts_append_check_table(const struct nanots_table *table,
+                                                 const struct nts_rows *rows,
+                                                 struct nanots_error *error);
 
 /* With write_lock: makes sure that a record of `size` bytes fits, sealing and freezing if it must;
  * may drop and retake the lock. */
@@ -36,8 +47,9 @@ NTS_CHECKED nanots_status nts_append_make_room(struct nanots_db *db, uint64_t si
 bool nts_append_has_room(const struct nanots_db *db, uint64_t size);
 /* With write_lock: adds a part to a table that the active run lists. Takes the part over. */
 void nts_append_add_part(struct nanots_table *table, struct nts_part *part);
-/* With write_lock: the memtable that takes `row_count` rows of `column_count` columns. */
+/* With write_lock: the memtable that takes `row_count` rows with `text_size` bytes of strings. */
 NTS_CHECKED nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
+                                              uint64_t text_size,
                                               struct nts_memtable **memtable_out);
 /* Without locks, after an append that ended at `end_count`: what the sync mode asks for, then a
  * flush if one is due. */

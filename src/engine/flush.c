@@ -73,12 +73,13 @@ static nanots_status flush_collect(struct flush *flush)
     return flush->items == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
 }
 
-/* One row group serves all memtables of the same width; thousands of tables are common. */
+/* One row group serves all memtables that it is large enough for; thousands of tables are common.
+ */
 static nanots_status flush_fit_group(struct flush *flush, uint32_t column_count, uint32_t rows,
                                      struct nanots_error *error)
 {
     struct nts_row_group *group = &flush->group;
-    if (group->ts != NULL && group->column_count == column_count && group->capacity >= rows)
+    if (group->ts != NULL && group->column_count >= column_count && group->capacity >= rows)
         return NANOTS_OK;
     nts_row_group_deinit(group);
     return nts_row_group_init(group, flush->db->alloc, column_count, rows, error);
@@ -94,7 +95,7 @@ static nanots_status flush_write_rows(struct flush *flush, const struct nts_memt
     for (uint32_t row = 0; row < memtable->row_count; row += most) {
         const uint32_t left = memtable->row_count - row;
         const uint32_t rows = left < most ? left : most;
-        nts_row_group_from_memtable(group, memtable, order, row, rows);
+        NTS_TRY(nts_row_group_from_memtable(group, memtable, order, row, rows, error));
         NTS_TRY(
             nts_segment_writer_add_group(flush->writer, group->ts, group->columns, rows, error));
     }
@@ -108,7 +109,8 @@ static nanots_status flush_write_item(struct flush *flush, struct flush_item *it
     const struct nts_memtable *memtable = item->part->memtable;
     struct nts_segment_entry entry;
     uint32_t *order = NULL;
-    struct nts_segment_start start = {.def = item->table->def,
+    /* As the table was when the rows came: columns that were added since are null in them. */
+    struct nts_segment_start start = {.def = memtable->def,
                                       .seq_first = memtable->seq_first,
                                       .seq_last = memtable->seq_last,
                                       .file_seed = db->file_seed,

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "format/manifest.h"
+#include "format/table_change.h"
 
 /* An addition or a removal, at its place in the log. */
 struct load_item {
@@ -146,6 +147,52 @@ static nanots_status load_kept_log(struct load *load, const struct nts_edit *edi
     return NANOTS_OK;
 }
 
+/* The segments of a table that is dropped die with it. */
+static void load_drop(struct load *load, struct nanots_table *table)
+{
+    for (size_t i = 0; i < load->count; i++)
+        if (!load->items[i].is_removal && load->items[i].entry.table_id == table->table_id)
+            load->items[i].is_dead = true;
+    nts_catalog_drop(table);
+}
+
+static nanots_status load_change(struct load *load, const struct nts_edit *edit,
+                                 struct nanots_error *error)
+{
+    struct nanots_db *db = load->db;
+    struct nts_table_change change;
+    struct nts_table_def *def = NULL;
+    struct nanots_error detail;
+
+    if (!nts_table_change_decode(edit, &change))
+        return nts_fail(error, NANOTS_CORRUPT, "manifest: impossible edit of kind %d",
+                        (int)edit->kind);
+    struct nanots_table *table = nts_catalog_by_id(db, change.table_id);
+    if (table == NULL)
+        return nts_fail(error, NANOTS_CORRUPT, "manifest: change of unknown table %u",
+                        change.table_id);
+    if (change.kind == NTS_EDIT_TABLE_DROP) {
+        load_drop(load, table);
+        return NANOTS_OK;
+    }
+    if (change.kind == NTS_EDIT_TABLE_RENAME && nts_catalog_find(db, change.name) != NULL)
+        return nts_fail(error, NANOTS_CORRUPT, "manifest: two tables are named '%.80s'",
+                        change.name);
+    struct nts_retired_def *node = nts_alloc(db->alloc, sizeof *node);
+    nanots_status status =
+        node == NULL ? NANOTS_NO_MEMORY
+                     : nts_table_change_apply(db->alloc, table->def, &change, &def, &detail);
+    if (status == NANOTS_INVALID)
+        status = nts_fail(error, NANOTS_CORRUPT, "manifest: %.200s", detail.message);
+    else if (status != NANOTS_OK)
+        status = nts_fail_memory(error, sizeof *node);
+    if (status != NANOTS_OK)
+        nts_free(node);
+    else
+        nts_catalog_redefine(table, def, node);
+    return status;
+}
+
 static nanots_status load_edit(struct load *load, const struct nts_edit *edit,
                                struct nanots_error *error)
 {
@@ -160,6 +207,11 @@ static nanots_status load_edit(struct load *load, const struct nts_edit *edit,
         return load_cut(load, edit, error);
     case NTS_EDIT_KEPT_LOG:
         return load_kept_log(load, edit, error);
+    case NTS_EDIT_COLUMN:
+    case NTS_EDIT_TABLE_DROP:
+    case NTS_EDIT_TABLE_RENAME:
+    case NTS_EDIT_COLUMN_RENAME:
+        return load_change(load, edit, error);
     default:
         return nts_fail(error, NANOTS_NEWER_FORMAT,
                         "manifest: edit of kind %d, which this version does not know",

@@ -96,7 +96,7 @@ static nanots_status merge_choose(const struct nts_version *version, struct nts_
                                   struct nanots_error *error)
 {
     const struct nanots_db *db = rewrite->table->db;
-    const uint64_t row_size = ((uint64_t)rewrite->table->column_count + 1) * 8;
+    const uint64_t row_size = ((uint64_t)rewrite->table->def->column_count + 1) * 8;
     struct nts_tier_limits limits = {.rows_max = MERGE_VALUE_BYTES / row_size,
                                      .units_max = db->options.maintenance.max_segments_per_pack};
     size_t first = 0;

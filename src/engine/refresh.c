@@ -191,25 +191,47 @@ static nanots_status shadow_new(struct nanots_db *db, const struct nts_superbloc
 
 /* ---- the swap ----------------------------------------------------------------------------- */
 
+static bool defs_are_equal(const struct nts_table_def *a, const struct nts_table_def *b)
+{
+    if (strcmp(a->name, b->name) != 0 || a->column_count != b->column_count)
+        return false;
+    for (uint32_t c = 0; c < a->column_count; c++)
+        if (strcmp(a->columns[c].name, b->columns[c].name) != 0)
+            return false;
+    return true;
+}
+
+/* The table has another name, other names of columns, or more of them. */
+static nanots_status adopt_def(struct nanots_table *ours, struct nanots_table *theirs,
+                               struct nanots_error *error)
+{
+    struct nanots_db *db = ours->db;
+    if (defs_are_equal(ours->def, theirs->def))
+        return NANOTS_OK;
+    struct nts_retired_def *node = nts_alloc(db->alloc, sizeof *node);
+    if (node == NULL)
+        return nts_fail_memory(error, sizeof *node);
+    nts_mutex_lock(&db->write_lock);
+    nts_catalog_redefine(ours, theirs->def, node);
+    nts_mutex_unlock(&db->write_lock);
+    theirs->def = NULL;
+    return NANOTS_OK;
+}
+
 /* The tables that are new get an empty object of the handle, for good: handing it over is no
- * change of state but that they exist. Of the others, the definition is what it was. */
+ * change of state but that they exist. So it is with a definition that changed. */
 static nanots_status adopt_tables(struct nanots_db *db, struct nanots_db *shadow,
                                   struct nanots_error *error)
 {
-    for (uint32_t id = 0; id < db->by_id_count; id++)
-        if (db->by_id[id] != NULL && nts_catalog_by_id(shadow, id) == NULL)
-            return nts_fail(error, NANOTS_CORRUPT, "table '%.80s' is gone from the file",
-                            db->by_id[id]->def->name);
     for (uint32_t id = 0; id < shadow->by_id_count; id++) {
         struct nanots_table *theirs = shadow->by_id[id];
         struct nanots_table *ours = nts_catalog_by_id(db, id);
-        if (theirs != NULL && ours != NULL &&
-            (strcmp(ours->def->name, theirs->def->name) != 0 ||
-             ours->column_count != theirs->column_count))
-            return nts_fail(error, NANOTS_CORRUPT, "table '%.80s' has another definition now",
-                            ours->def->name);
-        if (theirs == NULL || ours != NULL)
+        if (theirs == NULL)
             continue;
+        if (ours != NULL) {
+            NTS_TRY(adopt_def(ours, theirs, error));
+            continue;
+        }
         nts_mutex_lock(&db->write_lock);
         const nanots_status status = nts_catalog_add(db, theirs->def, &ours, error);
         nts_mutex_unlock(&db->write_lock);
@@ -296,16 +318,29 @@ static void adopt_segments(struct nanots_db *db, struct nanots_table *ours,
         theirs->version->segments[i]->view = &db->view;
         theirs->version->segments[i]->def = ours->def;
     }
-    for (struct nts_part *part = theirs->parts_first; part != NULL; part = part->next)
+    for (struct nts_part *part = theirs->parts_first; part != NULL; part = part->next) {
+        if (part->memtable != NULL)
+            part->memtable->def = ours->def;
         if (part->segment != NULL) {
             part->segment->view = &db->view;
             part->segment->def = ours->def;
         }
+    }
     for (size_t i = 0; i < ours->version->count; i++)
         if (!adopt_find(theirs, &at, ours->version->segments[i]))
             adopt_into_limbo(db, ours->version->segments[i]);
     for (const struct nts_part *part = ours->parts_first; part != NULL; part = part->next)
         if (part->segment != NULL && !adopt_find(theirs, &at, part->segment))
+            adopt_into_limbo(db, part->segment);
+}
+
+/* Cursors may still read what a table had that is gone from the file. */
+static void adopt_dropped(struct nanots_db *db, const struct nanots_table *table)
+{
+    for (size_t i = 0; i < table->version->count; i++)
+        adopt_into_limbo(db, table->version->segments[i]);
+    for (const struct nts_part *part = table->parts_first; part != NULL; part = part->next)
+        if (part->segment != NULL)
             adopt_into_limbo(db, part->segment);
 }
 
@@ -334,6 +369,9 @@ static void adopt_swap(struct nanots_db *db, struct nanots_db *shadow)
     for (size_t id = 0; id < shadow->by_id_count; id++)
         if (shadow->by_id[id] != NULL)
             adopt_swap_table(db->by_id[id], shadow->by_id[id]);
+    for (uint32_t id = 0; id < db->by_id_count; id++)
+        if (db->by_id[id] != NULL && nts_catalog_by_id(shadow, id) == NULL)
+            nts_catalog_drop(db->by_id[id]);
     shadow->run = db->run;
     db->run = run;
     db->last_seq = shadow->last_seq;
@@ -362,6 +400,9 @@ static nanots_status adopt(struct nanots_db *db, struct nanots_db *shadow, bool 
     for (size_t id = 0; id < shadow->by_id_count; id++)
         if (shadow->by_id[id] != NULL)
             adopt_segments(db, db->by_id[id], shadow->by_id[id]);
+    for (uint32_t id = 0; id < db->by_id_count; id++)
+        if (db->by_id[id] != NULL && nts_catalog_by_id(shadow, id) == NULL)
+            adopt_dropped(db, db->by_id[id]);
     adopt_swap(db, shadow);
     db->reader.pinned_generation = db->sb.generation;
     db->reader.is_pinned = is_pinned;

@@ -10,86 +10,85 @@ nanots_status nts_row_group_init(struct nts_row_group *group, const struct nanot
                                  uint32_t column_count, uint32_t capacity,
                                  struct nanots_error *error)
 {
-    const size_t values = (size_t)column_count * capacity;
+    const size_t slots = (size_t)column_count + 1;
     memset(group, 0, sizeof *group);
+    group->alloc = alloc;
     group->ts = nts_alloc_array(alloc, capacity, sizeof(int64_t));
-    group->block = nts_alloc_array(alloc, values + 1, sizeof(double));
-    group->columns = nts_alloc_array(alloc, (size_t)column_count + 1, sizeof(double *));
+    group->buffers = nts_alloc_zeroed(alloc, slots * sizeof *group->buffers);
+    group->columns = nts_alloc_zeroed(alloc, slots * sizeof *group->columns);
     group->column_count = column_count;
     group->capacity = capacity;
-    if (group->ts != NULL && group->block != NULL && group->columns != NULL)
+    if (group->ts != NULL && group->buffers != NULL && group->columns != NULL)
         return NANOTS_OK;
     nts_row_group_deinit(group);
-    return nts_fail_memory(error, values * sizeof(double));
+    return nts_fail_memory(error, slots * sizeof *group->buffers);
 }
 
 void nts_row_group_deinit(struct nts_row_group *group)
 {
+    for (uint32_t c = 0; c < group->column_count && group->buffers != NULL; c++)
+        nts_column_buffer_deinit(&group->buffers[c]);
     nts_free(group->ts);
-    nts_free(group->block);
+    nts_free(group->buffers);
     nts_free(group->columns);
     memset(group, 0, sizeof *group);
 }
 
-double *nts_row_group_column(const struct nts_row_group *group, uint32_t column)
+/* The empty buffer of one column of `def`. */
+static nanots_status group_fit_buffer(struct nts_row_group *group, const struct nts_table_def *def,
+                                      uint32_t column, struct nts_column_buffer **buffer_out,
+                                      struct nanots_error *error)
 {
-    return group->block + (size_t)column * group->capacity;
+    const bool nullable = nts_column_is_nullable(&def->columns[column]);
+    const unsigned type = def->columns[column].type;
+    struct nts_column_buffer *buffer = &group->buffers[column];
+    assert(column < group->column_count);
+    *buffer_out = buffer;
+    if (buffer->values != NULL && buffer->type == type && (!nullable || buffer->validity != NULL)) {
+        nts_column_buffer_clear(buffer);
+        return NANOTS_OK;
+    }
+    nts_column_buffer_deinit(buffer);
+    return nts_column_buffer_init(buffer, group->alloc, type, nullable, group->capacity, error);
 }
 
-static void group_use_block(struct nts_row_group *group)
-{
-    for (uint32_t c = 0; c < group->column_count; c++)
-        group->columns[c] = nts_row_group_column(group, c);
-}
-
-/* Copies one slice to rows [at, at + count). */
-static void group_copy_slice(struct nts_row_group *group, const struct nts_memtable_slice *slice,
-                             uint32_t at, uint32_t count)
-{
-    memcpy(group->ts + at, slice->ts, count * sizeof(int64_t));
-    for (uint32_t c = 0; c < group->column_count; c++)
-        memcpy(nts_row_group_column(group, c) + at, slice->columns + c * slice->stride,
-               count * sizeof(double));
-}
-
-void nts_row_group_from_memtable(struct nts_row_group *group, const struct nts_memtable *memtable,
-                                 const uint32_t *order, uint32_t row, uint32_t count)
+nanots_status nts_row_group_from_memtable(struct nts_row_group *group,
+                                          const struct nts_memtable *memtable,
+                                          const uint32_t *order, uint32_t row, uint32_t count,
+                                          struct nanots_error *error)
 {
     assert(count <= group->capacity);
-    group_use_block(group);
-    for (uint32_t done = 0; done < count;) {
-        const uint32_t at = order == NULL ? row + done : order[row + done];
-        const struct nts_memtable_slice slice =
-            nts_memtable_slice(memtable, at, order == NULL ? row + count : at + 1);
-        group_copy_slice(group, &slice, done, slice.row_count);
-        done += slice.row_count;
+    nts_memtable_gather_ts(memtable, order, row, count, group->ts);
+    for (uint32_t c = 0; c < memtable->column_count; c++) {
+        struct nts_column_buffer *buffer = NULL;
+        NTS_TRY(group_fit_buffer(group, memtable->def, c, &buffer, error));
+        NTS_TRY(nts_memtable_gather(memtable, order, row, count, c, buffer, 0, error));
+        group->columns[c] = nts_column_buffer_view(buffer);
     }
+    return NANOTS_OK;
 }
 
-/* Columns that are contiguous and in order are used where they are. */
-static void group_use_caller(struct nts_row_group *group, const struct nts_rows *rows,
-                             uint32_t first, uint32_t count)
+nanots_status nts_row_group_from_rows(struct nts_row_group *group, const struct nts_rows *rows,
+                                      const struct nts_table_def *def, uint32_t base_row,
+                                      const uint32_t *order, uint32_t row, uint32_t count,
+                                      struct nanots_error *error)
 {
-    memcpy(group->ts, rows->ts + first, count * sizeof(int64_t));
-    for (uint32_t c = 0; c < group->column_count; c++)
-        group->columns[c] = rows->columns[c] + first;
-}
-
-void nts_row_group_from_rows(struct nts_row_group *group, const struct nts_rows *rows,
-                             uint32_t base_row, const uint32_t *order, uint32_t row, uint32_t count)
-{
+    const uint32_t base = order == NULL ? base_row + row : base_row;
+    const uint32_t *from = order == NULL ? NULL : order + row;
     assert(count <= group->capacity);
-    if (order == NULL && rows->columns != NULL) {
-        group_use_caller(group, rows, base_row + row, count);
-        return;
+    if (order == NULL)
+        memcpy(group->ts, rows->ts + base, count * sizeof(int64_t));
+    for (uint32_t i = 0; i < count && order != NULL; i++)
+        group->ts[i] = rows->ts[base + from[i]];
+    for (uint32_t c = 0; c < rows->column_count; c++) {
+        struct nts_column_buffer *buffer = NULL;
+        if (order == NULL && nts_rows_are_columnar(rows)) {
+            group->columns[c] = nts_rows_view(rows, c, base);
+            continue;
+        }
+        NTS_TRY(group_fit_buffer(group, def, c, &buffer, error));
+        NTS_TRY(nts_rows_gather(rows, c, base, from, count, buffer, error));
+        group->columns[c] = nts_column_buffer_view(buffer);
     }
-    group_use_block(group);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t from = base_row + (order == NULL ? row + i : order[row + i]);
-        group->ts[i] = rows->ts[from];
-        for (uint32_t c = 0; c < group->column_count; c++)
-            nts_row_group_column(group, c)[i] =
-                rows->columns != NULL ? rows->columns[c][from]
-                                      : rows->values[(size_t)from * rows->column_count + c];
-    }
+    return NANOTS_OK;
 }

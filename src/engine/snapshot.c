@@ -40,6 +40,7 @@ nanots_status nts_snapshot_take(struct nanots_table *table, struct nts_snapshot 
     struct nanots_db *db = table->db;
     snapshot->count = 0;
     nts_mutex_lock(&db->write_lock);
+    snapshot->def = table->def;
     const size_t most = table_source_count(table);
     snapshot->sources = nts_alloc_array(db->alloc, most + 1, sizeof *snapshot->sources);
     if (snapshot->sources != NULL) {
@@ -74,6 +75,7 @@ nanots_status nts_snapshot_scan(struct nanots_table *table, const struct nts_sca
     struct nts_snapshot snapshot;
     *scan_out = NULL;
     NTS_TRY(nts_snapshot_take(table, &snapshot, error));
+    whole.def = snapshot.def;
     whole.sources = snapshot.sources;
     whole.source_count = snapshot.count;
     const nanots_status status = nts_scan_new(table->db->alloc, &whole, scan_out, error);

@@ -14,6 +14,7 @@
 /* The table's sources in order of arrival, with a reference each; release with nts_snapshot_free,
  * or pass them to a scan and free the array with nts_free. NO_MEMORY. */
 struct nts_snapshot {
+    const struct nts_table_def *def; /* at the same moment */
     struct nts_source_spec *sources;
     size_t count;
 };

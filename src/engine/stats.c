@@ -7,18 +7,43 @@
 #include "engine/extents.h"
 #include "engine/snapshot.h"
 
+/* Bytes of a value as it was appended; of a string, beside its text. */
+static uint64_t stats_raw_width(const struct nts_table_def *def, uint32_t column)
+{
+    if (column == 0)
+        return 8;
+    switch ((nanots_type)def->columns[column - 1].type) {
+    case NANOTS_TYPE_BOOL:
+        return 1;
+    case NANOTS_TYPE_F32:
+    case NANOTS_TYPE_I32:
+    case NANOTS_TYPE_UTF8:
+        return 4;
+    default:
+        return 8;
+    }
+}
+
 /* Adds one column of one segment: bytes, and the codec of each vector. */
 static nanots_status stats_add_column(struct nts_segment *segment,
                                       struct nts_segment_reader *reader, uint32_t column,
+                                      const struct nts_table_def *def,
                                       struct nanots_column_stats *stats, struct nanots_error *error)
 {
     const uint32_t vectors = nts_vector_count(segment->entry.row_count);
+    bool has_column = false;
+    uint64_t text = 0;
+    NTS_TRY(nts_segment_has_column(segment, column, &has_column, error));
+    if (!has_column)
+        return NANOTS_OK;
+    if (column != 0 && def->columns[column - 1].type == NANOTS_TYPE_UTF8)
+        NTS_TRY(nts_segment_text_bytes(segment, reader, column, &text, error));
+    stats->raw_bytes += segment->entry.row_count * stats_raw_width(def, column) + text;
     for (uint32_t v = 0; v < vectors; v++) {
-        const uint8_t *bytes = NULL;
+        unsigned codec = NTS_CODEC_CONSTANT;
         size_t size = 0;
-        NTS_TRY(nts_segment_vector_bytes(segment, reader, column, v, &bytes, &size, error));
+        NTS_TRY(nts_segment_vector_codec(segment, reader, column, v, &codec, &size, error));
         stats->disk_bytes += size;
-        const unsigned codec = size == 0 ? NTS_CODEC_CONSTANT : bytes[0];
         if (codec < NANOTS_CODEC_COUNT_MAX) {
             stats->codec_vectors[codec]++;
             stats->codec_bytes[codec] += size;
@@ -29,7 +54,8 @@ static nanots_status stats_add_column(struct nts_segment *segment,
 }
 
 static nanots_status stats_add_segment(struct nts_segment *segment,
-                                       struct nts_segment_reader *reader, uint32_t first,
+                                       struct nts_segment_reader *reader,
+                                       const struct nts_table_def *def, uint32_t first,
                                        uint32_t count, struct nanots_column_stats *columns,
                                        struct nanots_table_stats *stats, struct nanots_error *error)
 {
@@ -37,7 +63,7 @@ static nanots_status stats_add_segment(struct nts_segment *segment,
     stats->rows += segment->entry.row_count;
     stats->disk_bytes += segment->entry.size;
     for (uint32_t c = 0; c < count; c++)
-        NTS_TRY(stats_add_column(segment, reader, first + c, &columns[c], error));
+        NTS_TRY(stats_add_column(segment, reader, first + c, def, &columns[c], error));
     return NANOTS_OK;
 }
 
@@ -46,31 +72,31 @@ static double stats_ratio(uint64_t raw_bytes, uint64_t disk_bytes)
     return (double)raw_bytes / (double)(disk_bytes == 0 ? 1 : disk_bytes);
 }
 
-/* What follows from the counts. */
-static void stats_finish(uint32_t column_count, uint32_t first, uint32_t count,
+/* What follows from the counts. The ratios are of what is flushed; the raw bytes of all rows, but
+ * for the text of strings that are not flushed. */
+static void stats_finish(const struct nts_table_def *def, uint32_t first, uint32_t count,
                          struct nanots_column_stats *columns, struct nanots_table_stats *stats)
 {
-    const uint64_t flushed = stats->rows - stats->pending_rows;
+    uint64_t flushed_ts = 0;
+    uint64_t flushed_values = 0;
     for (uint32_t c = 0; c < count; c++) {
-        columns[c].raw_bytes = flushed * 8;
+        const bool is_ts = first + c == 0;
+        const uint64_t pending = stats->pending_rows * stats_raw_width(def, first + c);
         columns[c].ratio = stats_ratio(columns[c].raw_bytes, columns[c].disk_bytes);
-        *(first + c == 0 ? &stats->disk_ts_bytes : &stats->disk_value_bytes) +=
-            columns[c].disk_bytes;
+        *(is_ts ? &stats->disk_ts_bytes : &stats->disk_value_bytes) += columns[c].disk_bytes;
+        *(is_ts ? &stats->raw_ts_bytes : &stats->raw_value_bytes) += columns[c].raw_bytes + pending;
+        *(is_ts ? &flushed_ts : &flushed_values) += columns[c].raw_bytes;
         for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
             stats->codec_vectors[codec] += columns[c].codec_vectors[codec];
             stats->codec_bytes[codec] += columns[c].codec_bytes[codec];
         }
     }
-    stats->column_count = column_count;
-    stats->raw_bytes = nts_raw_bytes(stats->rows, column_count);
-    stats->raw_ts_bytes = nts_raw_bytes(stats->rows, 0);
-    stats->raw_value_bytes = stats->raw_bytes - stats->raw_ts_bytes;
+    stats->column_count = def->column_count;
+    stats->raw_bytes = stats->raw_ts_bytes + stats->raw_value_bytes;
     stats->disk_index_bytes = stats->disk_bytes - stats->disk_ts_bytes - stats->disk_value_bytes;
-    const uint64_t flushed_raw = nts_raw_bytes(flushed, column_count);
-    const uint64_t flushed_ts = nts_raw_bytes(flushed, 0);
-    stats->total_ratio = stats_ratio(flushed_raw, stats->disk_bytes);
+    stats->total_ratio = stats_ratio(flushed_ts + flushed_values, stats->disk_bytes);
     stats->ts_ratio = stats_ratio(flushed_ts, stats->disk_ts_bytes);
-    stats->value_ratio = stats_ratio(flushed_raw - flushed_ts, stats->disk_value_bytes);
+    stats->value_ratio = stats_ratio(flushed_values, stats->disk_value_bytes);
 }
 
 nanots_status nts_stats(struct nanots_table *table, uint32_t first, uint32_t count,
@@ -85,8 +111,8 @@ nanots_status nts_stats(struct nanots_table *table, uint32_t first, uint32_t cou
     for (size_t i = 0; i < snapshot.count && status == NANOTS_OK; i++) {
         const struct nts_source_spec *source = &snapshot.sources[i];
         if (source->segment != NULL) {
-            status =
-                stats_add_segment(source->segment, &reader, first, count, columns, stats, error);
+            status = stats_add_segment(source->segment, &reader, snapshot.def, first, count,
+                                       columns, stats, error);
         } else {
             stats->rows += source->visible_rows;
             stats->pending_rows += source->visible_rows;
@@ -94,7 +120,7 @@ nanots_status nts_stats(struct nanots_table *table, uint32_t first, uint32_t cou
     }
     nts_segment_reader_deinit(&reader);
     nts_snapshot_free(&snapshot);
-    stats_finish(table->column_count, first, count, columns, stats);
+    stats_finish(snapshot.def, first, count, columns, stats);
     return status;
 }
 

@@ -34,7 +34,7 @@ static void stats_json_codecs(struct nts_json *json, const uint64_t *vectors, co
     nts_json_key(json, "codecs");
     nts_json_open(json, '{');
     for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
-        const char *name = nts_codec_name(codec);
+        const char *name = nanots_codec_name(codec);
         if (vectors[codec] == 0 || name == NULL)
             continue;
         nts_json_key(json, name);
@@ -59,12 +59,12 @@ static void stats_json_column(struct nts_json *json, const char *name,
     nts_json_close(json, '}');
 }
 
-static void stats_json_table(struct nts_json *json, const struct nanots_table *table,
+static void stats_json_table(struct nts_json *json, const struct nts_table_def *def,
                              const struct nanots_table_stats *stats,
                              const struct nanots_column_stats *columns)
 {
     nts_json_open(json, '{');
-    stats_json_text(json, "table", table->def->name);
+    stats_json_text(json, "table", def->name);
     stats_json_u64(json, "rows", stats->rows);
     stats_json_u64(json, "segments", stats->segments);
     stats_json_u64(json, "pending_rows", stats->pending_rows);
@@ -82,8 +82,8 @@ static void stats_json_table(struct nts_json *json, const struct nanots_table *t
     stats_json_codecs(json, stats->codec_vectors, stats->codec_bytes);
     nts_json_key(json, "columns");
     nts_json_open(json, '[');
-    for (uint32_t c = 0; c <= table->column_count; c++)
-        stats_json_column(json, c == 0 ? "ts_ms" : table->def->columns[c - 1].name, &columns[c]);
+    for (uint32_t c = 0; c <= def->column_count; c++)
+        stats_json_column(json, nts_table_def_column_name(def, c), &columns[c]);
     nts_json_close(json, ']');
     nts_json_close(json, '}');
 }
@@ -91,7 +91,8 @@ static void stats_json_table(struct nts_json *json, const struct nanots_table *t
 nanots_status nts_stats_json(struct nanots_table *table, char **text_out,
                              struct nanots_error *error)
 {
-    const uint32_t count = table->column_count + 1;
+    const struct nts_table_def *def = table->def;
+    const uint32_t count = def->column_count + 1u;
     struct nanots_table_stats stats = {.struct_size = sizeof stats};
     struct nts_json json;
 
@@ -102,7 +103,7 @@ nanots_status nts_stats_json(struct nanots_table *table, char **text_out,
     nanots_status status = nts_stats(table, 0, count, columns, &stats, error);
     if (status == NANOTS_OK) {
         nts_json_init(&json, table->db->alloc);
-        stats_json_table(&json, table, &stats, columns);
+        stats_json_table(&json, def, &stats, columns);
         status = nts_json_take(&json, text_out, error);
     }
     nts_free(columns);

@@ -19,8 +19,7 @@ struct verify {
     nanots_damage_callback callback;
     void *context;
     struct nanots_verify_report *report;
-    int64_t *ts;    /* [NTS_VECTOR_ROWS] */
-    double *values; /* [NTS_VECTOR_ROWS] */
+    int64_t *ts; /* [NTS_VECTOR_ROWS] */
 };
 
 static void verify_damage(const struct verify *verify, const char *message)
@@ -38,7 +37,7 @@ static void verify_zone_damage(const struct verify *verify, const struct nts_seg
         message, sizeof message,
         "table '%.60s', column '%.60s', vector %u of segment %llu at offset %llu: the zone "
         "map contradicts the values",
-        segment->def->name, column == 0 ? "ts_ms" : segment->def->columns[column - 1].name, vector,
+        segment->def->name, nts_table_def_column_name(segment->def, column), vector,
         (unsigned long long)segment->entry.segment_id, (unsigned long long)segment->entry.off);
     verify_damage(verify, message);
 }
@@ -67,28 +66,59 @@ static nanots_status verify_ts_vector(struct verify *verify, struct nts_segment 
     return NANOTS_OK;
 }
 
-static nanots_status verify_f64_vector(struct verify *verify, struct nts_segment *segment,
-                                       const struct nts_column_index *index, uint32_t column,
-                                       uint32_t vector, double *sum, struct nanots_error *detail)
+/* What the vectors of a row group add up to. */
+struct verify_group {
+    bool has_values;
+    uint64_t sum;
+    uint64_t first;
+    uint64_t last;
+};
+
+static void verify_add_zone(struct verify_group *group, struct nts_index_kind kind, uint32_t rows,
+                            const struct nts_zone *zone)
 {
+    if (zone->null_count == rows)
+        return;
+    if (!group->has_values)
+        group->first = zone->first;
+    group->has_values = true;
+    group->last = zone->last;
+    group->sum = nts_index_is_float(kind) ? nts_zone_sum_add_bits(group->sum, zone->sum)
+                                          : group->sum + zone->sum;
+}
+
+static nanots_status verify_value_vector(struct verify *verify, struct nts_segment *segment,
+                                         const struct nts_column_index *index, uint32_t column,
+                                         uint32_t vector, struct verify_group *sums,
+                                         struct nanots_error *detail)
+{
+    const struct nts_column_def *def = &segment->def->columns[column - 1];
     const uint32_t rows = nts_vector_rows(index->row_count, vector);
     const uint32_t group = vector / NTS_GROUP_VECTORS;
     const uint32_t in_group = vector % NTS_GROUP_VECTORS;
+    struct nts_column_buffer buffer;
     struct nts_zone zone;
 
-    NTS_TRY(nts_segment_read_f64(segment, &verify->reader, column, vector, verify->values, detail));
-    nts_zone_of_doubles(verify->values, rows, &zone);
-    *sum = nts_zone_sum_add(in_group == 0 ? 0.0 : *sum, zone.sum);
+    NTS_TRY(nts_column_buffer_init(&buffer, verify->db->alloc, def->type,
+                                   nts_column_is_nullable(def), NTS_VECTOR_ROWS, detail));
+    nanots_status status =
+        nts_segment_read_column(segment, &verify->reader, column, vector, &buffer, 0, detail);
+    if (status == NANOTS_OK) {
+        const struct nts_column view = nts_column_buffer_view(&buffer);
+        status = nts_value_vector_zone(verify->reader.work, &view, 0, rows, &zone, detail);
+    }
+    nts_column_buffer_deinit(&buffer);
+    NTS_TRY(status);
+    if (in_group == 0)
+        memset(sums, 0, sizeof *sums);
+    verify_add_zone(sums, index->kind, rows, &zone);
     const bool ends_group = in_group + 1 == NTS_GROUP_VECTORS || vector + 1 == index->vector_count;
-    const double *first = &index->first[group];
-    const double *last = &index->last[group];
-    const bool is_right =
-        nts_bits_of_double(zone.min) == index->min[vector] &&
-        nts_bits_of_double(zone.max) == index->max[vector] &&
-        zone.nan_count == index->nan_count[vector] &&
-        (in_group != 0 || memcmp(first, &verify->values[0], sizeof *first) == 0) &&
-        (!ends_group || memcmp(last, &verify->values[rows - 1], sizeof *last) == 0) &&
-        (!ends_group || memcmp(sum, &index->sum[group], sizeof *sum) == 0);
+    const bool is_right = zone.min == index->min[vector] && zone.max == index->max[vector] &&
+                          zone.nan_count == index->nan_count[vector] &&
+                          zone.null_count == index->null_count[vector] &&
+                          (!ends_group || !nts_index_has_sum(index->kind) ||
+                           (sums->sum == index->sum[group] && sums->first == index->first[group] &&
+                            sums->last == index->last[group]));
     if (!is_right)
         verify_zone_damage(verify, segment, column, vector);
     return NANOTS_OK;
@@ -99,16 +129,22 @@ static nanots_status verify_column(struct verify *verify, struct nts_segment *se
 {
     const struct nts_column_index *index = NULL;
     struct nanots_error detail;
-    double sum = 0.0;
+    struct verify_group sums = {false, 0, 0, 0};
 
-    nanots_status status = nts_segment_index(segment, &verify->reader, column, &index, &detail);
+    bool has_column = false;
+    nanots_status status = nts_segment_has_column(segment, column, &has_column, &detail);
+    if (status == NANOTS_OK && !has_column)
+        return NANOTS_OK;
+    if (status == NANOTS_OK)
+        status = nts_segment_index(segment, &verify->reader, column, &index, &detail);
     if (status != NANOTS_OK)
         return verify_is_damage(verify, status, &detail)
                    ? NANOTS_OK
                    : nts_fail(error, status, "%s", detail.message);
     for (uint32_t v = 0; v < index->vector_count; v++) {
-        status = column == 0 ? verify_ts_vector(verify, segment, index, v, &detail)
-                             : verify_f64_vector(verify, segment, index, column, v, &sum, &detail);
+        status = column == 0
+                     ? verify_ts_vector(verify, segment, index, v, &detail)
+                     : verify_value_vector(verify, segment, index, column, v, &sums, &detail);
         if (status == NANOTS_OK)
             continue;
         if (!verify_is_damage(verify, status, &detail))
@@ -203,8 +239,7 @@ nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback, 
     nanots_status status = nts_segment_reader_init(&verify.reader, db->alloc, error);
 
     verify.ts = nts_alloc_array(db->alloc, NTS_VECTOR_ROWS, sizeof *verify.ts);
-    verify.values = nts_alloc_array(db->alloc, NTS_VECTOR_ROWS, sizeof *verify.values);
-    if (status == NANOTS_OK && (verify.ts == NULL || verify.values == NULL))
+    if (status == NANOTS_OK && verify.ts == NULL)
         status = nts_fail_memory(error, NTS_VECTOR_ROWS);
     if (status == NANOTS_OK) {
         verify_log(&verify);
@@ -218,7 +253,6 @@ nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback, 
         status = verify_table(&verify, table, error);
     }
     nts_free(verify.ts);
-    nts_free(verify.values);
     nts_segment_reader_deinit(&verify.reader);
     return status;
 }

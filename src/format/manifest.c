@@ -98,6 +98,17 @@ static void edit_end(struct nts_buf *buf, uint8_t *edit, uint64_t seed)
     buf->size += size;
 }
 
+nanots_status nts_manifest_put(struct nts_buf *buf, uint64_t seed, enum nts_edit_kind kind,
+                               const uint8_t *body, size_t body_size)
+{
+    uint8_t *edit = edit_begin(buf, kind, body_size);
+    if (edit == NULL)
+        return NANOTS_NO_MEMORY;
+    memcpy(edit + NTS_EDIT_HEADER_SIZE, body, body_size);
+    edit_end(buf, edit, seed);
+    return NANOTS_OK;
+}
+
 nanots_status nts_manifest_put_table(struct nts_buf *buf, uint64_t seed,
                                      const struct nts_table_def *def)
 {

@@ -83,6 +83,10 @@ NTS_CHECKED nanots_status nts_manifest_put_removals(struct nts_buf *buf, uint64_
                                                     const uint64_t *segment_ids, size_t count);
 NTS_CHECKED nanots_status nts_manifest_put_cut(struct nts_buf *buf, uint64_t seed,
                                                uint32_t table_id, int64_t cutoff, uint64_t seq);
+/* An edit whose body is given. */
+NTS_CHECKED nanots_status nts_manifest_put(struct nts_buf *buf, uint64_t seed,
+                                           enum nts_edit_kind kind, const uint8_t *body,
+                                           size_t body_size);
 NTS_CHECKED nanots_status nts_manifest_put_kept_log(struct nts_buf *buf, uint64_t seed,
                                                     const struct nts_kept_log *log);
 

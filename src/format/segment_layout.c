@@ -124,21 +124,23 @@ bool nts_footer_find_index(const struct nts_footer *footer, uint32_t column,
 /* Bytes of all arrays. */
 static size_t index_arrays_size(size_t vectors, size_t groups)
 {
-    return groups * 6 * 8 + vectors * (2 * 8 + 8);
+    return groups * 6 * 8 + vectors * (2 * 8 + 2 * 4 + 2 * 2);
 }
 
-bool nts_column_index_reset(struct nts_column_index *index, uint32_t row_count)
+bool nts_column_index_reset(struct nts_column_index *index, uint32_t row_count,
+                            struct nts_index_kind kind)
 {
     if (index->vector_count != nts_vector_count(row_count) ||
         index->group_count != nts_group_count(row_count))
         return false;
     memset(index + 1, 0, index_arrays_size(index->vector_count, index->group_count));
     index->row_count = row_count;
+    index->kind = kind;
     return true;
 }
 
 struct nts_column_index *nts_column_index_new(const struct nanots_allocator *alloc,
-                                              uint32_t row_count, bool is_time)
+                                              uint32_t row_count, struct nts_index_kind kind)
 {
     const size_t vectors = nts_vector_count(row_count);
     const size_t groups = nts_group_count(row_count);
@@ -149,18 +151,19 @@ struct nts_column_index *nts_column_index_new(const struct nanots_allocator *all
     index->row_count = row_count;
     index->vector_count = (uint32_t)vectors;
     index->group_count = (uint32_t)groups;
-    index->is_time = is_time;
+    index->kind = kind;
     index->chunk_off = (uint64_t *)(index + 1);
     index->chunk_size = index->chunk_off + groups;
     index->chunk_checksum = index->chunk_size + groups;
     index->min = index->chunk_checksum + groups;
     index->max = index->min + vectors;
-    index->sum = (double *)(index->max + vectors);
+    index->sum = index->max + vectors;
     index->first = index->sum + groups;
     index->last = index->first + groups;
     index->vector_off = (uint32_t *)(index->last + groups);
-    index->vector_size = (uint16_t *)(index->vector_off + vectors);
-    index->nan_count = index->vector_size + vectors;
+    index->vector_size = index->vector_off + vectors;
+    index->nan_count = (uint16_t *)(index->vector_size + vectors);
+    index->null_count = index->nan_count + vectors;
     return index;
 }
 
@@ -172,19 +175,13 @@ static size_t index_bound(size_t vectors, size_t groups)
 {
     const size_t of_vectors = 2 + nts_vector_bound(vectors);
     const size_t of_groups = 2 + nts_vector_bound(groups);
-    return 4 + 4 * of_vectors + 4 * of_groups + 8 * groups;
+    return 4 + 5 * of_vectors + 4 * of_groups + 8 * groups;
 }
 
 static uint8_t *array_end(uint8_t *place, size_t encoded_size)
 {
     nts_store_u16(place, (uint16_t)encoded_size);
     return place + 2 + encoded_size;
-}
-
-static uint8_t *array_put_floats(struct nts_index_work *work, const double *values, size_t count,
-                                 uint8_t *place)
-{
-    return array_end(place, nts_f64_encode(&work->scratch, place + 2, values, count));
 }
 
 static uint8_t *array_put_u16(struct nts_index_work *work, const uint16_t *values, size_t count,
@@ -195,15 +192,24 @@ static uint8_t *array_put_u16(struct nts_index_work *work, const uint16_t *value
     return array_end(place, nts_i64_encode(&work->scratch, place + 2, work->ints, count));
 }
 
+static uint8_t *array_put_u32(struct nts_index_work *work, const uint32_t *values, size_t count,
+                              uint8_t *place)
+{
+    for (size_t i = 0; i < count; i++)
+        work->ints[i] = values[i];
+    return array_end(place, nts_i64_encode(&work->scratch, place + 2, work->ints, count));
+}
+
 static uint8_t *array_put_bits(struct nts_index_work *work, const uint64_t *bits, size_t count,
-                               bool as_ints, uint8_t *place)
+                               bool as_floats, uint8_t *place)
 {
     for (size_t i = 0; i < count; i++) {
         work->ints[i] = (int64_t)bits[i];
         work->floats[i] = nts_double_of_bits(bits[i]);
     }
-    return as_ints ? array_end(place, nts_i64_encode(&work->scratch, place + 2, work->ints, count))
-                   : array_put_floats(work, work->floats, count, place);
+    return array_end(place, as_floats
+                                ? nts_f64_encode(&work->scratch, place + 2, work->floats, count)
+                                : nts_i64_encode(&work->scratch, place + 2, work->ints, count));
 }
 
 nanots_status nts_column_index_encode(struct nts_index_work *work,
@@ -211,19 +217,23 @@ nanots_status nts_column_index_encode(struct nts_index_work *work,
 {
     const size_t vectors = index->vector_count;
     const size_t groups = index->group_count;
+    const bool as_floats = nts_index_is_float(index->kind);
     uint8_t *const start = nts_buf_reserve(buf, index_bound(vectors, groups));
 
     if (start == NULL)
         return NANOTS_NO_MEMORY;
-    uint8_t *at = array_put_bits(work, index->chunk_off, groups, true, start + 4);
-    at = array_put_u16(work, index->vector_size, vectors, at);
-    at = array_put_bits(work, index->min, vectors, index->is_time, at);
-    at = array_put_bits(work, index->max, vectors, index->is_time, at);
-    if (!index->is_time) {
+    uint8_t *at = array_put_bits(work, index->chunk_off, groups, false, start + 4);
+    at = array_put_u32(work, index->vector_size, vectors, at);
+    at = array_put_bits(work, index->min, vectors, as_floats, at);
+    at = array_put_bits(work, index->max, vectors, as_floats, at);
+    if (index->kind.nullable)
+        at = array_put_u16(work, index->null_count, vectors, at);
+    if (as_floats)
         at = array_put_u16(work, index->nan_count, vectors, at);
-        at = array_put_floats(work, index->sum, groups, at);
-        at = array_put_floats(work, index->first, groups, at);
-        at = array_put_floats(work, index->last, groups, at);
+    if (nts_index_has_sum(index->kind)) {
+        at = array_put_bits(work, index->sum, groups, as_floats, at);
+        at = array_put_bits(work, index->first, groups, as_floats, at);
+        at = array_put_bits(work, index->last, groups, as_floats, at);
     }
     for (size_t g = 0; g < groups; g++) {
         if (index->chunk_size[g] == 0)
@@ -268,31 +278,19 @@ static nanots_status array_get_ints(struct nts_index_work *work, struct index_by
     return nts_i64_decode(&work->scratch, work->ints, count, array, size);
 }
 
-static nanots_status array_get_floats(struct nts_index_work *work, struct index_bytes *from,
-                                      double *values, size_t count)
-{
-    const uint8_t *array;
-    size_t size;
-    if (!array_next(from, &array, &size))
-        return NANOTS_CORRUPT;
-    NTS_TRY(nts_f64_decode(&work->scratch, work->floats, count, array, size));
-    memcpy(values, work->floats, count * 8);
-    return NANOTS_OK;
-}
-
 static nanots_status array_get_bits(struct nts_index_work *work, struct index_bytes *from,
-                                    uint64_t *bits, size_t count, bool as_ints)
+                                    uint64_t *bits, size_t count, bool as_floats)
 {
     const uint8_t *array;
     size_t size;
     if (!array_next(from, &array, &size))
         return NANOTS_CORRUPT;
-    if (as_ints) {
-        NTS_TRY(nts_i64_decode(&work->scratch, work->ints, count, array, size));
-        memcpy(bits, work->ints, count * 8);
-    } else {
+    if (as_floats) {
         NTS_TRY(nts_f64_decode(&work->scratch, work->floats, count, array, size));
         memcpy(bits, work->floats, count * 8);
+    } else {
+        NTS_TRY(nts_i64_decode(&work->scratch, work->ints, count, array, size));
+        memcpy(bits, work->ints, count * 8);
     }
     return NANOTS_OK;
 }
@@ -309,6 +307,18 @@ static nanots_status array_get_u16(struct nts_index_work *work, struct index_byt
     return NANOTS_OK;
 }
 
+static nanots_status array_get_u32(struct nts_index_work *work, struct index_bytes *from,
+                                   uint32_t *values, size_t count)
+{
+    NTS_TRY(array_get_ints(work, from, count));
+    for (size_t i = 0; i < count; i++) {
+        if ((uint64_t)work->ints[i] > UINT32_MAX)
+            return NANOTS_CORRUPT;
+        values[i] = (uint32_t)work->ints[i];
+    }
+    return NANOTS_OK;
+}
+
 /* Sums vector sizes to places in the chunks and chunk sizes; false if a chunk leaves the segment.
  * */
 static bool index_place_vectors(struct nts_column_index *index, uint64_t footer_off)
@@ -317,10 +327,20 @@ static bool index_place_vectors(struct nts_column_index *index, uint64_t footer_
         const uint32_t group = v / NTS_GROUP_VECTORS;
         index->vector_off[v] = (uint32_t)index->chunk_size[group];
         index->chunk_size[group] += index->vector_size[v];
+        if (index->chunk_size[group] > UINT32_MAX)
+            return false;
     }
     for (uint32_t g = 0; g < index->group_count; g++)
         if (index->chunk_off[g] < NTS_SEGMENT_HEADER_SIZE || index->chunk_off[g] > footer_off ||
             index->chunk_size[g] > footer_off - index->chunk_off[g])
+            return false;
+    return true;
+}
+
+static bool index_nulls_are_possible(const struct nts_column_index *index)
+{
+    for (uint32_t v = 0; v < index->vector_count; v++)
+        if (index->null_count[v] > nts_vector_rows(index->row_count, v))
             return false;
     return true;
 }
@@ -346,17 +366,22 @@ nanots_status nts_column_index_decode(struct nts_index_work *work, struct nts_co
     const size_t vectors = index->vector_count;
     const size_t groups = index->group_count;
 
-    NTS_TRY(array_get_bits(work, &from, index->chunk_off, groups, true));
-    NTS_TRY(
-        array_get_u16(work, &from, index->vector_size, vectors, nts_vector_bound(NTS_VECTOR_ROWS)));
-    NTS_TRY(array_get_bits(work, &from, index->min, vectors, index->is_time));
-    NTS_TRY(array_get_bits(work, &from, index->max, vectors, index->is_time));
-    if (!index->is_time) {
+    const bool as_floats = nts_index_is_float(index->kind);
+    NTS_TRY(array_get_bits(work, &from, index->chunk_off, groups, false));
+    NTS_TRY(array_get_u32(work, &from, index->vector_size, vectors));
+    NTS_TRY(array_get_bits(work, &from, index->min, vectors, as_floats));
+    NTS_TRY(array_get_bits(work, &from, index->max, vectors, as_floats));
+    if (index->kind.nullable)
+        NTS_TRY(array_get_u16(work, &from, index->null_count, vectors, NTS_VECTOR_ROWS));
+    if (as_floats)
         NTS_TRY(array_get_u16(work, &from, index->nan_count, vectors, NTS_VECTOR_ROWS));
-        NTS_TRY(array_get_floats(work, &from, index->sum, groups));
-        NTS_TRY(array_get_floats(work, &from, index->first, groups));
-        NTS_TRY(array_get_floats(work, &from, index->last, groups));
+    if (nts_index_has_sum(index->kind)) {
+        NTS_TRY(array_get_bits(work, &from, index->sum, groups, as_floats));
+        NTS_TRY(array_get_bits(work, &from, index->first, groups, as_floats));
+        NTS_TRY(array_get_bits(work, &from, index->last, groups, as_floats));
     }
+    if (!index_nulls_are_possible(index))
+        return NANOTS_CORRUPT;
     if (!index_place_vectors(index, footer_off))
         return NANOTS_CORRUPT;
     return index_get_checksums(index, &from);

@@ -6,7 +6,8 @@
  *   | header   | group 0: ts, col 0, col 1 ... | . | footer head | definition | index ts | index 0 ..
  *   +----------+-----------------------------------+---------------------------------------+
  *   index: u32 size | chunk_off[G] | vector_size[V] | min[V] | max[V]
- *                   | f64 only: nan_count[V] | sum[G] | first[G] | last[G] |  checksums, 8 bytes each
+ *                   | nullable: null_count[V] | f64, f32: nan_count[V]
+ *                   | not ts, not utf8: sum[G] | first[G] | last[G] |  checksums, 8 bytes each
  *   each array: u16 size, then an encoded vector
  *
  * Column 0 is the timestamp, value column c is c + 1. Bytes given to decode may lie.
@@ -20,6 +21,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "codec/codec.h"
+#include "format/table_def.h"
 #include "util/alloc.h"
 #include "util/buf.h"
 
@@ -60,24 +62,56 @@ struct nts_footer {
 NTS_CHECKED nanots_status nts_footer_put_head(struct nts_buf *buf, const struct nts_footer *footer);
 NTS_CHECKED bool nts_footer_decode(const uint8_t *bytes, size_t size, struct nts_footer *footer);
 
+/* Which arrays an index has, and whether its bounds are f64 or i64: f64 for f64 and f32; i64 for
+ * ts, i64, i32, bool and, as the order of their first bytes, utf8. */
+struct nts_index_kind {
+    uint8_t type; /* nanots_type; NTS_TYPE_TIME for the timestamp column */
+    bool nullable;
+};
+#define NTS_TYPE_TIME 0u
+
+static inline struct nts_index_kind nts_index_kind_of_time(void)
+{
+    const struct nts_index_kind kind = {NTS_TYPE_TIME, false};
+    return kind;
+}
+
+static inline struct nts_index_kind nts_index_kind_of(const struct nts_column_def *column)
+{
+    const struct nts_index_kind kind = {column->type, nts_column_is_nullable(column)};
+    return kind;
+}
+
 /* The zone maps and places of one column of one segment, decoded; one allocation. */
 struct nts_column_index {
     uint32_t row_count;
     uint32_t vector_count;
     uint32_t group_count;
-    bool is_time;
+    struct nts_index_kind kind;
     uint64_t *chunk_off;      /* [group] from the segment's start */
     uint64_t *chunk_size;     /* [group] */
     uint64_t *chunk_checksum; /* [group], meaningless where the chunk is empty */
     uint64_t *min;            /* [vector] bits of an i64 or f64 */
     uint64_t *max;            /* [vector] */
-    double *sum;              /* [group]; f64 columns only, as are the next two and nan_count */
-    double *first;            /* [group] */
-    double *last;             /* [group] */
+    uint64_t *sum;            /* [group] bits; not of ts and utf8, as the next two */
+    uint64_t *first;          /* [group] bits of the first value that is not null */
+    uint64_t *last;           /* [group] */
     uint32_t *vector_off;     /* [vector] in its chunk */
-    uint16_t *vector_size;    /* [vector] 0: derived from min and max */
-    uint16_t *nan_count;      /* [vector] */
+    uint32_t *vector_size;    /* [vector] 0: derived from min, max and null_count */
+    uint16_t *nan_count;      /* [vector] f64 and f32 */
+    uint16_t *null_count;     /* [vector] */
 };
+
+static inline bool nts_index_is_float(struct nts_index_kind kind)
+{
+    return kind.type == NANOTS_TYPE_F64 || kind.type == NANOTS_TYPE_F32;
+}
+
+/* Whether the index has sum, first and last. */
+static inline bool nts_index_has_sum(struct nts_index_kind kind)
+{
+    return kind.type != NTS_TYPE_TIME && kind.type != NANOTS_TYPE_UTF8;
+}
 
 static inline uint32_t nts_vector_count(uint32_t row_count)
 {
@@ -98,11 +132,13 @@ static inline uint32_t nts_vector_rows(uint32_t row_count, uint32_t vector)
 
 /* An index of `row_count` rows with all arrays allocated and zero; release with nts_free. */
 NTS_CHECKED struct nts_column_index *nts_column_index_new(const struct nanots_allocator *alloc,
-                                                          uint32_t row_count, bool is_time);
+                                                          uint32_t row_count,
+                                                          struct nts_index_kind kind);
 
 /* Makes it the empty index of a segment of `row_count` rows; false if the arrays do not fit those.
  * */
-NTS_CHECKED bool nts_column_index_reset(struct nts_column_index *index, uint32_t row_count);
+NTS_CHECKED bool nts_column_index_reset(struct nts_column_index *index, uint32_t row_count,
+                                        struct nts_index_kind kind);
 
 /* Working memory for coding index arrays. */
 struct nts_index_work {

@@ -13,6 +13,52 @@
 #define DEF_COLUMN_SIZE 3u  /* type, flags, name_size */
 #define DEF_NAME_SLOTS  (2 * NTS_COLUMNS_MAX)
 
+static uint8_t unit_of_public(nanots_time_unit unit)
+{
+    static const uint8_t units[] = {[NANOTS_UNIT_MS] = NTS_UNIT_MS,
+                                    [NANOTS_UNIT_S] = NTS_UNIT_S,
+                                    [NANOTS_UNIT_US] = NTS_UNIT_US,
+                                    [NANOTS_UNIT_NS] = NTS_UNIT_NS};
+    return units[unit];
+}
+
+nanots_time_unit nts_table_def_unit(const struct nts_table_def *def)
+{
+    static const nanots_time_unit units[] = {[NTS_UNIT_MS] = NANOTS_UNIT_MS,
+                                             [NTS_UNIT_S] = NANOTS_UNIT_S,
+                                             [NTS_UNIT_US] = NANOTS_UNIT_US,
+                                             [NTS_UNIT_NS] = NANOTS_UNIT_NS};
+    return units[def->unit];
+}
+
+const char *nts_table_def_ts_name(const struct nts_table_def *def)
+{
+    static const char *const names[] = {[NTS_UNIT_S] = "ts_s",
+                                        [NTS_UNIT_MS] = "ts_ms",
+                                        [NTS_UNIT_US] = "ts_us",
+                                        [NTS_UNIT_NS] = "ts_ns"};
+    return names[def->unit];
+}
+
+const char *nts_table_def_column_name(const struct nts_table_def *def, uint32_t column)
+{
+    return column == 0 ? nts_table_def_ts_name(def) : def->columns[column - 1].name;
+}
+
+/* What follows from the columns and is asked at every append. */
+static void table_def_summarize(struct nts_table_def *def)
+{
+    def->nullable_count = 0;
+    def->is_plain = true;
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        def->columns[i].nullable_index = def->nullable_count;
+        def->nullable_count =
+            (uint16_t)(def->nullable_count + nts_column_is_nullable(&def->columns[i]));
+        def->is_plain &= def->columns[i].type == NANOTS_TYPE_F64;
+    }
+    def->is_plain &= def->nullable_count == 0;
+}
+
 /* One block: the struct, its columns, then the names, each ended by 0. */
 static struct nts_table_def *table_def_alloc(const struct nanots_allocator *alloc,
                                              size_t column_count, size_t names_size,
@@ -36,7 +82,8 @@ static const char *table_def_put_name(char **names, const void *name, size_t nam
 
 struct nts_table_def *nts_table_def_new(const struct nanots_allocator *alloc, uint32_t table_id,
                                         uint64_t created_seq, const char *name,
-                                        const struct nanots_column *columns, size_t column_count)
+                                        const struct nanots_column *columns, size_t column_count,
+                                        const struct nanots_table_options *options)
 {
     size_t names_size = strlen(name) + 1;
     char *names = NULL;
@@ -46,14 +93,17 @@ struct nts_table_def *nts_table_def_new(const struct nanots_allocator *alloc, ui
     if (def == NULL)
         return NULL;
     def->table_id = table_id;
-    def->unit = NTS_UNIT_MS;
+    def->unit = unit_of_public(options == NULL ? NANOTS_UNIT_MS : options->unit);
+    def->duplicates = (uint8_t)(options == NULL ? NANOTS_DUPLICATES_KEEP_ALL : options->duplicates);
     def->column_count = (uint16_t)column_count;
     def->created_seq = created_seq;
     def->name = table_def_put_name(&names, name, strlen(name));
     for (size_t i = 0; i < column_count; i++) {
         def->columns[i].name = table_def_put_name(&names, columns[i].name, strlen(columns[i].name));
         def->columns[i].type = (uint8_t)columns[i].type;
+        def->columns[i].flags = (uint8_t)columns[i].flags;
     }
+    table_def_summarize(def);
     return def;
 }
 
@@ -165,8 +215,8 @@ static size_t columns_measure(const uint8_t *bytes, size_t size, size_t column_c
         if (size - at < DEF_COLUMN_SIZE)
             return 0;
         const size_t len = bytes[at + 2];
-        if (bytes[at] != NANOTS_TYPE_F64 || bytes[at + 1] != 0 ||
-            size - at - DEF_COLUMN_SIZE < len ||
+        if (bytes[at] < NANOTS_TYPE_F64 || bytes[at] > NANOTS_TYPE_UTF8 ||
+            (bytes[at + 1] & ~NTS_COLUMN_NULLABLE) != 0 || size - at - DEF_COLUMN_SIZE < len ||
             !name_bytes_are_valid(bytes + at + DEF_COLUMN_SIZE, len))
             return 0;
         *names_size_out += len + 1;
@@ -196,7 +246,7 @@ nanots_status nts_table_def_decode(const struct nanots_allocator *alloc, const u
     const size_t column_count = nts_load_u16(bytes + 6);
     const uint8_t *columns = bytes + DEF_HEADER_SIZE + name_len;
     size_t names_size = name_len + 1;
-    if (bytes[4] != NTS_UNIT_MS || bytes[5] != 0)
+    if (bytes[4] >= NTS_UNIT_END || bytes[5] >= NTS_DUPLICATES_END)
         return nts_fail(error, NANOTS_CORRUPT, "table definition: unknown time unit or option");
     if (column_count == 0 || column_count > NTS_COLUMNS_MAX ||
         !name_bytes_are_valid(bytes + DEF_HEADER_SIZE, name_len))
@@ -223,6 +273,7 @@ nanots_status nts_table_def_decode(const struct nanots_allocator *alloc, const u
         def->columns[i].name = table_def_put_name(&names, columns + DEF_COLUMN_SIZE, len);
         columns += DEF_COLUMN_SIZE + len;
     }
+    table_def_summarize(def);
     struct nanots_error detail;
     if (nts_table_def_check(def, &detail) != NANOTS_OK) {
         nts_free(def);

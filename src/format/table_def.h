@@ -22,12 +22,29 @@
 #include "base/status.h"
 #include "util/alloc.h"
 
-#define NTS_UNIT_MS 1u
+/* Numbers of the format; those of the public header put the default first. */
+enum nts_unit {
+    NTS_UNIT_S = 0,
+    NTS_UNIT_MS = 1,
+    NTS_UNIT_US = 2,
+    NTS_UNIT_NS = 3,
+    NTS_UNIT_END = 4
+};
+
+enum nts_duplicates {
+    NTS_DUPLICATES_KEEP_ALL = 0,
+    NTS_DUPLICATES_KEEP_LAST = 1,
+    NTS_DUPLICATES_KEEP_FIRST = 2,
+    NTS_DUPLICATES_END = 3
+};
+
+#define NTS_COLUMN_NULLABLE 1u
 
 struct nts_column_def {
     const char *name;
-    uint8_t type; /* nanots_type */
-    uint8_t flags;
+    uint8_t type;            /* nanots_type */
+    uint8_t flags;           /* NTS_COLUMN_NULLABLE */
+    uint16_t nullable_index; /* of a nullable column: so many of those before it are nullable */
 };
 
 struct nts_table_def {
@@ -35,15 +52,30 @@ struct nts_table_def {
     uint8_t unit;
     uint8_t duplicates;
     uint16_t column_count;
+    uint16_t nullable_count;
+    bool is_plain; /* every column is f64 and not nullable */
     uint64_t created_seq;
     const char *name;
     struct nts_column_def columns[];
 };
 
-/* A copy of name and columns in one block; release with nts_free. NULL if out of memory. */
+static inline bool nts_column_is_nullable(const struct nts_column_def *column)
+{
+    return (column->flags & NTS_COLUMN_NULLABLE) != 0;
+}
+
+nanots_time_unit nts_table_def_unit(const struct nts_table_def *def);
+/* "ts_ms" and the like: the name of the timestamp column. */
+const char *nts_table_def_ts_name(const struct nts_table_def *def);
+/* Name of a segment's column: 0 is the timestamp, c the value column c - 1. */
+const char *nts_table_def_column_name(const struct nts_table_def *def, uint32_t column);
+
+/* A copy of name and columns in one block; release with nts_free. `options` (may be NULL), types
+ * and flags have been checked. NULL if out of memory. */
 NTS_CHECKED struct nts_table_def *
 nts_table_def_new(const struct nanots_allocator *alloc, uint32_t table_id, uint64_t created_seq,
-                  const char *name, const struct nanots_column *columns, size_t column_count);
+                  const char *name, const struct nanots_column *columns, size_t column_count,
+                  const struct nanots_table_options *options);
 
 size_t nts_table_def_encoded_size(const struct nts_table_def *def);
 /* Writes nts_table_def_encoded_size bytes. */

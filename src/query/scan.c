@@ -9,6 +9,9 @@
 
 #define SCAN_BATCH_BYTES (2u << 20) /* of one batch, about: stays in a second-level cache */
 
+/* Which rows of equal time stay, in the scan's direction. */
+enum scan_keep { SCAN_KEEP_ALL, SCAN_KEEP_FIRST_SEEN, SCAN_KEEP_LAST_SEEN };
+
 struct nts_scan {
     const struct nanots_allocator *alloc;
     struct nts_source *sources; /* by first ts in the scan's direction */
@@ -24,9 +27,13 @@ struct nts_scan {
     uint32_t *columns;
     uint32_t column_count;
 
+    const struct nts_table_def *def;
+    enum scan_keep keep;
+    int64_t last_ts; /* of the last row taken, if there is one */
+    bool has_last_ts;
+
     uint32_t capacity; /* rows of a batch; buffers have NTS_VECTOR_ROWS more */
-    int64_t *ts;
-    double *values; /* [column_count][capacity + NTS_VECTOR_ROWS] */
+    struct nts_batch_block *block;
     struct nanots_batch batch;
     struct nanots_batch_column *batch_columns;
 };
@@ -84,6 +91,7 @@ static nanots_status scan_take_sources(struct nts_scan *scan, const struct nts_s
         struct nts_source *source = &scan->sources[scan->source_count];
         source->alloc = scan->alloc;
         source->reader = &scan->reader;
+        source->def = scan->def;
         source->columns = scan->columns;
         source->column_count = scan->column_count;
         source->rank = i;
@@ -101,11 +109,20 @@ static nanots_status scan_take_sources(struct nts_scan *scan, const struct nts_s
     return status;
 }
 
+static uint64_t scan_row_size(const struct nts_scan *scan)
+{
+    uint64_t size = 8;
+    for (uint32_t k = 0; k < scan->column_count; k++) {
+        const size_t width = nts_type_width(scan->def->columns[scan->columns[k]].type);
+        size += width == 0 ? 8 : width;
+    }
+    return size;
+}
+
 /* Batches are as large as the result may be, but stay in the cache. */
 static uint32_t scan_choose_capacity(const struct nts_scan *scan)
 {
-    const uint64_t row_size = 8 * ((uint64_t)scan->column_count + 1);
-    uint64_t rows = SCAN_BATCH_BYTES / row_size;
+    uint64_t rows = SCAN_BATCH_BYTES / scan_row_size(scan);
     const uint64_t most = nts_scan_rows_max(scan);
     if (rows > NTS_BATCH_ROWS_MAX)
         rows = NTS_BATCH_ROWS_MAX;
@@ -115,24 +132,12 @@ static uint32_t scan_choose_capacity(const struct nts_scan *scan)
     return rows < NTS_VECTOR_ROWS ? NTS_VECTOR_ROWS : (uint32_t)rows;
 }
 
-static nanots_status scan_make_buffers(struct nts_scan *scan, struct nanots_error *error)
+static enum scan_keep scan_choose_keep(const struct nts_scan_spec *spec)
 {
-    scan->capacity = scan_choose_capacity(scan);
-    const size_t rows = (size_t)scan->capacity + NTS_VECTOR_ROWS;
-    scan->ts = nts_alloc_array(scan->alloc, rows, sizeof(int64_t));
-    scan->values = nts_alloc_array(scan->alloc, rows * scan->column_count + 1, sizeof(double));
-    scan->batch_columns =
-        nts_alloc_zeroed(scan->alloc, (scan->column_count + 1u) * sizeof *scan->batch_columns);
-    if (scan->ts == NULL || scan->values == NULL || scan->batch_columns == NULL)
-        return nts_fail_memory(error, rows * scan->column_count * sizeof(double));
-    for (uint32_t k = 0; k < scan->column_count; k++) {
-        scan->batch_columns[k].type = NANOTS_TYPE_F64;
-        scan->batch_columns[k].values = scan->values + k * rows;
-    }
-    scan->batch.ts = scan->ts;
-    scan->batch.column_count = scan->column_count;
-    scan->batch.columns = scan->batch_columns;
-    return NANOTS_OK;
+    if (spec->def->duplicates == NTS_DUPLICATES_KEEP_ALL)
+        return SCAN_KEEP_ALL;
+    const bool keeps_last = spec->def->duplicates == NTS_DUPLICATES_KEEP_LAST;
+    return keeps_last == spec->reverse ? SCAN_KEEP_FIRST_SEEN : SCAN_KEEP_LAST_SEEN;
 }
 
 static void scan_drop_specs(const struct nts_scan_spec *spec)
@@ -157,11 +162,16 @@ nanots_status nts_scan_new(const struct nanots_allocator *alloc, const struct nt
     scan->reverse = spec->reverse;
     scan->rows_left = spec->limit == 0 ? UINT64_MAX : spec->limit;
     scan->column_count = spec->column_count;
+    scan->def = spec->def;
+    scan->keep = scan_choose_keep(spec);
     scan->sources = nts_alloc_zeroed(alloc, (spec->source_count + 1) * sizeof *scan->sources);
     scan->active = nts_alloc_array(alloc, spec->source_count + 1, sizeof(struct nts_source *));
     scan->columns = nts_alloc_array(alloc, spec->column_count + 1u, sizeof *scan->columns);
+    scan->batch_columns =
+        nts_alloc_zeroed(alloc, (spec->column_count + 1u) * sizeof *scan->batch_columns);
     status = nts_segment_reader_init(&scan->reader, alloc, error);
-    if (scan->sources == NULL || scan->active == NULL || scan->columns == NULL)
+    if (scan->sources == NULL || scan->active == NULL || scan->columns == NULL ||
+        scan->batch_columns == NULL)
         status = nts_fail_memory(error, spec->source_count * sizeof *scan->sources);
     if (status != NANOTS_OK) {
         scan_drop_specs(spec);
@@ -170,7 +180,9 @@ nanots_status nts_scan_new(const struct nanots_allocator *alloc, const struct nt
     if (spec->column_count != 0)
         memcpy(scan->columns, spec->columns, spec->column_count * sizeof *scan->columns);
     NTS_TRY_OUT(scan_take_sources(scan, spec, error));
-    NTS_TRY_OUT(scan_make_buffers(scan, error));
+    scan->capacity = scan_choose_capacity(scan);
+    scan->batch.column_count = scan->column_count;
+    scan->batch.columns = scan->batch_columns;
     *scan_out = scan;
     return NANOTS_OK;
 out:
@@ -188,8 +200,7 @@ void nts_scan_free(struct nts_scan *scan)
     nts_free(scan->sources);
     nts_free(scan->active);
     nts_free(scan->columns);
-    nts_free(scan->ts);
-    nts_free(scan->values);
+    nts_batch_block_unref(scan->block);
     nts_free(scan->batch_columns);
     nts_free(scan);
 }
@@ -200,6 +211,54 @@ uint64_t nts_scan_rows_max(const struct nts_scan *scan)
     for (size_t i = 0; i < scan->source_count; i++)
         rows += nts_source_rows_max(&scan->sources[i]);
     return rows < scan->rows_left ? rows : scan->rows_left;
+}
+
+/* ---- the batch ---------------------------------------------------------------------------- */
+
+/* An empty batch, in new arrays if somebody still holds the old ones. */
+static nanots_status batch_begin(struct nts_scan *scan, struct nanots_error *error)
+{
+    scan->batch.row_count = 0;
+    if (scan->block != NULL && !nts_refcount_is_last(&scan->block->refs)) {
+        nts_batch_block_unref(scan->block);
+        scan->block = NULL;
+    }
+    if (scan->block == NULL)
+        NTS_TRY(nts_batch_block_new(scan->alloc, scan->def, scan->columns, scan->column_count,
+                                    (size_t)scan->capacity + NTS_VECTOR_ROWS, &scan->block, error));
+    for (uint32_t k = 0; k < scan->column_count; k++)
+        nts_column_buffer_clear(&scan->block->columns[k]);
+    return NANOTS_OK;
+}
+
+static void batch_end(struct nts_scan *scan)
+{
+    scan->batch.ts = scan->block->ts.values;
+    for (uint32_t k = 0; k < scan->column_count; k++) {
+        const struct nts_column view = nts_column_buffer_view(&scan->block->columns[k]);
+        scan->batch_columns[k].type = (nanots_type)view.type;
+        scan->batch_columns[k].values = view.values;
+        scan->batch_columns[k].validity = view.validity;
+        scan->batch_columns[k].offsets = view.offsets;
+    }
+}
+
+/* Rows are counted by the thousand, but a row of text may be long. */
+static bool batch_is_full(const struct nts_scan *scan)
+{
+    const size_t rows = scan->batch.row_count;
+    if (rows >= scan->capacity)
+        return true;
+    for (uint32_t k = 0; k < scan->column_count; k++)
+        if (scan->block->columns[k].offsets != NULL &&
+            (size_t)scan->block->columns[k].offsets[rows] >= SCAN_BATCH_BYTES)
+            return true;
+    return false;
+}
+
+struct nts_batch_block *nts_scan_block(const struct nts_scan *scan)
+{
+    return scan->block;
 }
 
 /* ---- the merge ---------------------------------------------------------------------------- */
@@ -324,16 +383,22 @@ static uint32_t winner_run(const struct nts_scan *scan, const struct nts_source 
 
 /* ---- copying ------------------------------------------------------------------------------ */
 
-static void copy_run(void *dst, const void *src, uint32_t first, uint32_t count, bool reverse)
+/* Consumes `count` rows of the source. */
+static void source_consume(const struct nts_scan *scan, struct nts_source *source, uint32_t count)
 {
-    int64_t *to = dst;
-    const int64_t *from = (const int64_t *)src + first;
-    if (!reverse) {
+    if (scan->reverse)
+        source->high -= count;
+    else
+        source->low += count;
+}
+
+static void copy_ts(int64_t *to, const int64_t *from, uint32_t count, bool reverse)
+{
+    if (!reverse)
         memcpy(to, from, count * sizeof *to);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(&to[i], &from[count - 1 - i], sizeof *to);
+    else
+        for (uint32_t i = 0; i < count; i++)
+            to[i] = from[count - 1 - i];
 }
 
 /* Appends `count` rows of the source to the batch and consumes them. */
@@ -342,24 +407,23 @@ static nanots_status scan_take_run(struct nts_scan *scan, struct nts_source *sou
 {
     const size_t at = scan->batch.row_count;
     const uint32_t first = scan->reverse ? source->high - count : source->low;
-    const size_t stride = (size_t)scan->capacity + NTS_VECTOR_ROWS;
     const bool whole = !scan->reverse && count == source->row_count;
+    int64_t *ts = (int64_t *)scan->block->ts.values + at;
 
-    copy_run(scan->ts + at, source->ts, first, count, scan->reverse);
+    copy_ts(ts, source->ts + first, count, scan->reverse);
     for (uint32_t k = 0; k < scan->column_count; k++) {
-        double *dst = scan->values + k * stride + at;
-        const double *values = NULL;
+        struct nts_column_buffer *dst = &scan->block->columns[k];
+        struct nts_column column;
         if (whole && !source->decoded[k]) {
-            NTS_TRY(nts_source_column_to(source, k, dst, error));
+            NTS_TRY(nts_source_column_to(source, k, dst, at, error));
             continue;
         }
-        NTS_TRY(nts_source_column(source, k, &values, error));
-        copy_run(dst, values, first, count, scan->reverse);
+        NTS_TRY(nts_source_column(source, k, &column, error));
+        NTS_TRY(nts_column_buffer_put(dst, at, &column, first, count, scan->reverse, error));
     }
-    if (scan->reverse)
-        source->high -= count;
-    else
-        source->low += count;
+    source_consume(scan, source, count);
+    scan->last_ts = ts[count - 1];
+    scan->has_last_ts = true;
     scan->batch.row_count += count;
     scan->rows_left -= count;
     return NANOTS_OK;
@@ -372,21 +436,72 @@ static void scan_close_source(struct nts_scan *scan, const struct nts_source *so
             scan->active[i] = scan->active[--scan->active_count];
 }
 
+/* ---- rows of equal time ------------------------------------------------------------------- */
+
+/* ts of the i-th row from the source's next one on. */
+static int64_t source_ts(const struct nts_scan *scan, const struct nts_source *source, uint64_t i)
+{
+    return source->ts[scan->reverse ? source->high - 1 - i : source->low + i];
+}
+
+/* Rows of the run up to the first that has the time of the row before it. */
+static uint64_t run_of_distinct_times(const struct nts_scan *scan, const struct nts_source *source,
+                                      uint64_t count)
+{
+    for (uint64_t i = 1; i < count; i++)
+        if (source_ts(scan, source, i) == source_ts(scan, source, i - 1))
+            return i;
+    return count;
+}
+
+/* The first rows of the run that have the time of the last row taken. */
+static uint64_t run_of_last_time(const struct nts_scan *scan, const struct nts_source *source,
+                                 uint64_t count)
+{
+    uint64_t i = 0;
+    while (scan->has_last_ts && i < count && source_ts(scan, source, i) == scan->last_ts)
+        i++;
+    return i;
+}
+
+/* Whether the row to come replaces the last of the batch. */
+static bool scan_next_replaces(const struct nts_scan *scan)
+{
+    struct row_key rival;
+    bool has_rival;
+    if (scan->keep != SCAN_KEEP_LAST_SEEN || scan->batch.row_count == 0 || scan->active_count == 0)
+        return false;
+    return source_key(scan, scan_winner(scan, &rival, &has_rival)).ts == scan->last_ts;
+}
+
+static void scan_take_back(struct nts_scan *scan)
+{
+    scan->batch.row_count--;
+    scan->rows_left++;
+}
+
+/* ---- steps -------------------------------------------------------------------------------- */
+
+/* Takes the next rows of one source, or passes over some. */
 static nanots_status scan_step(struct nts_scan *scan, struct nanots_error *error)
 {
     struct row_key rival = {0, 0};
     bool has_rival = false;
     struct nts_source *winner = scan_winner(scan, &rival, &has_rival);
-    const uint64_t room = scan->capacity - scan->batch.row_count;
-    uint64_t count = winner->high - winner->low;
+    uint64_t count = has_rival ? winner_run(scan, winner, rival) : winner->high - winner->low;
+    const uint64_t repeated =
+        scan->keep == SCAN_KEEP_FIRST_SEEN ? run_of_last_time(scan, winner, count) : 0;
 
-    if (has_rival)
-        count = winner_run(scan, winner, rival);
-    if (count > room)
-        count = room;
-    if (count > scan->rows_left)
-        count = scan->rows_left;
-    NTS_TRY(scan_take_run(scan, winner, (uint32_t)count, error));
+    if (repeated != 0) {
+        source_consume(scan, winner, (uint32_t)repeated);
+    } else {
+        if (scan->keep != SCAN_KEEP_ALL)
+            count = run_of_distinct_times(scan, winner, count);
+        const uint64_t room = scan->capacity - scan->batch.row_count;
+        count = count < room ? count : room;
+        count = count < scan->rows_left ? count : scan->rows_left;
+        NTS_TRY(scan_take_run(scan, winner, (uint32_t)count, error));
+    }
     if (winner->low != winner->high)
         return NANOTS_OK;
     NTS_TRY(source_advance(scan, winner, error));
@@ -399,13 +514,16 @@ nanots_status nts_scan_next(struct nts_scan *scan, const struct nanots_batch **b
                             struct nanots_error *error)
 {
     *batch_out = NULL;
-    scan->batch.row_count = 0;
-    while (scan->batch.row_count < scan->capacity && scan->rows_left != 0) {
+    NTS_TRY(batch_begin(scan, error));
+    for (;;) {
         NTS_TRY(scan_open_reached(scan, error));
-        if (scan->active_count == 0)
+        if (scan_next_replaces(scan))
+            scan_take_back(scan);
+        if (scan->active_count == 0 || scan->rows_left == 0 || batch_is_full(scan))
             break;
         NTS_TRY(scan_step(scan, error));
     }
+    batch_end(scan);
     if (scan->batch.row_count != 0)
         *batch_out = &scan->batch;
     return NANOTS_OK;

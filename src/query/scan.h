@@ -9,11 +9,16 @@
  * overlaps. Of the source with the least (ts, rank) as many rows are taken at once as come before
  * the next other source: a run, copied column by column. Backwards everything is mirrored.
  *
+ * Where a table keeps one row of equal time, either later rows of a time are passed over (the first
+ * in the scan's direction stays), or a row that was taken is taken back when one of its time
+ * follows (the last stays); a batch then ends only before a row of another time.
+ *
  * Belongs to one thread. Tests: unit/test_scan.c, model/.
  */
 #ifndef NTS_SCAN_H
 #define NTS_SCAN_H
 
+#include "query/batch.h"
 #include "query/source.h"
 
 struct nts_scan;
@@ -21,8 +26,9 @@ struct nts_scan;
 struct nts_scan_spec {
     struct nts_source_spec *sources; /* in order of arrival; their references pass to the scan */
     size_t source_count;
-    int64_t from; /* inclusive */
-    int64_t to;   /* inclusive; below `from`: no rows */
+    const struct nts_table_def *def; /* outlives the scan */
+    int64_t from;                    /* inclusive */
+    int64_t to;                      /* inclusive; below `from`: no rows */
     bool reverse;
     uint64_t limit;          /* 0: none */
     const uint32_t *columns; /* value columns wanted (0-based); copied */
@@ -42,5 +48,8 @@ uint64_t nts_scan_rows_max(const struct nts_scan *scan);
 NTS_CHECKED nanots_status nts_scan_next(struct nts_scan *scan,
                                         const struct nanots_batch **batch_out,
                                         struct nanots_error *error);
+
+/* The arrays of the last batch. */
+struct nts_batch_block *nts_scan_block(const struct nts_scan *scan);
 
 #endif

@@ -92,23 +92,6 @@ static nanots_status source_init_memtable(struct nts_source *source, int64_t fro
     return NANOTS_OK;
 }
 
-/* Copies rows of the block from the memtable: ts if k is UINT32_MAX, else the k-th wanted column.
- * */
-static void memtable_gather(const struct nts_source *source, uint32_t k, void *dst)
-{
-    const struct nts_memtable *memtable = source->spec.memtable;
-    const uint32_t first = source->block * NTS_VECTOR_ROWS;
-    for (uint32_t done = 0; done < source->row_count;) {
-        const uint32_t row = memtable_row(source, first + done);
-        const uint32_t end = source->order == NULL ? first + source->row_count : row + 1;
-        const struct nts_memtable_slice slice = nts_memtable_slice(memtable, row, end);
-        const int64_t *from =
-            k == UINT32_MAX ? slice.ts : slice.columns + source->columns[k] * slice.stride;
-        memcpy((uint8_t *)dst + (size_t)done * 8, from, (size_t)slice.row_count * 8);
-        done += slice.row_count;
-    }
-}
-
 /* ---- both --------------------------------------------------------------------------------- */
 
 nanots_status nts_source_init(struct nts_source *source, const struct nts_source_spec *spec,
@@ -124,8 +107,10 @@ void nts_source_deinit(struct nts_source *source)
     nts_segment_unref(source->spec.segment);
     nts_memtable_unref(source->spec.memtable);
     nts_free(source->order);
+    for (uint32_t k = 0; k < source->column_count && source->buffers != NULL; k++)
+        nts_column_buffer_deinit(&source->buffers[k]);
+    nts_free(source->buffers);
     nts_free(source->ts);
-    nts_free(source->values);
     nts_free(source->decoded);
     memset(source, 0, sizeof *source);
 }
@@ -144,12 +129,17 @@ static nanots_status source_make_scratch(struct nts_source *source, struct nanot
     const size_t columns = source->column_count;
     if (source->ts != NULL)
         return NANOTS_OK;
-    source->ts = nts_alloc_array(source->alloc, NTS_VECTOR_ROWS, sizeof(int64_t));
-    source->values = nts_alloc_array(source->alloc, columns * NTS_VECTOR_ROWS + 1, sizeof(double));
     source->decoded = nts_alloc_zeroed(source->alloc, columns + 1);
-    if (source->ts != NULL && source->values != NULL && source->decoded != NULL)
-        return NANOTS_OK;
-    return nts_fail_memory(error, columns * NTS_VECTOR_ROWS * sizeof(double));
+    source->buffers = nts_alloc_zeroed(source->alloc, (columns + 1) * sizeof *source->buffers);
+    source->ts = nts_alloc_array(source->alloc, NTS_VECTOR_ROWS, sizeof(int64_t));
+    if (source->ts == NULL || source->buffers == NULL || source->decoded == NULL)
+        return nts_fail_memory(error, NTS_VECTOR_ROWS * sizeof(int64_t));
+    for (size_t k = 0; k < columns; k++) {
+        const struct nts_column_def *column = &source->def->columns[source->columns[k]];
+        NTS_TRY(nts_column_buffer_init(&source->buffers[k], source->alloc, column->type,
+                                       nts_column_is_nullable(column), NTS_VECTOR_ROWS, error));
+    }
+    return NANOTS_OK;
 }
 
 /* First row of the block with ts >= limit. */
@@ -179,31 +169,34 @@ nanots_status nts_source_enter(struct nts_source *source, uint32_t block, int64_
         NTS_TRY(
             nts_segment_read_ts(source->spec.segment, source->reader, block, source->ts, error));
     else
-        memtable_gather(source, UINT32_MAX, source->ts);
+        nts_memtable_gather_ts(source->spec.memtable, source->order, block * NTS_VECTOR_ROWS,
+                               source->row_count, source->ts);
     source->low = source->ts[0] >= from ? 0 : block_lower_bound(source, from);
     source->high = source->ts[source->row_count - 1] <= to ? source->row_count
                                                            : block_lower_bound(source, to + 1);
     return NANOTS_OK;
 }
 
-nanots_status nts_source_column_to(struct nts_source *source, uint32_t k, double *dst,
+nanots_status nts_source_column_to(struct nts_source *source, uint32_t k,
+                                   struct nts_column_buffer *dst, size_t at,
                                    struct nanots_error *error)
 {
     if (source->spec.segment != NULL)
-        return nts_segment_read_f64(source->spec.segment, source->reader, source->columns[k] + 1,
-                                    source->block, dst, error);
-    memtable_gather(source, k, dst);
-    return NANOTS_OK;
+        return nts_segment_read_column(source->spec.segment, source->reader, source->columns[k] + 1,
+                                       source->block, dst, at, error);
+    return nts_memtable_gather(source->spec.memtable, source->order,
+                               source->block * NTS_VECTOR_ROWS, source->row_count,
+                               source->columns[k], dst, at, error);
 }
 
-nanots_status nts_source_column(struct nts_source *source, uint32_t k, const double **values_out,
-                                struct nanots_error *error)
+nanots_status nts_source_column(struct nts_source *source, uint32_t k,
+                                struct nts_column *column_out, struct nanots_error *error)
 {
-    double *values = source->values + (size_t)k * NTS_VECTOR_ROWS;
-    *values_out = values;
-    if (source->decoded[k])
-        return NANOTS_OK;
-    NTS_TRY(nts_source_column_to(source, k, values, error));
-    source->decoded[k] = true;
+    if (!source->decoded[k]) {
+        nts_column_buffer_clear(&source->buffers[k]);
+        NTS_TRY(nts_source_column_to(source, k, &source->buffers[k], 0, error));
+        source->decoded[k] = true;
+    }
+    *column_out = nts_column_buffer_view(&source->buffers[k]);
     return NANOTS_OK;
 }

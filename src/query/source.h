@@ -29,6 +29,7 @@ struct nts_source {
     const struct nanots_allocator *alloc;
     struct nts_source_spec spec;
     size_t rank; /* order of arrival among the sources */
+    const struct nts_table_def *def;
     uint32_t column_count;
     const uint32_t *columns; /* value columns wanted (0-based) */
     struct nts_segment_reader *reader;
@@ -43,9 +44,9 @@ struct nts_source {
     uint32_t row_count; /* of the block */
     uint32_t low;       /* rows [low, high) of the block lie in the range and are not consumed */
     uint32_t high;
-    int64_t *ts;    /* [NTS_VECTOR_ROWS], of the block */
-    double *values; /* [column_count][NTS_VECTOR_ROWS], decoded columns */
-    bool *decoded;  /* [column_count] */
+    int64_t *ts;                       /* [NTS_VECTOR_ROWS], of the block */
+    struct nts_column_buffer *buffers; /* [column_count] */
+    bool *decoded;                     /* [column_count] whether the buffer has the block's rows */
 };
 
 /* Finds the blocks of [from, to]. The scratch arrays come when the first block is entered. */
@@ -63,11 +64,13 @@ NTS_CHECKED nanots_status nts_source_enter(struct nts_source *source, uint32_t b
 
 /* The k-th wanted column of the block, decoded at most once. */
 NTS_CHECKED nanots_status nts_source_column(struct nts_source *source, uint32_t k,
-                                            const double **values_out, struct nanots_error *error);
+                                            struct nts_column *column_out,
+                                            struct nanots_error *error);
 
-/* Decodes the k-th wanted column of the whole block straight to dst, which has room for
- * NTS_VECTOR_ROWS values. */
-NTS_CHECKED nanots_status nts_source_column_to(struct nts_source *source, uint32_t k, double *dst,
+/* Decodes the k-th wanted column of the whole block straight to rows [at, ..) of `dst`, which has
+ * room for NTS_VECTOR_ROWS rows from there on. */
+NTS_CHECKED nanots_status nts_source_column_to(struct nts_source *source, uint32_t k,
+                                               struct nts_column_buffer *dst, size_t at,
                                                struct nanots_error *error);
 
 #endif

@@ -79,18 +79,32 @@ nanots_status nts_extent_writer_flush(struct nts_extent_writer *writer, struct n
     return NANOTS_OK;
 }
 
+/* Empties the buffer, and makes it larger for a chunk of text that would not fit even so. */
+static nanots_status extent_writer_flush_for(struct nts_extent_writer *writer, size_t size,
+                                             struct nanots_error *error)
+{
+    NTS_TRY(nts_extent_writer_flush(writer, error));
+    if (size <= writer->buffer_size)
+        return NANOTS_OK;
+    uint8_t *buffer = nts_realloc(writer->alloc, writer->buffer, size);
+    if (buffer == NULL)
+        return nts_fail_memory(error, size);
+    writer->buffer = buffer;
+    writer->buffer_size = size;
+    return NANOTS_OK;
+}
+
 nanots_status nts_extent_writer_reserve(struct nts_extent_writer *writer, size_t size,
                                         uint8_t **bytes_out, struct nanots_error *error)
 {
     const uint64_t used = nts_extent_writer_place(writer) - writer->extent.off;
     *bytes_out = NULL;
-    assert(size <= NTS_EXTENT_BUFFER_SIZE);
     if (size > writer->extent.size - used)
         return nts_fail(error, NANOTS_TOO_BIG, "an extent of %llu bytes is too small for its data",
                         (unsigned long long)writer->extent.size);
     if (size > writer->buffer_size - writer->buffer_used)
         NTS_TRY(writer->gathers ? extent_writer_grow(writer, size, error)
-                                : nts_extent_writer_flush(writer, error));
+                                : extent_writer_flush_for(writer, size, error));
     *bytes_out = writer->buffer + writer->buffer_used;
     return NANOTS_OK;
 }

@@ -60,8 +60,8 @@ static inline uint64_t nts_extent_writer_place(const struct nts_extent_writer *w
     return writer->buffer_off + writer->buffer_used;
 }
 
-/* Makes room for `size` (at most NTS_EXTENT_BUFFER_SIZE) bytes in the buffer; TOO_BIG if the extent
- * ends before. The caller fills *bytes_out and then adds what it used to buffer_used. */
+/* Makes room for `size` bytes in the buffer; TOO_BIG if the extent ends before, NO_MEMORY. The
+ * caller fills *bytes_out and then adds what it used to buffer_used. */
 NTS_CHECKED nanots_status nts_extent_writer_reserve(struct nts_extent_writer *writer, size_t size,
                                                     uint8_t **bytes_out,
                                                     struct nanots_error *error);

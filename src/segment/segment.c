@@ -47,11 +47,16 @@ nanots_status nts_segment_reader_init(struct nts_segment_reader *reader,
     memset(reader, 0, sizeof *reader);
     reader->alloc = alloc;
     reader->work = nts_alloc(alloc, sizeof *reader->work);
-    return reader->work == NULL ? nts_fail_memory(error, sizeof *reader->work) : NANOTS_OK;
+    if (reader->work == NULL)
+        return nts_fail_memory(error, sizeof *reader->work);
+    nts_value_work_init(reader->work, alloc);
+    return NANOTS_OK;
 }
 
 void nts_segment_reader_deinit(struct nts_segment_reader *reader)
 {
+    if (reader->work != NULL)
+        nts_value_work_deinit(reader->work);
     nts_free(reader->work);
     nts_free(reader->chunk);
     memset(reader, 0, sizeof *reader);
@@ -65,6 +70,16 @@ static nanots_status segment_damaged(const struct nts_segment *segment, const ch
     return nts_fail(error, NANOTS_CORRUPT, "table '%s', segment %llu at offset %llu: %s",
                     segment->def->name, (unsigned long long)segment->entry.segment_id,
                     (unsigned long long)segment->entry.off, what);
+}
+
+/* Columns that were added after the segment are nullable. */
+static bool segment_columns_fit(const struct nts_segment *segment, uint32_t column_count)
+{
+    const struct nts_table_def *def = segment->def;
+    for (uint32_t c = column_count; c < def->column_count; c++)
+        if (!nts_column_is_nullable(&def->columns[c]))
+            return false;
+    return column_count <= def->column_count;
 }
 
 /* Reads header and footer and checks them against the entry and each other. */
@@ -96,7 +111,7 @@ static nanots_status segment_read_footer(const struct nts_segment *segment, uint
     const char *fault = status == NANOTS_OK
                             ? nts_segment_footer_fault(parts, entry, segment->view->file_seed)
                             : NULL;
-    if (fault == NULL && status == NANOTS_OK && parts->column_count != segment->def->column_count)
+    if (fault == NULL && status == NANOTS_OK && !segment_columns_fit(segment, parts->column_count))
         fault = "the footer contradicts the table's columns";
     if (fault != NULL)
         status = segment_damaged(segment, fault, error);
@@ -162,7 +177,13 @@ static nanots_status segment_load_footer(struct nts_segment *segment, struct nan
 
 static const char *segment_column_name(const struct nts_segment *segment, uint32_t column)
 {
-    return column == 0 ? "ts_ms" : segment->def->columns[column - 1].name;
+    return nts_table_def_column_name(segment->def, column);
+}
+
+static struct nts_index_kind segment_kind(const struct nts_segment *segment, uint32_t column)
+{
+    return column == 0 ? nts_index_kind_of_time()
+                       : nts_index_kind_of(&segment->def->columns[column - 1]);
 }
 
 static nanots_status segment_decode_index(struct nts_segment *segment,
@@ -172,14 +193,14 @@ static nanots_status segment_decode_index(struct nts_segment *segment,
 {
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    struct nts_column_index *index =
-        nts_column_index_new(reader->alloc, segment->entry.row_count, column == 0);
+    struct nts_column_index *index = nts_column_index_new(reader->alloc, segment->entry.row_count,
+                                                          segment_kind(segment, column));
 
     *index_out = NULL;
     if (index == NULL)
         return nts_fail_memory(error, sizeof *index);
     if (!nts_footer_find_index(&segment->parts, column, &bytes, &size) ||
-        nts_column_index_decode(reader->work, index, bytes, size, segment->footer_off) !=
+        nts_column_index_decode(&reader->work->index, index, bytes, size, segment->footer_off) !=
             NANOTS_OK) {
         nts_free(index);
         return nts_fail(error, NANOTS_CORRUPT,
@@ -335,7 +356,7 @@ nanots_status nts_segment_read_ts(struct nts_segment *segment, struct nts_segmen
     NTS_TRY(nts_segment_vector_bytes(segment, reader, 0, vector, &bytes, &size, error));
     const uint32_t rows = nts_vector_rows(index->row_count, vector);
     if (size != 0) {
-        if (nts_i64_decode(&reader->work->scratch, dst, rows, bytes, size) != NANOTS_OK)
+        if (nts_i64_decode(&reader->work->index.scratch, dst, rows, bytes, size) != NANOTS_OK)
             return vector_damaged(segment, 0, vector, error);
         return NANOTS_OK;
     }
@@ -347,24 +368,87 @@ nanots_status nts_segment_read_ts(struct nts_segment *segment, struct nts_segmen
     return NANOTS_OK;
 }
 
-nanots_status nts_segment_read_f64(struct nts_segment *segment, struct nts_segment_reader *reader,
-                                   uint32_t column, uint32_t vector, double *dst,
-                                   struct nanots_error *error)
+nanots_status nts_segment_has_column(struct nts_segment *segment, uint32_t column,
+                                     bool *has_column_out, struct nanots_error *error)
+{
+    *has_column_out = false;
+    NTS_TRY(segment_load_footer(segment, error));
+    *has_column_out = column < segment->column_count;
+    return NANOTS_OK;
+}
+
+nanots_status nts_segment_read_column(struct nts_segment *segment,
+                                      struct nts_segment_reader *reader, uint32_t column,
+                                      uint32_t vector, struct nts_column_buffer *dst, size_t at,
+                                      struct nanots_error *error)
 {
     const struct nts_column_index *index = NULL;
     const uint8_t *bytes = NULL;
     size_t size = 0;
 
-    NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
-    NTS_TRY(nts_segment_vector_bytes(segment, reader, column, vector, &bytes, &size, error));
-    const uint32_t rows = nts_vector_rows(index->row_count, vector);
-    if (size != 0) {
-        if (nts_f64_decode(&reader->work->scratch, dst, rows, bytes, size) != NANOTS_OK)
-            return vector_damaged(segment, column, vector, error);
+    NTS_TRY(segment_load_footer(segment, error));
+    if (column >= segment->column_count) { /* added since: those rows have no value */
+        nts_column_buffer_put_nulls(dst, at, nts_vector_rows(segment->entry.row_count, vector));
         return NANOTS_OK;
     }
-    const double value = nts_double_of_bits(index->min[vector]);
-    for (uint32_t i = 0; i < rows; i++)
-        dst[i] = value;
+    NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
+    NTS_TRY(nts_segment_vector_bytes(segment, reader, column, vector, &bytes, &size, error));
+    const struct nts_value_shape shape = {.count = nts_vector_rows(index->row_count, vector),
+                                          .null_count = index->null_count[vector],
+                                          .min = index->min[vector]};
+    const nanots_status status =
+        nts_value_vector_decode(reader->work, &shape, bytes, size, dst, at, error);
+    if (status == NANOTS_CORRUPT)
+        return vector_damaged(segment, column, vector, error);
+    if (status == NANOTS_UNSUPPORTED)
+        return nts_fail(error, status,
+                        "table '%.80s', column '%.80s': its text is compressed with zstd, which "
+                        "this build lacks",
+                        segment->def->name, segment_column_name(segment, column));
+    return status;
+}
+
+nanots_status nts_segment_text_bytes(struct nts_segment *segment, struct nts_segment_reader *reader,
+                                     uint32_t column, uint64_t *bytes_out,
+                                     struct nanots_error *error)
+{
+    const struct nts_column_index *index = NULL;
+
+    *bytes_out = 0;
+    NTS_TRY(segment_load_footer(segment, error));
+    if (column >= segment->column_count)
+        return NANOTS_OK;
+    NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
+    for (uint32_t v = 0; v < index->vector_count; v++) {
+        const struct nts_value_shape shape = {.count = nts_vector_rows(index->row_count, v),
+                                              .null_count = index->null_count[v]};
+        const uint8_t *bytes = NULL;
+        size_t size = 0;
+        uint64_t text = 0;
+        NTS_TRY(nts_segment_vector_bytes(segment, reader, column, v, &bytes, &size, error));
+        if (nts_value_vector_text(reader->work, &shape, bytes, size, &text) != NANOTS_OK)
+            return vector_damaged(segment, column, v, error);
+        *bytes_out += text;
+    }
+    return NANOTS_OK;
+}
+
+nanots_status nts_segment_vector_codec(struct nts_segment *segment,
+                                       struct nts_segment_reader *reader, uint32_t column,
+                                       uint32_t vector, unsigned *codec_out, size_t *size_out,
+                                       struct nanots_error *error)
+{
+    const struct nts_column_index *index = NULL;
+    const uint8_t *bytes = NULL;
+
+    *codec_out = NTS_CODEC_CONSTANT;
+    NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
+    NTS_TRY(nts_segment_vector_bytes(segment, reader, column, vector, &bytes, size_out, error));
+    const struct nts_value_shape shape = {.count = nts_vector_rows(index->row_count, vector),
+                                          .null_count = index->null_count[vector]};
+    const unsigned type = index->kind.type;
+    if (nts_value_vector_codec(reader->work, type, &shape, bytes, *size_out, codec_out) !=
+        NANOTS_OK)
+        return vector_damaged(segment, column, vector, error);
     return NANOTS_OK;
 }

@@ -20,6 +20,7 @@
 #include "format/segment_layout.h"
 #include "format/table_def.h"
 #include "segment/file_view.h"
+#include "segment/value_vector.h"
 #include "util/refcount.h"
 
 struct nts_segment {
@@ -47,7 +48,7 @@ void nts_segment_unref(struct nts_segment *segment);
  * copy of the last chunk. */
 struct nts_segment_reader {
     const struct nanots_allocator *alloc;
-    struct nts_index_work *work;
+    struct nts_value_work *work;
     uint8_t *chunk; /* copy of chunk `chunk_index` of `chunk_segment`, or NULL */
     uint64_t chunk_segment_id;
     size_t chunk_index;
@@ -58,23 +59,42 @@ NTS_CHECKED nanots_status nts_segment_reader_init(struct nts_segment_reader *rea
                                                   struct nanots_error *error);
 void nts_segment_reader_deinit(struct nts_segment_reader *reader);
 
+/* Whether the segment has a column (0 = ts), or is older than it. */
+NTS_CHECKED nanots_status nts_segment_has_column(struct nts_segment *segment, uint32_t column,
+                                                 bool *has_column_out, struct nanots_error *error);
+
 /* The index of a column (0 = ts); belongs to the segment. */
 NTS_CHECKED nanots_status nts_segment_index(struct nts_segment *segment,
                                             struct nts_segment_reader *reader, uint32_t column,
                                             const struct nts_column_index **index_out,
                                             struct nanots_error *error);
 
-/* Decodes vector `vector` of ts, or of value column `column` (>= 1), into dst, which has room for
- * NTS_VECTOR_ROWS values. */
+/* Decodes vector `vector` of ts into dst, which has room for NTS_VECTOR_ROWS values. */
 NTS_CHECKED nanots_status nts_segment_read_ts(struct nts_segment *segment,
                                               struct nts_segment_reader *reader, uint32_t vector,
                                               int64_t *dst, struct nanots_error *error);
-NTS_CHECKED nanots_status nts_segment_read_f64(struct nts_segment *segment,
-                                               struct nts_segment_reader *reader, uint32_t column,
-                                               uint32_t vector, double *dst,
-                                               struct nanots_error *error);
+/* Decodes a vector of value column `column` (>= 1) to rows [at, ..) of `dst`, a buffer of the
+ * column's type with room for NTS_VECTOR_ROWS rows from `at` on, nullable if the column is. Rows
+ * from before the column was added are null. */
+NTS_CHECKED nanots_status nts_segment_read_column(struct nts_segment *segment,
+                                                  struct nts_segment_reader *reader,
+                                                  uint32_t column, uint32_t vector,
+                                                  struct nts_column_buffer *dst, size_t at,
+                                                  struct nanots_error *error);
 
-/* The encoded bytes of a vector and its size, 0 if derived; verified. For statistics. */
+/* Bytes of all strings of a utf8 column, nulls aside. */
+NTS_CHECKED nanots_status nts_segment_text_bytes(struct nts_segment *segment,
+                                                 struct nts_segment_reader *reader, uint32_t column,
+                                                 uint64_t *bytes_out, struct nanots_error *error);
+
+/* The codec of a vector's values (CONSTANT if they are derived) and the size of its bytes. */
+NTS_CHECKED nanots_status nts_segment_vector_codec(struct nts_segment *segment,
+                                                   struct nts_segment_reader *reader,
+                                                   uint32_t column, uint32_t vector,
+                                                   unsigned *codec_out, size_t *size_out,
+                                                   struct nanots_error *error);
+
+/* The encoded bytes of a vector and its size, 0 if derived; verified. */
 NTS_CHECKED nanots_status nts_segment_vector_bytes(struct nts_segment *segment,
                                                    struct nts_segment_reader *reader,
                                                    uint32_t column, uint32_t vector,

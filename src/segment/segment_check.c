@@ -52,12 +52,17 @@ static bool column_is_whole(struct nts_index_work *work, struct nts_column_index
 
 nanots_status nts_segment_check_chunks(const struct nanots_allocator *alloc, const uint8_t *bytes,
                                        const struct nts_segment_header *header,
-                                       const struct nts_footer *footer)
+                                       const struct nts_footer *footer,
+                                       const struct nts_table_def *def)
 {
+    if (footer->column_count > def->column_count)
+        return NANOTS_CORRUPT;
     struct nts_index_work *work = nts_alloc(alloc, sizeof *work);
     nanots_status status = work == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
     for (uint32_t c = 0; c <= footer->column_count && status == NANOTS_OK; c++) {
-        struct nts_column_index *index = nts_column_index_new(alloc, header->row_count, c == 0);
+        struct nts_column_index *index = nts_column_index_new(
+            alloc, header->row_count,
+            c == 0 ? nts_index_kind_of_time() : nts_index_kind_of(&def->columns[c - 1]));
         if (index == NULL)
             status = NANOTS_NO_MEMORY;
         else if (!column_is_whole(work, index, bytes, header, footer, c))

@@ -16,11 +16,12 @@ NTS_CHECKED const char *nts_segment_footer_fault(const struct nts_footer *footer
                                                  const struct nts_segment_entry *entry,
                                                  uint64_t file_seed);
 
-/* Checks every chunk of the segment at bytes[0..header->size) against its checksum; header and
- * footer were decoded from the same bytes. CORRUPT or NO_MEMORY. */
+/* Checks every chunk of the segment at bytes[0..header->size) against its checksum; header,
+ * footer and its definition were decoded from the same bytes. CORRUPT or NO_MEMORY. */
 NTS_CHECKED nanots_status nts_segment_check_chunks(const struct nanots_allocator *alloc,
                                                    const uint8_t *bytes,
                                                    const struct nts_segment_header *header,
-                                                   const struct nts_footer *footer);
+                                                   const struct nts_footer *footer,
+                                                   const struct nts_table_def *def);
 
 #endif

@@ -7,13 +7,13 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "format/segment_layout.h"
-#include "segment/zone_map.h"
+#include "segment/value_vector.h"
 
 #define SEGMENT_FOOTER_SIZE_MAX (512u << 20)
 
 struct nts_segment_writer {
     const struct nanots_allocator *alloc;
-    struct nts_index_work work;
+    struct nts_value_work work;
     struct nts_segment_start start;
     struct nts_extent_writer *out;
     uint64_t off; /* place of the segment in the file */
@@ -31,6 +31,7 @@ struct nts_segment_writer *nts_segment_writer_new(const struct nanots_allocator 
     if (writer == NULL)
         return NULL;
     writer->alloc = alloc;
+    nts_value_work_init(&writer->work, alloc);
     nts_buf_init(&writer->footer, alloc, SEGMENT_FOOTER_SIZE_MAX);
     return writer;
 }
@@ -44,14 +45,19 @@ static void writer_drop_indexes(struct nts_segment_writer *writer)
     writer->column_count = 0;
 }
 
+static struct nts_index_kind writer_kind(const struct nts_table_def *def, uint32_t column)
+{
+    return column == 0 ? nts_index_kind_of_time() : nts_index_kind_of(&def->columns[column - 1]);
+}
+
 /* Segments of one shape follow each other when many small tables are flushed. */
-static bool writer_reuse_indexes(struct nts_segment_writer *writer, uint32_t column_count,
+static bool writer_reuse_indexes(struct nts_segment_writer *writer, const struct nts_table_def *def,
                                  uint32_t row_count)
 {
-    if (writer->column_count != column_count)
+    if (writer->column_count != def->column_count + 1u)
         return false;
-    for (uint32_t c = 0; c < column_count; c++)
-        if (!nts_column_index_reset(writer->indexes[c], row_count))
+    for (uint32_t c = 0; c < writer->column_count; c++)
+        if (!nts_column_index_reset(writer->indexes[c], row_count, writer_kind(def, c)))
             return false;
     return true;
 }
@@ -61,19 +67,22 @@ void nts_segment_writer_free(struct nts_segment_writer *writer)
     if (writer == NULL)
         return;
     writer_drop_indexes(writer);
+    nts_value_work_deinit(&writer->work);
     nts_buf_deinit(&writer->footer);
     nts_free(writer);
 }
 
-uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_count)
+uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_count,
+                              uint64_t text_bytes)
 {
     const uint64_t columns = (uint64_t)def->column_count + 1;
     const uint64_t vectors = row_count / NTS_VECTOR_ROWS + 1;
     const uint64_t groups = row_count / NTS_GROUP_ROWS + 1;
-    const uint64_t values = row_count * 8 + vectors;
-    const uint64_t index = 4 + 8 * 3 + vectors * 8 * 4 + groups * 8 * 5;
+    const uint64_t of_vector = NTS_VECTOR_ROWS / 8 + 64; /* validity, heads of codecs */
+    const uint64_t values = row_count * 8 + vectors * of_vector;
+    const uint64_t index = 4 + 8 * 4 + vectors * 8 * 5 + groups * 8 * 5;
     return NTS_SEGMENT_HEADER_SIZE + NTS_FOOTER_HEAD_SIZE + nts_table_def_encoded_size(def) +
-           columns * (values + index) + 2 * NTS_GRANULE_SIZE;
+           columns * (values + index) + text_bytes + 2 * NTS_GRANULE_SIZE;
 }
 
 nanots_status nts_segment_writer_begin(struct nts_segment_writer *writer,
@@ -91,11 +100,12 @@ nanots_status nts_segment_writer_begin(struct nts_segment_writer *writer,
     writer->rows_added = 0;
     NTS_TRY(nts_extent_writer_align(out, NTS_GRANULE_SIZE, error));
     writer->off = nts_extent_writer_place(out);
-    if (writer_reuse_indexes(writer, start->def->column_count + 1u, start->row_count))
+    if (writer_reuse_indexes(writer, start->def, start->row_count))
         return nts_extent_writer_put(out, header_room, sizeof header_room, error);
     writer_drop_indexes(writer);
     for (uint32_t c = 0; c <= start->def->column_count; c++) {
-        writer->indexes[c] = nts_column_index_new(writer->alloc, start->row_count, c == 0);
+        writer->indexes[c] =
+            nts_column_index_new(writer->alloc, start->row_count, writer_kind(start->def, c));
         if (writer->indexes[c] == NULL)
             return nts_fail_memory(error, start->row_count);
         writer->column_count = c + 1;
@@ -118,15 +128,6 @@ static bool ts_is_regular(const int64_t *ts, size_t count)
     return true;
 }
 
-static bool bits_are_equal(const double *values, size_t count)
-{
-    const uint64_t first = nts_bits_of_double(values[0]);
-    for (size_t i = 1; i < count; i++)
-        if (nts_bits_of_double(values[i]) != first)
-            return false;
-    return true;
-}
-
 /* Encodes one vector of ts to `dst` and records its zone map; returns its size. */
 static size_t writer_add_ts_vector(struct nts_segment_writer *writer, uint8_t *dst, uint32_t vector,
                                    const int64_t *ts, size_t count)
@@ -136,47 +137,87 @@ static size_t writer_add_ts_vector(struct nts_segment_writer *writer, uint8_t *d
     index->max[vector] = (uint64_t)ts[count - 1];
     if (ts_is_regular(ts, count))
         return 0;
-    return nts_i64_encode(&writer->work.scratch, dst, ts, count);
+    return nts_i64_encode(&writer->work.index.scratch, dst, ts, count);
 }
 
-static size_t writer_add_f64_vector(struct nts_segment_writer *writer, uint32_t column,
-                                    uint8_t *dst, uint32_t vector, const double *values,
-                                    size_t count)
+/* Whether a vector before this one, of its row group, has a value. */
+static bool index_group_has_values(const struct nts_column_index *index, uint32_t vector)
 {
-    struct nts_column_index *index = writer->indexes[column];
-    struct nts_zone zone;
-    nts_zone_of_doubles(values, count, &zone);
-    index->min[vector] = nts_bits_of_double(zone.min);
-    index->max[vector] = nts_bits_of_double(zone.max);
-    index->nan_count[vector] = (uint16_t)zone.nan_count;
-    double *sum = &index->sum[vector / NTS_GROUP_VECTORS];
-    *sum = nts_zone_sum_add(*sum, zone.sum);
-    if (bits_are_equal(values, count))
-        return 0;
-    return nts_f64_encode(&writer->work.scratch, dst, values, count);
+    for (uint32_t v = vector / NTS_GROUP_VECTORS * NTS_GROUP_VECTORS; v < vector; v++)
+        if (index->null_count[v] < nts_vector_rows(index->row_count, v))
+            return true;
+    return false;
 }
 
-/* One column's part of the group that begins at row writer->rows_added. */
+/* Records the zone map of a vector and adds it to that of its row group. */
+static void writer_note_zone(struct nts_column_index *index, uint32_t vector, size_t count,
+                             const struct nts_zone *zone)
+{
+    const uint32_t group = vector / NTS_GROUP_VECTORS;
+    index->min[vector] = zone->min;
+    index->max[vector] = zone->max;
+    index->nan_count[vector] = (uint16_t)zone->nan_count;
+    index->null_count[vector] = (uint16_t)zone->null_count;
+    if (zone->null_count == count)
+        return;
+    if (!index_group_has_values(index, vector))
+        index->first[group] = zone->first;
+    index->last[group] = zone->last;
+    index->sum[group] = nts_index_is_float(index->kind)
+                            ? nts_zone_sum_add_bits(index->sum[group], zone->sum)
+                            : index->sum[group] + zone->sum;
+}
+
+static nanots_status writer_add_value_vector(struct nts_segment_writer *writer, uint32_t column,
+                                             uint8_t *dst, uint32_t vector,
+                                             const struct nts_column *values, size_t row,
+                                             size_t count, size_t *size_out,
+                                             struct nanots_error *error)
+{
+    struct nts_zone zone;
+    NTS_TRY(
+        nts_value_vector_encode(&writer->work, values, row, count, dst, size_out, &zone, error));
+    assert(zone.null_count == 0 || writer->indexes[column]->kind.nullable);
+    writer_note_zone(writer->indexes[column], vector, count, &zone);
+    return NANOTS_OK;
+}
+
+static size_t chunk_bound(const struct nts_column *values, size_t row_count)
+{
+    size_t bound = nts_vector_count((uint32_t)row_count) + 8 * row_count;
+    if (values == NULL || values->all_null)
+        return bound;
+    bound = 0;
+    for (size_t row = 0; row < row_count; row += NTS_VECTOR_ROWS) {
+        const size_t left = row_count - row;
+        bound +=
+            nts_value_vector_bound(values, row, left < NTS_VECTOR_ROWS ? left : NTS_VECTOR_ROWS);
+    }
+    return bound;
+}
+
+/* One column's part of the group that begins at row writer->rows_added; `values` is NULL for ts. */
 static nanots_status writer_add_chunk(struct nts_segment_writer *writer, uint32_t column,
-                                      const int64_t *ts, const double *values, size_t row_count,
-                                      struct nanots_error *error)
+                                      const int64_t *ts, const struct nts_column *values,
+                                      size_t row_count, struct nanots_error *error)
 {
     struct nts_column_index *index = writer->indexes[column];
     const uint32_t group = writer->rows_added / NTS_GROUP_ROWS;
     uint32_t vector = writer->rows_added / NTS_VECTOR_ROWS;
-    const size_t vectors = nts_vector_count((uint32_t)row_count);
     uint8_t *chunk = NULL;
     size_t size = 0;
 
-    NTS_TRY(nts_extent_writer_reserve(writer->out, vectors + 8 * row_count, &chunk, error));
+    NTS_TRY(nts_extent_writer_reserve(writer->out, chunk_bound(values, row_count), &chunk, error));
     for (size_t row = 0; row < row_count; row += NTS_VECTOR_ROWS, vector++) {
         const size_t left = row_count - row;
         const size_t count = left < NTS_VECTOR_ROWS ? left : NTS_VECTOR_ROWS;
-        const size_t used =
-            column == 0
-                ? writer_add_ts_vector(writer, chunk + size, vector, ts + row, count)
-                : writer_add_f64_vector(writer, column, chunk + size, vector, values + row, count);
-        index->vector_size[vector] = (uint16_t)used;
+        size_t used = 0;
+        if (column == 0)
+            used = writer_add_ts_vector(writer, chunk + size, vector, ts + row, count);
+        else
+            NTS_TRY(writer_add_value_vector(writer, column, chunk + size, vector, values, row,
+                                            count, &used, error));
+        index->vector_size[vector] = (uint32_t)used;
         size += used;
     }
     index->chunk_off[group] = nts_extent_writer_place(writer->out) - writer->off;
@@ -188,25 +229,20 @@ static nanots_status writer_add_chunk(struct nts_segment_writer *writer, uint32_
 }
 
 nanots_status nts_segment_writer_add_group(struct nts_segment_writer *writer, const int64_t *ts,
-                                           const double *const *columns, size_t row_count,
+                                           const struct nts_column *columns, size_t row_count,
                                            struct nanots_error *error)
 {
     assert(row_count != 0);
     assert(row_count <= NTS_GROUP_ROWS);
     assert(writer->rows_added % NTS_GROUP_ROWS == 0);
     assert(row_count <= writer->start.row_count - writer->rows_added);
-    const uint32_t group = writer->rows_added / NTS_GROUP_ROWS;
 
     if (writer->rows_added == 0)
         writer->ts_min = ts[0];
     writer->ts_max = ts[row_count - 1];
     NTS_TRY(writer_add_chunk(writer, 0, ts, NULL, row_count, error));
-    for (uint32_t c = 1; c < writer->column_count; c++) {
-        const double *values = columns[c - 1];
-        writer->indexes[c]->first[group] = values[0];
-        writer->indexes[c]->last[group] = values[row_count - 1];
-        NTS_TRY(writer_add_chunk(writer, c, ts, values, row_count, error));
-    }
+    for (uint32_t c = 1; c < writer->column_count; c++)
+        NTS_TRY(writer_add_chunk(writer, c, ts, &columns[c - 1], row_count, error));
     writer->rows_added += (uint32_t)row_count;
     return NANOTS_OK;
 }
@@ -229,7 +265,8 @@ static nanots_status writer_build_footer(struct nts_segment_writer *writer)
     nts_table_def_encode(start->def, definition);
     NTS_TRY_OUT(nts_footer_put_head(&writer->footer, &footer));
     for (uint32_t c = 0; c < writer->column_count; c++)
-        NTS_TRY_OUT(nts_column_index_encode(&writer->work, writer->indexes[c], &writer->footer));
+        NTS_TRY_OUT(
+            nts_column_index_encode(&writer->work.index, writer->indexes[c], &writer->footer));
 out:
     nts_free(definition);
     return status;

@@ -15,14 +15,17 @@
 #include "format/manifest.h"
 #include "format/table_def.h"
 #include "segment/extent_writer.h"
+#include "util/column.h"
 
 struct nts_segment_writer;
 
 NTS_CHECKED struct nts_segment_writer *nts_segment_writer_new(const struct nanots_allocator *alloc);
 void nts_segment_writer_free(struct nts_segment_writer *writer);
 
-/* Upper bound of the size of a segment of `row_count` rows of `def`. */
-uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_count);
+/* Upper bound of the size of a segment of `row_count` rows of `def`, with `text_bytes` bytes in all
+ * strings. */
+uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_count,
+                              uint64_t text_bytes);
 
 /* What is known before the first row. */
 struct nts_segment_start {
@@ -40,10 +43,10 @@ NTS_CHECKED nanots_status nts_segment_writer_begin(struct nts_segment_writer *wr
                                                    const struct nts_segment_start *start,
                                                    struct nanots_error *error);
 
-/* Rows sorted by (ts, arrival), behind those of the groups before; columns[c][row]. */
+/* Rows sorted by (ts, arrival), behind those of the groups before. */
 NTS_CHECKED nanots_status nts_segment_writer_add_group(struct nts_segment_writer *writer,
                                                        const int64_t *ts,
-                                                       const double *const *columns,
+                                                       const struct nts_column *columns,
                                                        size_t row_count,
                                                        struct nanots_error *error);
 

@@ -35,10 +35,24 @@ static double zone_pick_zero(const double *values, size_t count, bool negative)
     return negative ? 0.0 : -0.0;
 }
 
+static bool bits_are_equal(const double *values, size_t count)
+{
+    const uint64_t first = nts_bits_of_double(values[0]);
+    for (size_t i = 1; i < count; i++)
+        if (nts_bits_of_double(values[i]) != first)
+            return false;
+    return true;
+}
+
 double nts_zone_sum_add(double sum, double x)
 {
     const double both = sum + x;
     return both == both ? both : nts_double_of_bits(ZONE_SUM_NAN);
+}
+
+uint64_t nts_zone_sum_add_bits(uint64_t sum, uint64_t x)
+{
+    return nts_bits_of_double(nts_zone_sum_add(nts_double_of_bits(sum), nts_double_of_bits(x)));
 }
 
 void nts_zone_of_doubles(const double *values, size_t count, struct nts_zone *zone)
@@ -60,20 +74,75 @@ void nts_zone_of_doubles(const double *values, size_t count, struct nts_zone *zo
         zone_lane_add(&lanes, i % ZONE_LANES, values[i]);
 
     uint64_t nans = 0;
-    zone->min = INFINITY;
-    zone->max = -INFINITY;
+    double min = INFINITY;
+    double max = -INFINITY;
     for (size_t lane = 0; lane < ZONE_LANES; lane++) {
-        zone->min = lanes.min[lane] < zone->min ? lanes.min[lane] : zone->min;
-        zone->max = lanes.max[lane] > zone->max ? lanes.max[lane] : zone->max;
+        min = lanes.min[lane] < min ? lanes.min[lane] : min;
+        max = lanes.max[lane] > max ? lanes.max[lane] : max;
         nans += lanes.nans[lane];
     }
-    zone->nan_count = (uint32_t)nans;
-    zone->sum = nts_zone_sum_add((lanes.sum[0] + lanes.sum[1]) + (lanes.sum[2] + lanes.sum[3]),
-                                 (lanes.sum[4] + lanes.sum[5]) + (lanes.sum[6] + lanes.sum[7]));
+    const double sum =
+        nts_zone_sum_add((lanes.sum[0] + lanes.sum[1]) + (lanes.sum[2] + lanes.sum[3]),
+                         (lanes.sum[4] + lanes.sum[5]) + (lanes.sum[6] + lanes.sum[7]));
     if (nans == count)
-        zone->min = zone->max = values[0];
-    if (zone->min == 0.0)
-        zone->min = zone_pick_zero(values, count, true);
-    if (zone->max == 0.0)
-        zone->max = zone_pick_zero(values, count, false);
+        min = max = values[0];
+    if (min == 0.0)
+        min = zone_pick_zero(values, count, true);
+    if (max == 0.0)
+        max = zone_pick_zero(values, count, false);
+    zone->min = nts_bits_of_double(min);
+    zone->max = nts_bits_of_double(max);
+    zone->sum = nts_bits_of_double(sum);
+    zone->first = nts_bits_of_double(values[0]);
+    zone->last = nts_bits_of_double(values[count - 1]);
+    zone->nan_count = (uint32_t)nans;
+    zone->null_count = 0;
+    zone->all_equal = bits_are_equal(values, count);
+}
+
+void nts_zone_of_ints(const int64_t *values, size_t count, struct nts_zone *zone)
+{
+    int64_t min = values[0];
+    int64_t max = values[0];
+    uint64_t sum = 0;
+
+    assert(count != 0);
+    for (size_t i = 0; i < count; i++) {
+        min = values[i] < min ? values[i] : min;
+        max = values[i] > max ? values[i] : max;
+        sum += (uint64_t)values[i];
+    }
+    zone->min = (uint64_t)min;
+    zone->max = (uint64_t)max;
+    zone->sum = sum;
+    zone->first = (uint64_t)values[0];
+    zone->last = (uint64_t)values[count - 1];
+    zone->nan_count = 0;
+    zone->null_count = 0;
+    zone->all_equal = min == max;
+}
+
+int64_t nts_zone_of_string(const uint8_t *bytes, size_t size)
+{
+    uint64_t order = 0;
+    for (size_t i = 0; i < 8; i++)
+        order = order << 8 | (i < size ? bytes[i] : 0u);
+    return (int64_t)(order ^ (uint64_t)1 << 63);
+}
+
+void nts_zone_of_strings(const uint8_t *bytes, const int32_t *offsets, size_t count,
+                         struct nts_zone *zone)
+{
+    int64_t min = INT64_MAX;
+    int64_t max = INT64_MIN;
+
+    assert(count != 0);
+    for (size_t i = 0; i < count; i++) {
+        const int64_t order =
+            nts_zone_of_string(bytes + offsets[i], (size_t)(offsets[i + 1] - offsets[i]));
+        min = order < min ? order : min;
+        max = order > max ? order : max;
+    }
+    const struct nts_zone found = {.min = (uint64_t)min, .max = (uint64_t)max};
+    *zone = found;
 }

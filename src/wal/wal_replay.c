@@ -44,9 +44,7 @@ bool nts_wal_record_is_consistent(const struct nts_wal_record *record)
     const uint64_t payload_size = record->size - NTS_WAL_RECORD_HEADER_SIZE;
     switch ((enum nts_wal_kind)record->kind) {
     case NTS_WAL_ROWS:
-        return record->row_count != 0 && record->column_count != 0 &&
-               payload_size ==
-                   (uint64_t)record->row_count * ((uint64_t)record->column_count + 1) * 8;
+        return record->row_count != 0 && record->column_count != 0;
     case NTS_WAL_GROUP_BEGIN:
         return payload_size == 0;
     case NTS_WAL_GROUP_COMMIT:

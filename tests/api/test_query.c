@@ -226,8 +226,8 @@ static void query_that_is_bad_is_refused(void **state)
 {
     static const char *const unknown[] = {"presure"};
     static const char *const missing[] = {NULL};
-    static const struct nanots_column columns[] = {{"pressure", NANOTS_TYPE_F64},
-                                                   {"level", NANOTS_TYPE_F64}};
+    static const struct nanots_column columns[] = {{"pressure", NANOTS_TYPE_F64, 0},
+                                                   {"level", NANOTS_TYPE_F64, 0}};
     const struct scratch *scratch = *state;
     struct nanots_db *db = db_open(scratch->path);
     struct nanots_cursor *cursor = (struct nanots_cursor *)8;

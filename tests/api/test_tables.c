@@ -12,7 +12,7 @@
 #include "support/db_helpers.h"
 #include "support/scratch.h"
 
-static const struct nanots_column one_column[] = {{"value", NANOTS_TYPE_F64}};
+static const struct nanots_column one_column[] = {{"value", NANOTS_TYPE_F64, 0}};
 
 static nanots_status create_one(struct nanots_db *db, const char *table)
 {
@@ -21,7 +21,7 @@ static nanots_status create_one(struct nanots_db *db, const char *table)
 
 static nanots_status create_with_column(struct nanots_db *db, const char *column)
 {
-    const struct nanots_column columns[] = {{column, NANOTS_TYPE_F64}};
+    const struct nanots_column columns[] = {{column, NANOTS_TYPE_F64, 0}};
     return nanots_create_table(db, "plant", columns, 1, &db_error);
 }
 
@@ -80,11 +80,11 @@ static void table_created_after_a_flush_is_there_on_reopening(void **state)
 
 static void schema_has_columns_in_order_of_creation(void **state)
 {
-    static const struct nanots_column columns[] = {{"pressure", NANOTS_TYPE_F64},
+    static const struct nanots_column columns[] = {{"pressure", NANOTS_TYPE_F64, 0},
                                                    {"Temp \xc2\xb0"
                                                     "C",
-                                                    NANOTS_TYPE_F64},
-                                                   {"a", NANOTS_TYPE_F64}};
+                                                    NANOTS_TYPE_F64, 0},
+                                                   {"a", NANOTS_TYPE_F64, 0}};
     const struct scratch *scratch = *state;
     struct nanots_db *db = db_open(scratch->path);
 
@@ -184,7 +184,7 @@ static void names_of_255_bytes_are_kept(void **state)
     memset(name, 'n', 255);
     memcpy(name, "\xf0\x9f\x8c\x8a", 4);
     name[255] = '\0';
-    const struct nanots_column columns[] = {{name, NANOTS_TYPE_F64}};
+    const struct nanots_column columns[] = {{name, NANOTS_TYPE_F64, 0}};
     db_ok(nanots_create_table(db, name, columns, 1, &db_error));
     db = db_reopen(db, scratch->path);
     db_ok(nanots_table_schema(db, name, &schema, &db_error));
@@ -215,7 +215,7 @@ static void column_names_that_are_bad_are_refused(void **state)
 static void column_given_twice_is_refused(void **state)
 {
     static const struct nanots_column columns[] = {
-        {"a", NANOTS_TYPE_F64}, {"b", NANOTS_TYPE_F64}, {"a", NANOTS_TYPE_F64}};
+        {"a", NANOTS_TYPE_F64, 0}, {"b", NANOTS_TYPE_F64, 0}, {"a", NANOTS_TYPE_F64, 0}};
     const struct scratch *scratch = *state;
     struct nanots_db *db = db_open(scratch->path);
 
@@ -227,7 +227,7 @@ static void column_given_twice_is_refused(void **state)
 
 static void column_of_unknown_type_is_refused(void **state)
 {
-    const struct nanots_column columns[] = {{"a", (nanots_type)0}, {"b", (nanots_type)77}};
+    const struct nanots_column columns[] = {{"a", (nanots_type)0, 0}, {"b", (nanots_type)77, 0}};
     const struct scratch *scratch = *state;
     struct nanots_db *db = db_open(scratch->path);
 
@@ -247,7 +247,7 @@ static void column_counts_end_at_1024(void **state)
 
     for (size_t c = 0; c <= MOST; c++) {
         (void)snprintf(names[c], sizeof names[c], "c%zu", c);
-        columns[c] = (struct nanots_column){names[c], NANOTS_TYPE_F64};
+        columns[c] = (struct nanots_column){names[c], NANOTS_TYPE_F64, 0};
     }
     db_fails(nanots_create_table(db, "none", columns, 0, &db_error), NANOTS_INVALID, "columns");
     db_fails(nanots_create_table(db, "none", NULL, 1, &db_error), NANOTS_INVALID, "columns");
@@ -398,7 +398,7 @@ static void null_arguments_are_invalid(void **state)
     struct nanots_db *db = db_open(scratch->path);
     struct nanots_table *table = (struct nanots_table *)8;
     struct nanots_table_list list = {7, NULL, &list};
-    struct nanots_schema schema = {"x", 7, NULL, &schema};
+    struct nanots_schema schema = {.ts_name = "x", .column_count = 7, .block = &schema};
 
     db_fails(nanots_create_table(NULL, "a", one_column, 1, &db_error), NANOTS_INVALID, "handle");
     db_fails(nanots_table_open(NULL, "a", &table, &db_error), NANOTS_INVALID, "handle");

@@ -67,7 +67,7 @@ static bool writer_call(struct nanots_db *db, uint64_t call)
 /* The first call that is not wholly in both tables; makes up for what "b" lacks. */
 static bool writer_catch_up(struct nanots_db *db, uint64_t *call_out)
 {
-    const struct nanots_column column = {"value", NANOTS_TYPE_F64};
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64, 0};
     int64_t ts[2] = {0, 0};
     double value;
     static const char *const names[2] = {"a", "b"};

@@ -454,14 +454,15 @@ static void torn_bit_in_any_kind_of_record_ends_the_log(void **state)
 
 static void torn_put_create(struct torn *torn, uint32_t table_id, const char *name)
 {
-    const struct nanots_column column = {"value", NANOTS_TYPE_F64};
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64, 0};
     struct nts_wal_record create = {.kind = NTS_WAL_CREATE,
                                     .table_id = table_id,
                                     .column_count = 1,
                                     .first_seq =
                                         torn->records[torn->record_count - 1].last_seq + 1};
     uint8_t payload[64] = {0};
-    struct nts_table_def *def = nts_table_def_new(nts_alloc_libc(), table_id, 0, name, &column, 1);
+    struct nts_table_def *def =
+        nts_table_def_new(nts_alloc_libc(), table_id, 0, name, &column, 1, NULL);
     assert_non_null(def);
     const size_t size = nts_table_def_encoded_size(def);
     assert_in_range(size, 1, sizeof payload);

@@ -378,7 +378,7 @@ static void io_failed_flush_leaves_the_reserve(void **state)
  * head that this flush moves. Method: such a run, then the death of the process. */
 static void io_table_made_behind_a_waiting_run_stays(void **state)
 {
-    const struct nanots_column column = {"v", NANOTS_TYPE_F64};
+    const struct nanots_column column = {"v", NANOTS_TYPE_F64, 0};
     struct nanots_error error;
     struct nanots_series series;
     struct fault fault;

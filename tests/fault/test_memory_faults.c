@@ -117,7 +117,7 @@ static void starve_look(const struct starve *starve, const char *table)
     struct nanots_verify_report report = {.struct_size = sizeof report};
     struct nanots_table_stats stats = {.struct_size = sizeof stats};
     struct nanots_table_list list = {0, NULL, NULL};
-    struct nanots_schema schema = {NULL, 0, NULL, NULL};
+    struct nanots_schema schema = {.block = &schema};
     struct nanots_error error;
     nanots_status status = nanots_verify(starve->db, NULL, NULL, &report, &error);
 

@@ -48,9 +48,7 @@ static nanots_status fuzz_apply(void *context, const struct nts_wal_record *reco
     if (record->size > NTS_WAL_RECORD_HEADER_SIZE)
         last = record->payload[record->size - NTS_WAL_RECORD_HEADER_SIZE - 1];
     (void)last;
-    if (record->kind == NTS_WAL_ROWS &&
-        record->size - NTS_WAL_RECORD_HEADER_SIZE !=
-            8 * (uint64_t)record->row_count * (record->column_count + 1u))
+    if (record->kind == NTS_WAL_ROWS && (record->row_count == 0 || record->column_count == 0))
         abort();
     fuzz->applied++;
     return NANOTS_OK;

@@ -404,12 +404,14 @@ class ModelTest(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
 
+    make_library = Library
+
     def run_in_child(self, path, settings, operations, end):
         """Opens the file, does the operations, and ends with close or kill, in a new process."""
         pid = os.fork()
         if pid == 0:
             try:
-                library = Library(path, *settings)
+                library = self.make_library(path, *settings)
                 for name, *words in operations:
                     getattr(library, name)(*words)
                 if end == "close":

@@ -50,9 +50,10 @@ static inline void bare_db_close(struct bare_db *bare)
 static inline struct nts_table_def *bare_db_def(const struct bare_db *bare, uint32_t table_id,
                                                 const char *name)
 {
-    const struct nanots_column columns[] = {{"temperature", NANOTS_TYPE_F64},
-                                            {"pressure", NANOTS_TYPE_F64}};
-    struct nts_table_def *def = nts_table_def_new(bare->db.alloc, table_id, 0, name, columns, 2);
+    const struct nanots_column columns[] = {{"temperature", NANOTS_TYPE_F64, 0},
+                                            {"pressure", NANOTS_TYPE_F64, 0}};
+    struct nts_table_def *def =
+        nts_table_def_new(bare->db.alloc, table_id, 0, name, columns, 2, NULL);
     assert_non_null(def);
     return def;
 }

@@ -76,6 +76,7 @@ void db_create(struct nanots_db *db, const char *table, size_t column_count)
         (void)snprintf(names[c], sizeof names[c], "c%u", (unsigned)c % 10000);
         columns[c].name = names[c];
         columns[c].type = NANOTS_TYPE_F64;
+        columns[c].flags = 0;
     }
     db_ok(nanots_create_table(db, table, columns, column_count, &db_error));
     test_free(names);

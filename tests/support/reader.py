@@ -3,7 +3,8 @@
 """tests/support/reader.py - a second reader of NanoTS files, written from SPEC.md alone.
 
 It shares no code with the library, so that the two can disagree: a defect of either, or a gap in
-the document, shows as a difference in rows. It wants the Python standard library and nothing else.
+the document, shows as a difference in rows. It wants the Python standard library, and
+libzstd for strings that are compressed.
 
     bytes -> Superblock -> manifest edits -> State <- log records      (sections 3, 4, 5)
                                                |
@@ -28,9 +29,11 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from reader_codecs import Cursor, FormatError, check  # noqa: E402
-from reader_segment import (Entry, GRANULE_SIZE, Segment, TIME_UNITS, floats,  # noqa: E402
-                            read_column, read_definition, read_entries)
+from reader_codecs import Cursor, FormatError, UnsupportedError, check  # noqa: E402
+from reader_segment import (Entry, GRANULE_SIZE, KEEP_ALL, KEEP_FIRST,  # noqa: E402
+                            KEEP_LAST, NULLABLE, Segment, TIME_UNITS, check_names, read_column,
+                            read_definition, read_entries)
+from reader_types import BOOL, F32, F64, I32, I64, TYPE_NAMES, UTF8, show, text_of  # noqa: E402
 from xxh3 import xxh3  # noqa: E402
 
 BLOCK_SIZE, WAL_ALIGN = 4096, 65536
@@ -124,50 +127,82 @@ class Table:
     """A table's definition and, once the file is read, its rows."""
 
     def __init__(self, definition):
-        self.id, self.unit, _, self.created_seq, self.name, columns = definition
+        self.id, self.unit, self.duplicates, self.created_seq, self.name, columns = definition
         self.columns = list(columns)
         self.entries = {}  # segment_id -> Entry
         self.sources = []  # in order of arrival
 
     @property
     def row_count(self):
+        """Rows that are stored, those included that duplicates hides."""
         return sum(source.row_count for source in self.sources)
 
     def rows(self, bits=False):
-        """Yields (ts, value ...) sorted by (ts, order of arrival); a null is None. Values are
-        floats, or with bits their 64-bit patterns."""
+        """Yields (ts, value ...) sorted by (ts, order of arrival), of rows of equal time those that
+        the table shows. Values are float, int, bool, str, and None for null; with bits the floats
+        are patterns of 64 or, of f32, of 32 bits."""
         all_ts, all_values = [], [[] for _ in self.columns]
         for source in self.sources:
             ts, columns = source.load()
             all_ts += ts
-            for i, values in enumerate(all_values):
-                if i >= len(columns):
-                    values += [None] * len(ts)
-                else:
-                    values += columns[i] if bits else floats(columns[i])
-        if any(a > b for a, b in zip(all_ts, all_ts[1:])):
-            order = sorted(range(len(all_ts)), key=all_ts.__getitem__)  # stable
+            for i, (column, values) in enumerate(zip(self.columns, all_values)):
+                values += show(column.type, columns[i], bits) if i < len(columns) else \
+                    [None] * len(ts)
+        order = self.order(all_ts)
+        if order is not None:
             all_ts = [all_ts[i] for i in order]
             all_values = [[values[i] for i in order] for values in all_values]
         return zip(all_ts, *all_values)
+
+    def order(self, ts):
+        """Which rows are given, of ts in order of arrival; None for all as they stand."""
+        order = range(len(ts))
+        if any(a > b for a, b in zip(ts, ts[1:])):
+            order = sorted(order, key=ts.__getitem__)  # stable
+        elif self.duplicates == KEEP_ALL:
+            return None
+        if self.duplicates == KEEP_LAST:
+            return list({ts[i]: i for i in order}.values())
+        if self.duplicates == KEEP_FIRST:
+            return sorted({ts[i]: i for i in reversed(order)}.values(), key=ts.__getitem__)
+        return order
+
+    def check_column_count(self, count, what):
+        """Of a segment or record: it may lack the last columns, if they can be null."""
+        check(count <= len(self.columns), "%s: %d columns", what, count)
+        check(all(column.flags & NULLABLE for column in self.columns[count:]),
+              "%s: %d columns, but column %s of table %s is not nullable", what, count,
+              self.columns[min(count, len(self.columns) - 1)].name, self.name)
+
+    def check_segment(self, segment):
+        """The definition in a segment's footer is an earlier state of this one."""
+        self.check_column_count(segment.column_count, segment.what)
+        kinds = [column[1:] for column in segment.definition.columns]
+        check(kinds == [column[1:] for column in self.columns[:len(kinds)]],
+              "%s: column types of another table", segment.what)
+        check((segment.definition.unit, segment.definition.duplicates) ==
+              (self.unit, self.duplicates), "%s: unit or duplicates of another table", segment.what)
 
 
 class State:
     """What the manifest's edits, and then the log's records, add up to."""
 
-    def __init__(self, file_end):
+    def __init__(self, sb):
         self.tables = {}  # id -> Table
         self.kept_logs = []
-        self.file_end = file_end
+        self.sb = sb
 
     def table(self, table_id):
         check(table_id in self.tables, "unknown table %d", table_id)
         return self.tables[table_id]
 
+    def check_name_is_free(self, name):
+        check(all(table.name != name for table in self.tables.values()),
+              "two tables are named %s", name)
+
     def create(self, definition):
         check(definition.id not in self.tables, "table %d made twice", definition.id)
-        check(all(table.name != definition.name for table in self.tables.values()),
-              "two tables are named %s", definition.name)
+        self.check_name_is_free(definition.name)
         self.tables[definition.id] = Table(definition)
 
     def add_segments(self, entries):
@@ -176,20 +211,32 @@ class State:
             check(entry.segment_id not in table.entries, "segment %d added twice", entry.segment_id)
             table.entries[entry.segment_id] = entry
 
+    def check_committed(self, entries):
+        sb = self.sb
+        for entry in entries:
+            check(entry.segment_id < sb.next_segment_id, "segment id %d above next_segment_id",
+                  entry.segment_id)
+            check(entry.seq_last <= sb.flushed_seq, "segment %d above flushed_seq",
+                  entry.segment_id)
+
     def apply(self, kind, cursor):
         """Applies one edit of the manifest."""
         if kind == TABLE:
-            self.create(read_definition(cursor))
+            definition = read_definition(cursor)
+            check(definition.id < self.sb.next_table_id, "table %d is not below next_table_id",
+                  definition.id)
+            self.create(definition)
         elif kind == SEGMENTS_ADD:
-            self.add_segments(read_entries(cursor))
+            entries = read_entries(cursor)
+            self.check_committed(entries)
+            self.add_segments(entries)
         elif kind == SEGMENTS_REMOVE:
             for segment_id in cursor.take("%dQ" % cursor.rest_count(8)):
-                owners = [t for t in self.tables.values() if segment_id in t.entries]
-                check(len(owners) == 1, "unknown segment %d removed", segment_id)
-                del owners[0].entries[segment_id]
+                for table in self.tables.values():
+                    table.entries.pop(segment_id, None)
         elif kind == KEPT_LOG:
             check(len(self.kept_logs) < KEPT_LOGS_MAX, "more than %d kept logs", KEPT_LOGS_MAX)
-            self.kept_logs.append(read_kept_log(cursor, self.file_end))
+            self.kept_logs.append(read_kept_log(cursor, self.sb.file_end))
         else:
             table_id, column = cursor.take("II")
             self.apply_to_table(kind, self.table(table_id), column, cursor)
@@ -197,18 +244,27 @@ class State:
     def apply_to_table(self, kind, table, column, cursor):
         if kind == COLUMN:
             cursor.take("Q")
-            table.columns.append(read_column(cursor))
+            added = read_column(cursor)
+            check(added.flags & NULLABLE, "%s: added column %s is not nullable", cursor.what,
+                  added.name)
+            table.columns.append(added)
         elif kind == TABLE_DROP:
+            seq, = cursor.take("Q")
+            check(all(entry.seq_last <= seq for entry in table.entries.values()),
+                  "table %s dropped with rows above seq %d", table.name, seq)
             del self.tables[table.id]
         elif kind == RETENTION_CUT:
             cutoff, seq = cursor.take("qQ")
             table.entries = {key: entry for key, entry in table.entries.items()
                              if entry.seq_last > seq or entry.ts_max >= cutoff}
         elif kind == TABLE_RENAME:
-            table.name = cursor.name()
+            name = cursor.name()
+            self.check_name_is_free(name)
+            table.name = name
         else:
             check(column < len(table.columns), "table %s has no column %d", table.name, column)
             table.columns[column] = table.columns[column]._replace(name=cursor.name())
+        check_names(table.name, table.columns, cursor.what)
 
 
 def read_manifest(data, sb, state):
@@ -227,6 +283,10 @@ def read_manifest(data, sb, state):
         check(TABLE <= kind <= KEPT_LOG, "%s: kind %d", what, kind)
         state.apply(kind, Cursor(data, at + 16, at + size, what))
         at += size
+    for table in state.tables.values():
+        for entry in table.entries.values():
+            check(entry.off + entry.size <= sb.file_end, "segment %d is beyond file_end",
+                  entry.segment_id)
 
 
 # --- Section 5: write-ahead log ------------------------------------------------------------------
@@ -240,15 +300,61 @@ Record = namedtuple("Record", "checksum size kind lag column_count first_seq tab
                               "off")
 
 
+LOG_LAYOUTS = {F64: "Q", F32: "I", I64: "q", I32: "i"}
+
+
+def read_part(cursor, size):
+    """Section 5.1: `size` bytes that are padded with zeros to a multiple of 8."""
+    part = cursor.bytes(size)
+    check(not any(cursor.bytes(-size % 8)), "%s: padding that is not zero", cursor.what)
+    return part
+
+
+def read_bits(cursor, row_count):
+    part = read_part(cursor, (row_count + 7) // 8)
+    check(row_count % 8 == 0 or part[-1] >> row_count % 8 == 0, "%s: bits behind the last row",
+          cursor.what)
+    return [part[i >> 3] >> (i & 7) & 1 for i in range(row_count)]
+
+
+def read_log_strings(cursor, row_count):
+    sizes = struct.unpack("<%dI" % row_count, read_part(cursor, 4 * row_count))
+    text, at, values = bytes(read_part(cursor, sum(sizes))), 0, []
+    for size in sizes:
+        try:
+            values.append(text[at:at + size].decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise FormatError("%s: %s" % (cursor.what, error)) from None
+        at += size
+    return values
+
+
+def read_log_column(cursor, column, row_count):
+    """The stored values of a column in a ROWS record, None for null."""
+    present = read_bits(cursor, row_count) if column.flags & NULLABLE else None
+    if column.type == BOOL:
+        values = read_bits(cursor, row_count)
+    elif column.type == UTF8:
+        values = read_log_strings(cursor, row_count)
+    else:
+        layout = struct.Struct("<%d%s" % (row_count, LOG_LAYOUTS[column.type]))
+        values = array(LOG_LAYOUTS[column.type], layout.unpack(read_part(cursor, layout.size)))
+    if present is None or all(present):
+        return values
+    check(all(is_present or not value for is_present, value in zip(present, values)),
+          "%s: column %s: a null with a value", cursor.what, column.name)
+    return [value if is_present else None for is_present, value in zip(present, values)]
+
+
 class LogRows:
     """The rows of one ROWS record, a source for Table."""
 
-    def __init__(self, cursor, record):
+    def __init__(self, cursor, record, columns):
         self.row_count = record.row_count
         self.order = (record.first_seq, 0)
         self.ts = list(cursor.take("%dq" % record.row_count))
-        self.values = [array("Q", cursor.take("%dQ" % record.row_count))
-                       for _ in range(record.column_count)]
+        self.values = [read_log_column(cursor, column, record.row_count) for column in columns]
+        check(cursor.rest_count(1) == 0, "%s: bytes behind the rows", cursor.what)
 
     def load(self):
         return self.ts, self.values
@@ -327,7 +433,9 @@ class Log:
     def apply(self, group):
         """Applies records that belong together; False if one names a segment that is not whole."""
         for record in group:
-            if record.kind == SEGMENT and record.first_seq > self.sb.flushed_seq:
+            dropped = record.table_id not in self.state.tables and \
+                record.table_id < self.sb.next_table_id
+            if record.kind == SEGMENT and record.first_seq > self.sb.flushed_seq and not dropped:
                 try:
                     for entry in read_entries(self.payload(record)):
                         Segment(self.data, entry, self.sb.file_id).check_chunks()
@@ -364,9 +472,8 @@ class Log:
                   "log record at %d: entries", record.off)
             self.state.add_segments(entries)
         else:
-            check(record.column_count <= len(table.columns), "log record at %d: %d columns",
-                  record.off, record.column_count)
-            table.sources.append(LogRows(cursor, record))
+            table.check_column_count(record.column_count, "log record at %d" % record.off)
+            table.sources.append(LogRows(cursor, record, table.columns[:record.column_count]))
 
     def check_tail(self, ranges):
         """Section 9: a later record which knows that rows were durable proves them damaged."""
@@ -398,28 +505,28 @@ class Database:
         if sb is None:
             return
         check_superblock(sb, len(data))
-        state = State(sb.file_end)
+        state = State(sb)
         read_manifest(data, sb, state)
         self.kept_logs = state.kept_logs
-        committed = [entry for table in state.tables.values() for entry in table.entries.values()]
         log = Log(data, sb, state, verify)
         self.wal_records, self.wal_applied = log.records, log.applied
         for table in state.tables.values():
             table.sources += [Segment(data, entry, sb.file_id, verify)
                               for entry in table.entries.values()]
+            for source in table.sources:
+                if isinstance(source, Segment):
+                    table.check_segment(source)
             table.sources.sort(key=lambda source: source.order)
             self.tables[table.name] = table
         if verify:
-            self.check_ids(committed)
+            self.check_ids()
             self.check_extents()
             self.check_intervals()
 
     def entries(self):
         return [entry for table in self.tables.values() for entry in table.entries.values()]
 
-    def check_ids(self, committed):
-        check(all(entry.segment_id < self.superblock.next_segment_id for entry in committed),
-              "segment id above next_segment_id")
+    def check_ids(self):
         ids = [entry.segment_id for entry in self.entries()]
         check(len(ids) == len(set(ids)), "segment id used twice")
 
@@ -453,19 +560,28 @@ class Database:
 
 # --- Command line --------------------------------------------------------------------------------
 
+DUPLICATES_NAMES = ("all", "last", "first")
+
+
 def print_tables(db, out):
-    out.writerow(("table", "rows", "segments", "log_records", "columns"))
+    """A column that can be null has a question mark behind its type."""
+    out.writerow(("table", "rows", "segments", "log_records", "unit", "duplicates", "columns"))
     for table in db.tables.values():
+        columns = ["%s:%s%s" % (column.name, TYPE_NAMES[column.type],
+                                "?" if column.flags & NULLABLE else "") for column in table.columns]
         out.writerow((table.name, table.row_count, len(table.entries),
-                      len(table.sources) - len(table.entries),
-                      " ".join(column.name for column in table.columns)))
+                      len(table.sources) - len(table.entries), TIME_UNITS[table.unit],
+                      DUPLICATES_NAMES[table.duplicates], " ".join(columns)))
 
 
 def print_rows(table, bits, out):
-    form = (lambda v: "%016x" % v) if bits else repr
-    out.writerow(["ts_" + TIME_UNITS[table.unit]] + [column.name for column in table.columns])
+    """Not by the module csv, which cannot tell a null from an empty string."""
+    names = ["ts_" + TIME_UNITS[table.unit]] + [column.name for column in table.columns]
+    print(",".join(text_of(UTF8, name, bits) for name in names), file=out)
+    kinds = [column.type for column in table.columns]
     for ts, *values in table.rows(bits):
-        out.writerow([ts] + ["" if value is None else form(value) for value in values])
+        texts = [text_of(kind, value, bits) for kind, value in zip(kinds, values)]
+        print(",".join([str(ts)] + texts), file=out)
 
 
 def print_superblock(db, out):
@@ -494,7 +610,7 @@ def main():
     parser = argparse.ArgumentParser(description="Reads a NanoTS file by SPEC.md alone.")
     parser.add_argument("file")
     parser.add_argument("table", nargs="?")
-    parser.add_argument("--bits", action="store_true", help="values as 64-bit patterns in hex")
+    parser.add_argument("--bits", action="store_true", help="floats as patterns in hex")
     parser.add_argument("--no-verify", action="store_true", help="skip what costs time to check")
     parser.add_argument("--superblock", action="store_true")
     parser.add_argument("--segments", action="store_true")
@@ -510,12 +626,12 @@ def main():
         if args.table is not None:
             if args.table not in db.tables:
                 sys.exit("reader.py: no table %s" % args.table)
-            print_rows(db.tables[args.table], args.bits, out)
+            print_rows(db.tables[args.table], args.bits, sys.stdout)
         elif not (args.superblock or args.segments or args.wal):
             if not args.no_verify:
                 db.verify_rows()
             print_tables(db, out)
-    except FormatError as error:
+    except (FormatError, UnsupportedError) as error:
         sys.exit("reader.py: %s: %s" % (args.file, error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,7 @@ range at the end. Every input gives values or FormatError.
 """
 
 from array import array
+import ctypes.util
 from itertools import accumulate
 import struct
 
@@ -299,24 +300,36 @@ def decode_f32(data, count):
 
 # --- 7.11: strings -------------------------------------------------------------------------------
 
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
 class UnsupportedError(Exception):
-    """The file is right, but needs a module that is not here."""
+    """The file may be right, but needs what is not here."""
+
+
+def zstd_library():
+    """The system's libzstd, or None. The standard library has zstd from Python 3.14 on only."""
+    path = ctypes.util.find_library("zstd")
+    if path is None:
+        return None
+    library = ctypes.CDLL(path)
+    for name in ("ZSTD_decompress", "ZSTD_findFrameCompressedSize"):
+        getattr(library, name).restype = ctypes.c_size_t
+    return library
 
 
 def decompress(frame, size):
     """The content of one zstd frame, which must have `size` bytes."""
-    try:
-        import zstandard
-    except ImportError:
-        raise UnsupportedError("the module zstandard is not installed") from None
-    decoder = zstandard.ZstdDecompressor().decompressobj(read_across_frames=False)
-    try:
-        content = decoder.decompress(frame)
-    except zstandard.ZstdError as error:
-        raise FormatError("strings: %s" % error) from None
-    check(decoder.eof and not decoder.unused_data, "strings: not one frame of zstd")
-    check(len(content) == size, "strings: zstd holds %d bytes, not %d", len(content), size)
-    return content
+    library = zstd_library()
+    if library is None:
+        raise UnsupportedError("strings: libzstd is not installed")
+    length = library.ZSTD_findFrameCompressedSize(frame, ctypes.c_size_t(len(frame)))
+    check(length == len(frame) and frame[:4] == ZSTD_MAGIC, "strings: not one frame of zstd")
+    content = ctypes.create_string_buffer(size)
+    found = library.ZSTD_decompress(content, ctypes.c_size_t(size), frame,
+                                    ctypes.c_size_t(len(frame)))
+    check(found == size, "strings: zstd holds other than %d bytes", size)
+    return content.raw
 
 
 def split_entries(data, lengths):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""tests/support/reader_segment.py - segments and what describes them, by SPEC.md 4.1, 4.2 and 6.
+"""tests/support/reader_segment.py - segments and what describes them, by SPEC.md 4.1, 4.2, 6.
 
     0        80                                              footer_off               size
     | header | row group 0: ts, column 0, ... | row group 1 ... | footer: column indexes |
@@ -9,11 +9,11 @@ Shares no code with the library; see reader.py.
 
 from array import array
 from collections import namedtuple
-from functools import reduce
-from operator import add
 import struct
 
-from reader_codecs import Cursor, M64, VECTOR_ROWS, check, decode_f64, decode_i64
+from reader_codecs import Cursor, VECTOR_ROWS, check, decode_f64, decode_i64, decode_validity
+from reader_types import (F64, FLOATS, F32, TS, TYPE_NAMES, UTF8, decode_values, derived_value,
+                          numbers, sum_number, zone_map)
 from xxh3 import xxh3
 
 GRANULE_SIZE = 64
@@ -22,8 +22,9 @@ SEGMENT_ROWS_MAX = 1048576
 COLUMNS_MAX = 1024
 TIME_UNITS = ("s", "ms", "us", "ns")
 TIME_NAMES = {"ts"} | {"ts_" + unit for unit in TIME_UNITS}
-TYPE_F64 = 1
-SUM_NAN = 0x7FF8000000000000
+NULLABLE = 1
+DUPLICATES = KEEP_ALL, KEEP_LAST, KEEP_FIRST = range(3)
+ARRAYS = {F64: "Q", F32: "I"}
 
 
 # --- Sections 4.1 and 4.2: table definition, segment entry ---------------------------------------
@@ -36,22 +37,29 @@ Entry = namedtuple("Entry", "table_id row_count segment_id off size seq_first se
 
 def read_column(cursor):
     kind, flags = cursor.take("BB")
-    check(kind == TYPE_F64, "%s: column type %d", cursor.what, kind)
+    check(0 < kind < len(TYPE_NAMES), "%s: column type %d", cursor.what, kind)
+    check(flags & ~NULLABLE == 0, "%s: column flags 0x%x", cursor.what, flags)
     return Column(cursor.name(), kind, flags)
+
+
+def check_names(name, columns, what):
+    """The rules for names; raised by a definition, and by edits that add or rename."""
+    check(not name.startswith("nanots_"), "%s: reserved name %s", what, name)
+    check(1 <= len(columns) <= COLUMNS_MAX, "%s: %d columns", what, len(columns))
+    taken = set(TIME_NAMES)
+    for column in columns:
+        check(column.name not in taken, "%s: table %s: column name %s is reserved or there twice",
+              what, name, column.name)
+        taken.add(column.name)
 
 
 def read_definition(cursor):
     table_id, unit, duplicates, column_count, created_seq = cursor.take("IBBHQ")
     check(unit < len(TIME_UNITS), "%s: time unit %d", cursor.what, unit)
-    check(1 <= column_count <= COLUMNS_MAX, "%s: %d columns", cursor.what, column_count)
+    check(duplicates in DUPLICATES, "%s: duplicates %d", cursor.what, duplicates)
     name = cursor.name()
     columns = [read_column(cursor) for _ in range(column_count)]
-    check(not name.startswith("nanots_"), "%s: reserved name %s", cursor.what, name)
-    taken = set(TIME_NAMES)
-    for column in columns:
-        check(column.name not in taken, "%s: table %s: column name %s is reserved or there twice",
-              cursor.what, name, column.name)
-        taken.add(column.name)
+    check_names(name, columns, cursor.what)
     return Definition(table_id, unit, duplicates, created_seq, name, columns)
 
 
@@ -71,35 +79,8 @@ def read_entries(cursor):
 SEGMENT_MAGIC = b"NTSSEG1\n"
 SEGMENT_HEADER = struct.Struct("<8sQQQQIIQQQQ")
 
-Index = namedtuple("Index", "chunk_off vector_size min max nan_count sum first last checksum")
-
-
-def floats(patterns):
-    return array("d", patterns.tobytes())
-
-
-def patterns(values):
-    return array("Q", array("d", values).tobytes())
-
-
-def zone_map(bits):
-    """(min, max, NaN count, sum) of a vector of f64, as section 6.3 has them; min, max as bits."""
-    values = floats(bits)
-    total = sum(values)
-    nan_count = 0 if total == total else sum(value != value for value in values)
-    if nan_count == len(values):
-        return bits[0], bits[0], nan_count, 0.0
-    lanes = [values[j::8] for j in range(8)]
-    if nan_count:
-        lanes = [[value for value in lane if value == value] for lane in lanes]
-        values = [value for value in values if value == value]
-    low, high = patterns([min(values), max(values)])
-    if low << 1 & M64 == 0:
-        low = 1 << 63 if 1 << 63 in bits else 0
-    if high << 1 & M64 == 0:
-        high = 0 if 0 in bits else 1 << 63
-    l0, l1, l2, l3, l4, l5, l6, l7 = [reduce(add, lane, 0.0) for lane in lanes]
-    return low, high, nan_count, ((l0 + l1) + (l2 + l3)) + ((l4 + l5) + (l6 + l7))
+Index = namedtuple("Index", "kind nullable chunk_off vector_size min max null_count nan_count sum "
+                            "first last checksum")
 
 
 class Segment:
@@ -157,22 +138,24 @@ class Segment:
         def vector(decode, count):
             return decode(part.bytes(part.take("H")[0]), count)
 
-        decode, groups, vectors = decode_f64, self.group_count, self.vector_count
-        if column == 0:
-            decode, groups = decode_i64, 0
-        chunk_off = vector(decode_i64, self.group_count)
-        vector_size = vector(decode_i64, vectors)
-        low, high = vector(decode, vectors), vector(decode, vectors)
-        extras = [None] * 4
-        if column > 0:
-            extras = [vector(decode_i64, vectors)] + [vector(decode_f64, groups) for _ in range(3)]
+        groups, vectors = self.group_count, self.vector_count
+        _, kind, flags = self.definition.columns[column - 1] if column else ("ts", TS, 0)
+        number, nullable = decode_f64 if kind in FLOATS else decode_i64, bool(flags & NULLABLE)
+        chunk_off, vector_size = vector(decode_i64, groups), vector(decode_i64, vectors)
+        low, high = vector(number, vectors), vector(number, vectors)
+        null_count = vector(decode_i64, vectors) if nullable else [0] * vectors
+        nan_count = vector(decode_i64, vectors) if kind in FLOATS else [None] * vectors
+        totals = [None] * 3
+        if kind not in (TS, UTF8):
+            totals = [vector(number, groups) for _ in range(3)]
         self.check(min(vector_size) >= 0 and min(chunk_off) >= 0, "negative place")
         checksums = iter(part.take("%dQ" % part.rest_count(8)))
         checksum = [next(checksums, None) if any(vector_size[i:i + GROUP_VECTORS]) else 0
                     for i in range(0, vectors, GROUP_VECTORS)]
         self.check(None not in checksum and next(checksums, None) is None and part.at == part.end,
                    "column index size")
-        return Index(chunk_off, vector_size, low, high, *extras, checksum)
+        return Index(kind, nullable, chunk_off, vector_size, low, high, null_count, nan_count,
+                     *totals, checksum)
 
     def chunks(self):
         """Yields (number, place, size, checksum) of every chunk, in order."""
@@ -197,60 +180,81 @@ class Segment:
                        "checksum of chunk %d", number)
 
     def load(self):
-        """Decodes everything: (list of ts, for each column an array of patterns)."""
+        """Decodes everything: (list of ts, for each column its stored values, None where null)."""
         if self.verify:
             self.check_chunks()
-        ts = []
-        for vector, part in enumerate(self.vectors(0)):
-            index = self.indexes[0]
+        index, ts = self.indexes[0], []
+        for vector, (part, _) in enumerate(self.vectors(index)):
             ts += part
             self.check((part[0], part[-1]) == (index.min[vector], index.max[vector]), "ts zone map")
         self.check((ts[0], ts[-1]) == (self.entry.ts_min, self.entry.ts_max), "ts bounds")
         self.check(not self.verify or all(a <= b for a, b in zip(ts, ts[1:])), "unsorted")
-        columns = []
-        for column in range(1, self.column_count + 1):
-            columns.append(array("Q"))
-            groups = [[] for _ in range(self.group_count)]
-            for vector, part in enumerate(self.vectors(column)):
-                columns[-1].extend(part)
-                groups[vector // GROUP_VECTORS].append(part)
-            if self.verify:
-                self.check_zone_maps(self.indexes[column], groups)
-        return ts, columns
+        return ts, [self.load_column(index) for index in self.indexes[1:]]
 
-    def vectors(self, column):
-        """Yields the vectors of a column, decoded."""
-        index = self.indexes[column]
+    def load_column(self, index):
+        values = [] if index.nullable or index.kind not in ARRAYS else array(ARRAYS[index.kind])
+        groups = [[] for _ in range(self.group_count)]
+        for vector, (part, validity) in enumerate(self.vectors(index)):
+            groups[vector // GROUP_VECTORS].append(part)
+            if validity is None:
+                values.extend(part)
+            else:
+                present = iter(part)
+                values += [next(present) if valid else None for valid in validity]
+        if self.verify:
+            self.check_zone_maps(index, groups)
+        return values
+
+    def vectors(self, index):
+        """Yields (values that are not null, validity or None) of each vector of a column."""
         for group, place in enumerate(index.chunk_off):
             first = group * GROUP_VECTORS
             for i, size in enumerate(index.vector_size[first:first + GROUP_VECTORS], first):
-                count = min(VECTOR_ROWS, self.row_count - i * VECTOR_ROWS)
-                low, high = index.min[i], index.max[i]
-                if size:
-                    self.check(place + size <= self.footer_off, "vector runs into the footer")
-                    decode = decode_f64 if column else decode_i64
-                    yield decode(self.data[place:place + size], count)
-                elif column:
-                    self.check(low == high, "derived vector of different values")
-                    yield array("Q", [low]) * count
-                else:
-                    step, odd = divmod(high - low, max(count - 1, 1))
-                    self.check(odd == 0 and step >= 0, "derived ts do not divide")
-                    yield [low + k * step for k in range(count)]
+                self.check(place + size <= self.footer_off, "vector runs into the footer")
+                yield self.vector(index, i, self.data[place:place + size])
                 place += size
 
+    def vector(self, index, i, data):
+        count = min(VECTOR_ROWS, self.row_count - i * VECTOR_ROWS)
+        nulls, validity = index.null_count[i], None
+        self.check(0 <= nulls <= count, "%d nulls of %d rows", nulls, count)
+        if nulls == count:
+            self.check(len(data) == 0, "a vector of nulls has %d bytes", len(data))
+            return [], [False] * count
+        if nulls:
+            cursor = Cursor(data, 0, len(data), self.what + ": validity")
+            validity = decode_validity(cursor, count, nulls)
+            data = cursor.rest()
+        if len(data):
+            return decode_values(index.kind, data, count - nulls), validity
+        low, high = index.min[i], index.max[i]
+        if index.kind == TS:
+            step, odd = divmod(high - low, max(count - 1, 1))
+            self.check(odd == 0 and step >= 0, "derived ts do not divide")
+            return [low + k * step for k in range(count)], None
+        self.check(low == high, "derived vector of different values")
+        value = derived_value(index.kind, low)
+        if index.kind in ARRAYS:
+            return array(ARRAYS[index.kind], [value]) * (count - nulls), validity
+        return [value] * (count - nulls), validity
+
     def check_zone_maps(self, index, groups):
+        """Compares the index with the values; each group is a list of vectors."""
         vector = 0
         for group, parts in enumerate(groups):
-            total = 0.0
+            parts, sums = [numbers(index.kind, part) for part in parts], []
             for part in parts:
-                *found, vector_sum = zone_map(part)
-                total += vector_sum
+                *found, vector_sum = zone_map(index.kind, part)
+                sums.append(vector_sum)
                 stored = [index.min[vector], index.max[vector], index.nan_count[vector]]
                 self.check(found == stored, "zone map of vector %d is %s, not %s", vector, stored,
                            found)
                 vector += 1
-            sum_bits = patterns([total])[0] if total == total else SUM_NAN
-            self.check(sum_bits == index.sum[group], "sum of row group %d", group)
-            self.check((index.first[group], index.last[group]) == (parts[0][0], parts[-1][-1]),
+            if index.sum is None:
+                continue
+            self.check(sum_number(index.kind, sums) == index.sum[group], "sum of row group %d",
+                       group)
+            parts = [part for part in parts if len(part)]
+            ends = (parts[0][0], parts[-1][-1]) if parts else (0, 0)
+            self.check((index.first[group], index.last[group]) == ends,
                        "first or last of row group %d", group)

@@ -46,9 +46,10 @@ static inline struct nts_table_def *table_file_def(uint32_t table_id, size_t col
         (void)snprintf(names[c], sizeof names[c], "c%zu", c);
         columns[c].name = names[c];
         columns[c].type = NANOTS_TYPE_F64;
+        columns[c].flags = 0;
     }
     struct nts_table_def *def =
-        nts_table_def_new(nts_alloc_libc(), table_id, 0, "plant", columns, column_count);
+        nts_table_def_new(nts_alloc_libc(), table_id, 0, "plant", columns, column_count, NULL);
     assert_non_null(def);
     return def;
 }
@@ -88,12 +89,29 @@ static inline void table_file_close(struct table_file *table)
     faultvfs_deinit(&table->faults);
 }
 
+/* Decodes a vector of an f64 column; `values` has room for NTS_VECTOR_ROWS. */
+static inline nanots_status table_file_read_f64(struct nts_segment *segment,
+                                                struct nts_segment_reader *reader, uint32_t column,
+                                                uint32_t vector, double *values,
+                                                struct nanots_error *error)
+{
+    struct nts_column_buffer buffer;
+    NTS_TRY(nts_column_buffer_init(&buffer, reader->alloc, NANOTS_TYPE_F64, true, NTS_VECTOR_ROWS,
+                                   error));
+    const nanots_status status =
+        nts_segment_read_column(segment, reader, column, vector, &buffer, 0, error);
+    if (status == NANOTS_OK)
+        memcpy(values, buffer.values, NTS_VECTOR_ROWS * sizeof *values);
+    nts_column_buffer_deinit(&buffer);
+    return status;
+}
+
 /* Writes `row_count` rows, sorted by time, as one segment in an extent of its own. */
 static inline void table_file_add(struct table_file *table, const int64_t *ts,
                                   const double *const *columns, uint32_t row_count,
                                   struct nts_segment_entry *entry_out)
 {
-    const double *group[TABLE_FILE_COLUMNS_MAX];
+    struct nts_column group[TABLE_FILE_COLUMNS_MAX];
     const struct nts_segment_start start = {.def = table->def,
                                             .segment_id = table->next_segment_id++,
                                             .seq_first = table->next_seq,
@@ -101,14 +119,14 @@ static inline void table_file_add(struct table_file *table, const int64_t *ts,
                                             .file_seed = TABLE_FILE_SEED,
                                             .row_count = row_count};
     const struct nts_extent extent = {
-        table->end, nts_round_up(nts_segment_size_max(table->def, row_count), NTS_BLOCK_SIZE)};
+        table->end, nts_round_up(nts_segment_size_max(table->def, row_count, 0), NTS_BLOCK_SIZE)};
 
     nts_extent_writer_begin(&table->out, extent);
     assert_int_equal(nts_segment_writer_begin(table->writer, &table->out, &start, NULL), NANOTS_OK);
     for (uint32_t row = 0; row < row_count; row += NTS_GROUP_ROWS) {
         const uint32_t left = row_count - row;
         for (uint32_t c = 0; c < table->def->column_count; c++)
-            group[c] = columns[c] + row;
+            group[c] = (struct nts_column){.type = NANOTS_TYPE_F64, .values = columns[c] + row};
         assert_int_equal(nts_segment_writer_add_group(table->writer, ts + row, group,
                                                       left < NTS_GROUP_ROWS ? left : NTS_GROUP_ROWS,
                                                       NULL),
@@ -116,7 +134,7 @@ static inline void table_file_add(struct table_file *table, const int64_t *ts,
     }
     assert_int_equal(nts_segment_writer_finish(table->writer, entry_out, NULL), NANOTS_OK);
     assert_int_equal(nts_extent_writer_flush(&table->out, NULL), NANOTS_OK);
-    assert_in_range(entry_out->size, 1, nts_segment_size_max(table->def, row_count));
+    assert_in_range(entry_out->size, 1, nts_segment_size_max(table->def, row_count, 0));
     table->next_seq += row_count;
     table->end = nts_round_up(entry_out->off + entry_out->size, NTS_BLOCK_SIZE);
 }

@@ -85,14 +85,14 @@ static void catalog_names_the_nearest(void **state)
     assert_int_equal(nts_catalog_get(&bare.db, "turbine", &table, &error), NANOTS_NOT_FOUND);
     assert_string_equal(error.message, "no table 'turbine'");
     assert_int_equal(nts_catalog_get(&bare.db, NULL, &table, &error), NANOTS_INVALID);
-    assert_int_equal(nts_catalog_column(boiler, "pressure", &column, &error), NANOTS_OK);
+    assert_int_equal(nts_catalog_column(boiler->def, "pressure", &column, &error), NANOTS_OK);
     assert_int_equal(column, 1);
-    assert_int_equal(nts_catalog_column(boiler, "presure", &column, &error), NANOTS_NOT_FOUND);
+    assert_int_equal(nts_catalog_column(boiler->def, "presure", &column, &error), NANOTS_NOT_FOUND);
     assert_string_equal(error.message,
                         "table 'boiler' has no column 'presure'; did you mean 'pressure'?");
-    assert_int_equal(nts_catalog_column(boiler, "x", &column, &error), NANOTS_NOT_FOUND);
+    assert_int_equal(nts_catalog_column(boiler->def, "x", &column, &error), NANOTS_NOT_FOUND);
     assert_string_equal(error.message, "table 'boiler' has no column 'x'");
-    assert_int_equal(nts_catalog_column(boiler, NULL, &column, &error), NANOTS_INVALID);
+    assert_int_equal(nts_catalog_column(boiler->def, NULL, &column, &error), NANOTS_INVALID);
     bare_db_close(&bare);
 }
 

@@ -36,9 +36,10 @@ static struct nts_segment_entry entry_of(uint64_t segment_id)
 static struct nts_table_def *def_of(uint32_t table_id, size_t name_len)
 {
     char name[NTS_NAME_SIZE_MAX + 1] = {0};
-    const struct nanots_column column = {"value", NANOTS_TYPE_F64};
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64, 0};
     memset(name, 'n', name_len);
-    struct nts_table_def *def = nts_table_def_new(nts_alloc_libc(), table_id, 5, name, &column, 1);
+    struct nts_table_def *def =
+        nts_table_def_new(nts_alloc_libc(), table_id, 5, name, &column, 1, NULL);
     assert_non_null(def);
     return def;
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -14,6 +15,8 @@
 
 #define ROWS_MAX 3000u
 #define COLUMNS  2u
+
+static struct nts_table_def *def; /* two columns of f64 */
 
 static uint64_t seed;
 static int64_t times[ROWS_MAX];
@@ -32,7 +35,7 @@ static void append_rows(struct nts_memtable *memtable, uint32_t row, uint32_t co
         for (uint32_t c = 0; c < COLUMNS; c++)
             nts_store_i64(payload + ((size_t)(c + 1) * count + i) * 8, value_of(row + i, c));
     }
-    assert_int_equal(nts_memtable_reserve(memtable, count), NANOTS_OK);
+    assert_int_equal(nts_memtable_reserve(memtable, count, 0), NANOTS_OK);
     nts_memtable_append(memtable, payload, count, row + 100);
 }
 
@@ -56,7 +59,7 @@ static void memtable_rows_stay_where_they_are(void **state)
 {
     (void)state;
     for (unsigned round = 0; round < 20; round++) {
-        struct nts_memtable *memtable = nts_memtable_new(nts_alloc_libc(), COLUMNS);
+        struct nts_memtable *memtable = nts_memtable_new(nts_alloc_libc(), def);
         uint32_t count = 0;
         assert_non_null(memtable);
         for (uint32_t row = 0; row < ROWS_MAX; row++)
@@ -85,7 +88,7 @@ static void memtable_rows_stay_where_they_are(void **state)
 /* Goal: the range of times and whether rows came in order are known. */
 static void memtable_knows_times_and_order(void **state)
 {
-    struct nts_memtable *memtable = nts_memtable_new(nts_alloc_libc(), COLUMNS);
+    struct nts_memtable *memtable = nts_memtable_new(nts_alloc_libc(), def);
     (void)state;
     assert_non_null(memtable);
     assert_true(memtable->sorted);
@@ -110,7 +113,7 @@ static void memtable_counts_its_bytes(void **state)
     struct faultalloc memory;
     (void)state;
     faultalloc_init(&memory);
-    struct nts_memtable *memtable = nts_memtable_new(&memory.alloc, COLUMNS);
+    struct nts_memtable *memtable = nts_memtable_new(&memory.alloc, def);
     assert_non_null(memtable);
     append_rows(memtable, 0, 1);
     assert_in_range(memtable->bytes, 1, 1024);
@@ -133,16 +136,16 @@ static void memtable_reserve_that_fails_changes_no_row(void **state)
     (void)state;
     faultalloc_init(&memory);
     faultalloc_fail(&memory, 0, true);
-    assert_null(nts_memtable_new(&memory.alloc, COLUMNS));
+    assert_null(nts_memtable_new(&memory.alloc, def));
     faultalloc_heal(&memory);
-    struct nts_memtable *memtable = nts_memtable_new(&memory.alloc, COLUMNS);
+    struct nts_memtable *memtable = nts_memtable_new(&memory.alloc, def);
     assert_non_null(memtable);
     for (uint32_t row = 0; row < 20; row++)
         times[row] = row;
     append_rows(memtable, 0, 10);
     faultalloc_fail(&memory, 1, true); /* one chunk comes, the next does not */
-    assert_int_equal(nts_memtable_reserve(memtable, 500), NANOTS_NO_MEMORY);
-    assert_int_equal(nts_memtable_reserve(memtable, 6), NANOTS_OK);
+    assert_int_equal(nts_memtable_reserve(memtable, 500, 0), NANOTS_NO_MEMORY);
+    assert_int_equal(nts_memtable_reserve(memtable, 6, 0), NANOTS_OK);
     assert_int_equal(memtable->row_count, 10);
     faultalloc_heal(&memory);
     append_rows(memtable, 10, 10);
@@ -152,10 +155,75 @@ static void memtable_reserve_that_fails_changes_no_row(void **state)
     faultalloc_deinit(&memory);
 }
 
+/* ---- strings ------------------------------------------------------------------------------ */
+
+#define TEXT_ROWS 4u
+
+/* Four rows of a table of one column of strings: "", "ab", "" and `size` bytes of 'x'. */
+static size_t text_payload(uint8_t *payload, uint32_t size)
+{
+    memset(payload, 0, TEXT_ROWS * 12 + 16 + size);
+    for (uint32_t row = 0; row < TEXT_ROWS; row++)
+        nts_store_i64(payload + (size_t)row * 8, row);
+    nts_store_u32(payload + TEXT_ROWS * 8 + 4, 2);
+    nts_store_u32(payload + TEXT_ROWS * 8 + 12, size);
+    memcpy(payload + TEXT_ROWS * 12, "ab", 2);
+    memset(payload + TEXT_ROWS * 12 + 2, 'x', size);
+    return size + 2;
+}
+
+/* Goal: strings lie in memory that is counted, never moves and is used up before there is more;
+ * those without bytes take none. */
+static void memtable_strings_stay_where_they_are(void **state)
+{
+    static const struct nanots_column column = {"note", NANOTS_TYPE_UTF8, 0};
+    static uint8_t payload[1 << 20];
+    struct nts_table_def *text_def =
+        nts_table_def_new(nts_alloc_libc(), 1, 0, "notes", &column, 1, NULL);
+    struct faultalloc memory;
+    (void)state;
+    faultalloc_init(&memory);
+    struct nts_memtable *memtable = nts_memtable_new(&memory.alloc, text_def);
+    assert_non_null(memtable);
+    const int64_t *first = NULL;
+    size_t text_total = 0;
+    for (uint32_t round = 0; round < 300; round++) {
+        const size_t text_size = text_payload(payload, round == 200 ? 900000 : round);
+        assert_int_equal(nts_memtable_reserve(memtable, TEXT_ROWS, text_size), NANOTS_OK);
+        nts_memtable_append(memtable, payload, TEXT_ROWS, 1 + TEXT_ROWS * (uint64_t)round);
+        text_total += text_size + 8;
+        if (first == NULL)
+            first = nts_memtable_slice(memtable, 0, 1).columns;
+        assert_int_equal(first[0], 0);
+        assert_int_equal(first[2], 0);
+        assert_memory_equal((const uint8_t *)(intptr_t)first[1] + sizeof(uint32_t), "ab", 2);
+    }
+    assert_in_range(memory.bytes - memtable->bytes, 0, 16 * memory.block_count);
+    const size_t slots = (size_t)memtable->capacity * 16;
+    assert_in_range(memtable->bytes - slots, text_total, text_total * 2);
+    faultalloc_fail(&memory, 0, true);
+    assert_int_equal(nts_memtable_reserve(memtable, 1, 1 << 20), NANOTS_NO_MEMORY);
+    faultalloc_heal(&memory);
+    nts_memtable_unref(memtable);
+    assert_int_equal(memory.block_count, 0);
+    faultalloc_deinit(&memory);
+    nts_free(text_def);
+}
+
 static int seed_setup(void **state)
 {
+    static const struct nanots_column columns[COLUMNS] = {{"a", NANOTS_TYPE_F64, 0},
+                                                          {"b", NANOTS_TYPE_F64, 0}};
     (void)state;
     seed = seed_of_run();
+    def = nts_table_def_new(nts_alloc_libc(), 1, 0, "boiler", columns, COLUMNS, NULL);
+    return def == NULL;
+}
+
+static int def_teardown(void **state)
+{
+    (void)state;
+    nts_free(def);
     return 0;
 }
 
@@ -166,6 +234,7 @@ int main(void)
         cmocka_unit_test(memtable_knows_times_and_order),
         cmocka_unit_test(memtable_counts_its_bytes),
         cmocka_unit_test(memtable_reserve_that_fails_changes_no_row),
+        cmocka_unit_test(memtable_strings_stay_where_they_are),
     };
-    return cmocka_run_group_tests(tests, seed_setup, NULL);
+    return cmocka_run_group_tests(tests, seed_setup, def_teardown);
 }

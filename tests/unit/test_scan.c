@@ -107,14 +107,14 @@ static void memtable_add_row(struct nts_memtable *memtable, const struct scan_ro
     nts_store_i64(payload, row->ts);
     for (uint32_t c = 0; c < SCAN_COLUMNS; c++)
         nts_store_u64(payload + 8 * (c + 1), nts_bits_of_double(value_of(row->arrival, c)));
-    assert_int_equal(nts_memtable_reserve(memtable, 1), NANOTS_OK);
+    assert_int_equal(nts_memtable_reserve(memtable, 1, 0), NANOTS_OK);
     nts_memtable_append(memtable, payload, 1, row->arrival);
 }
 
 static void model_add_memtable(struct nts_source_spec *spec, struct scan_row *rows, uint32_t count)
 {
     const struct scan_row later = {INT64_MIN, 0};
-    struct nts_memtable *memtable = nts_memtable_new(nts_alloc_libc(), SCAN_COLUMNS);
+    struct nts_memtable *memtable = nts_memtable_new(nts_alloc_libc(), model.table.def);
     assert_non_null(memtable);
     for (uint32_t i = 0; i < count; i++)
         memtable_add_row(memtable, &rows[i]);
@@ -168,6 +168,7 @@ static nanots_status model_scan(const struct nanots_allocator *alloc,
 {
     struct nts_source_spec sources[SCAN_SOURCES_MAX];
     struct nts_scan_spec spec = *wanted;
+    spec.def = model.table.def;
     for (size_t s = 0; s < model.source_count; s++) {
         sources[s] = model.sources[s];
         if (sources[s].segment != NULL)
@@ -303,7 +304,8 @@ static void scan_whole_range_gives_every_row_once(void **state)
 /* Goal: a scan without sources has no rows. */
 static void scan_without_sources_has_no_rows(void **state)
 {
-    const struct nts_scan_spec spec = {.from = INT64_MIN, .to = INT64_MAX};
+    const struct nts_table_def def = {.table_id = 1};
+    const struct nts_scan_spec spec = {.def = &def, .from = INT64_MIN, .to = INT64_MAX};
     const struct nanots_batch *batch = NULL;
     struct nts_scan *scan = NULL;
     (void)state;

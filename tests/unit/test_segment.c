@@ -82,7 +82,7 @@ static nanots_status read_all(struct nts_segment *segment, struct nts_segment_re
         NTS_TRY(nts_segment_read_ts(segment, reader, v, ts, error));
         assert_memory_equal(ts, times + (size_t)v * NTS_VECTOR_ROWS, (size_t)rows * 8);
         for (uint32_t c = 0; c < segment->def->column_count; c++) {
-            NTS_TRY(nts_segment_read_f64(segment, reader, c + 1, v, doubles, error));
+            NTS_TRY(table_file_read_f64(segment, reader, c + 1, v, doubles, error));
             assert_memory_equal(doubles, values[c] + (size_t)v * NTS_VECTOR_ROWS, (size_t)rows * 8);
         }
     }
@@ -279,10 +279,10 @@ static void segment_cut_off_file_is_a_status_without_populate(void **state)
     struct nts_segment *segment = nts_segment_new(&table.view, &entry, table.def);
     assert_non_null(segment);
     assert_int_equal(nts_segment_reader_init(&reader, nts_alloc_libc(), NULL), NANOTS_OK);
-    assert_int_equal(nts_segment_read_f64(segment, &reader, 1, 0, doubles, NULL), NANOTS_OK);
+    assert_int_equal(table_file_read_f64(segment, &reader, 1, 0, doubles, NULL), NANOTS_OK);
     assert_int_equal(nts_segment_read_ts(segment, &reader, 0, ts, NULL), NANOTS_OK);
     assert_int_equal(table.file->ops->truncate(table.file, entry.off, NULL), NANOTS_OK);
-    assert_int_equal(nts_segment_read_f64(segment, &reader, 1, 0, doubles, NULL), NANOTS_CORRUPT);
+    assert_int_equal(table_file_read_f64(segment, &reader, 1, 0, doubles, NULL), NANOTS_CORRUPT);
     nts_segment_reader_deinit(&reader);
     nts_segment_unref(segment);
     table_file_close(&table);

@@ -19,6 +19,7 @@
 static uint8_t image[1u << 20];
 static struct nts_segment_header header;
 static struct nts_footer footer;
+static struct nts_table_def *plant;
 
 /* Two row groups, one column of noise and one of a constant: some chunks are empty. */
 static void image_make(const char *path)
@@ -45,6 +46,10 @@ static void image_make(const char *path)
     assert_true(nts_segment_header_decode(image, &header));
     assert_true(nts_footer_decode(image + header.footer_off,
                                   (size_t)(header.size - header.footer_off), &footer));
+    nts_free(plant);
+    assert_int_equal(nts_table_def_decode(nts_alloc_libc(), footer.definition,
+                                          footer.definition_size, &plant, NULL, NULL),
+                     NANOTS_OK);
 }
 
 /* Goal: a whole segment is whole; with a flipped bit in any chunk it is not. */
@@ -52,16 +57,16 @@ static void segment_check_finds_a_flip_in_any_chunk(void **state)
 {
     const struct scratch *scratch = *state;
     image_make(scratch->path);
-    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer),
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer, plant),
                      NANOTS_OK);
     for (uint64_t at = NTS_SEGMENT_HEADER_SIZE; at < header.footer_off;
          at += 1 + header.footer_off / 100) {
         image[at] ^= 8;
-        assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer),
+        assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer, plant),
                          NANOTS_CORRUPT);
         image[at] ^= 8;
     }
-    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer),
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &footer, plant),
                      NANOTS_OK);
 }
 
@@ -72,16 +77,17 @@ static void segment_check_refuses_an_impossible_footer(void **state)
     image_make(scratch->path);
     struct nts_footer wrong = footer;
     wrong.column_count = 3;
-    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &wrong),
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &wrong, plant),
                      NANOTS_CORRUPT);
     wrong = footer;
     wrong.indexes_size = 20;
-    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &wrong),
+    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &header, &wrong, plant),
                      NANOTS_CORRUPT);
     struct nts_segment_header short_header = header;
     short_header.footer_off = 200;
-    assert_int_equal(nts_segment_check_chunks(nts_alloc_libc(), image, &short_header, &footer),
-                     NANOTS_CORRUPT);
+    assert_int_equal(
+        nts_segment_check_chunks(nts_alloc_libc(), image, &short_header, &footer, plant),
+        NANOTS_CORRUPT);
 }
 
 /* Goal: without memory nothing is called whole, and nothing leaks. */
@@ -94,7 +100,7 @@ static void segment_check_without_memory_says_no(void **state)
     for (uint64_t k = 0;; k++) {
         faultalloc_fail(&memory, k, false);
         const nanots_status status =
-            nts_segment_check_chunks(&memory.alloc, image, &header, &footer);
+            nts_segment_check_chunks(&memory.alloc, image, &header, &footer, plant);
         assert_int_equal(memory.block_count, 0);
         assert_int_equal(status == NANOTS_OK, !memory.failed);
         if (!memory.failed)

@@ -117,21 +117,24 @@ static uint64_t index_fill(struct nts_column_index *index, uint64_t *seed)
         index->chunk_off[g] = end;
         for (uint32_t v = g * NTS_GROUP_VECTORS;
              v < index->vector_count && v < (g + 1) * NTS_GROUP_VECTORS; v++) {
-            index->vector_size[v] = (uint16_t)(seed_next(seed) % (nts_vector_bound(1024) + 1));
+            index->vector_size[v] = (uint32_t)(seed_next(seed) % (nts_vector_bound(1024) + 1));
             if (is_empty)
                 index->vector_size[v] = 0;
             index->vector_off[v] = (uint32_t)index->chunk_size[g];
             index->chunk_size[g] += index->vector_size[v];
             index->min[v] = seed_next(seed);
             index->max[v] = seed_next(seed);
-            if (!index->is_time)
+            if (index->kind.nullable)
+                index->null_count[v] =
+                    (uint16_t)(seed_next(seed) % (nts_vector_rows(index->row_count, v) + 1));
+            if (nts_index_is_float(index->kind))
                 index->nan_count[v] = (uint16_t)(seed_next(seed) % (NTS_VECTOR_ROWS + 1));
         }
         index->chunk_checksum[g] = index->chunk_size[g] == 0 ? 0 : seed_next(seed);
-        if (!index->is_time) {
-            index->sum[g] = nts_double_of_bits(seed_next(seed));
-            index->first[g] = nts_double_of_bits(seed_next(seed));
-            index->last[g] = nts_double_of_bits(seed_next(seed));
+        if (nts_index_has_sum(index->kind)) {
+            index->sum[g] = seed_next(seed);
+            index->first[g] = seed_next(seed);
+            index->last[g] = seed_next(seed);
         }
         end += index->chunk_size[g];
     }
@@ -147,11 +150,12 @@ static void column_index_round_trips_and_stays_inside(void **state)
     static struct nts_index_work work;
     uint64_t seed = seed_of_run();
     (void)state;
-    for (size_t i = 0; i < 14; i++) {
-        const uint32_t rows = counts[i / 2];
-        const bool is_time = i % 2 == 0;
-        struct nts_column_index *index = nts_column_index_new(nts_alloc_libc(), rows, is_time);
-        struct nts_column_index *out = nts_column_index_new(nts_alloc_libc(), rows, is_time);
+    for (size_t i = 0; i < 7 * 13; i++) {
+        const uint32_t rows = counts[i / 13];
+        const struct nts_index_kind kind = {(uint8_t)(i % 13 % 7),
+                                            i % 13 >= 7 || i % 13 == NANOTS_TYPE_I64};
+        struct nts_column_index *index = nts_column_index_new(nts_alloc_libc(), rows, kind);
+        struct nts_column_index *out = nts_column_index_new(nts_alloc_libc(), rows, kind);
         struct nts_buf buf;
         nts_buf_init(&buf, nts_alloc_libc(), 1u << 20);
         assert_non_null(index);
@@ -162,14 +166,14 @@ static void column_index_round_trips_and_stays_inside(void **state)
         const size_t size = buf.size - 4;
         assert_int_equal(nts_load_u32(buf.bytes), size);
         assert_int_equal(nts_column_index_decode(&work, out, buf.bytes + 4, size, end), NANOTS_OK);
-        const size_t array_bytes = (size_t)((uint8_t *)(index->nan_count + index->vector_count) -
+        const size_t array_bytes = (size_t)((uint8_t *)(index->null_count + index->vector_count) -
                                             (uint8_t *)index->chunk_off);
         assert_memory_equal(out->chunk_off, index->chunk_off, array_bytes);
         nts_free(out);
 
         struct guard guard = guard_open(size + 1);
         for (size_t cut = 0; cut <= size + 1; cut += cut + 64 < size ? 1 + size / 64 : 1) {
-            struct nts_column_index *again = nts_column_index_new(nts_alloc_libc(), rows, is_time);
+            struct nts_column_index *again = nts_column_index_new(nts_alloc_libc(), rows, kind);
             uint8_t *bytes = guard_at_end(&guard, cut);
             assert_non_null(again);
             memcpy(bytes, buf.bytes + 4, cut < size ? cut : size);
@@ -189,8 +193,10 @@ static void column_index_chunk_outside_is_corrupt(void **state)
     static struct nts_index_work work;
     (void)state;
     for (unsigned variant = 0; variant < 4; variant++) {
-        struct nts_column_index *index = nts_column_index_new(nts_alloc_libc(), 10, true);
-        struct nts_column_index *out = nts_column_index_new(nts_alloc_libc(), 10, true);
+        struct nts_column_index *index =
+            nts_column_index_new(nts_alloc_libc(), 10, nts_index_kind_of_time());
+        struct nts_column_index *out =
+            nts_column_index_new(nts_alloc_libc(), 10, nts_index_kind_of_time());
         struct nts_buf buf;
         nts_buf_init(&buf, nts_alloc_libc(), 4096);
         assert_non_null(index);

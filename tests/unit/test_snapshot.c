@@ -30,9 +30,9 @@ static struct nanots_table *table_fill(struct bare_db *bare)
         struct nts_part *part = nts_alloc_zeroed(bare->db.alloc, sizeof *part);
         assert_non_null(part);
         if (i % 2 == 0) {
-            part->memtable = nts_memtable_new(bare->db.alloc, 2);
+            part->memtable = nts_memtable_new(bare->db.alloc, table->def);
             assert_non_null(part->memtable);
-            assert_int_equal(nts_memtable_reserve(part->memtable, 2), NANOTS_OK);
+            assert_int_equal(nts_memtable_reserve(part->memtable, 2, 0), NANOTS_OK);
             nts_memtable_append(part->memtable, payload, 2, 10 * i + 2);
             part->memtable->visible_rows = i == 0 ? 1 : 0;
         } else {

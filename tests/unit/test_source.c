@@ -45,6 +45,7 @@ static void bench_open(struct bench *bench, const char *path)
     assert_int_equal(nts_segment_reader_init(&bench->reader, nts_alloc_libc(), NULL), NANOTS_OK);
     bench->source.alloc = nts_alloc_libc();
     bench->source.reader = &bench->reader;
+    bench->source.def = bench->table.def;
     bench->source.columns = wanted;
     bench->source.column_count = 2;
     fill_rows();
@@ -68,9 +69,9 @@ static struct nts_source_spec spec_make(struct bench *bench, unsigned kind)
         assert_non_null(spec.segment);
         return spec;
     }
-    spec.memtable = nts_memtable_new(nts_alloc_libc(), 2);
+    spec.memtable = nts_memtable_new(nts_alloc_libc(), bench->table.def);
     assert_non_null(spec.memtable);
-    assert_int_equal(nts_memtable_reserve(spec.memtable, ROWS), NANOTS_OK);
+    assert_int_equal(nts_memtable_reserve(spec.memtable, ROWS, 0), NANOTS_OK);
     for (uint32_t turn = 0; turn < 2; turn++)
         for (uint32_t row = 0; row < ROWS; row++) {
             uint8_t payload[24];
@@ -94,8 +95,11 @@ static struct nts_source_spec spec_make(struct bench *bench, unsigned kind)
 /* Enters every block and compares the rows inside the range, both ways of getting a column. */
 static uint32_t check_blocks(struct nts_source *source, int64_t from, int64_t to)
 {
-    static double direct[NTS_VECTOR_ROWS];
+    struct nts_column_buffer direct;
     uint32_t seen = 0;
+    assert_int_equal(nts_column_buffer_init(&direct, nts_alloc_libc(), NANOTS_TYPE_F64, false,
+                                            NTS_VECTOR_ROWS + 7, NULL),
+                     NANOTS_OK);
     for (uint32_t block = source->block_first; block < source->block_end; block++) {
         const uint32_t base = block * NTS_VECTOR_ROWS;
         assert_int_equal(nts_source_enter(source, block, from, to, NULL), NANOTS_OK);
@@ -105,18 +109,19 @@ static uint32_t check_blocks(struct nts_source *source, int64_t from, int64_t to
             assert_int_equal(times[base + row] >= from && times[base + row] <= to,
                              row >= source->low && row < source->high);
         for (uint32_t k = 0; k < 2; k++) {
-            const double *first = NULL;
-            const double *again = NULL;
+            struct nts_column first;
+            struct nts_column again;
             assert_int_equal(nts_source_column(source, k, &first, NULL), NANOTS_OK);
             assert_int_equal(nts_source_column(source, k, &again, NULL), NANOTS_OK);
-            assert_ptr_equal(first, again);
-            assert_int_equal(nts_source_column_to(source, k, direct, NULL), NANOTS_OK);
+            assert_ptr_equal(first.values, again.values);
+            assert_int_equal(nts_source_column_to(source, k, &direct, 7, NULL), NANOTS_OK);
             const size_t size = source->row_count * sizeof(double);
-            assert_memory_equal(first, values[wanted[k]] + base, size);
-            assert_memory_equal(direct, values[wanted[k]] + base, size);
+            assert_memory_equal(first.values, values[wanted[k]] + base, size);
+            assert_memory_equal((double *)direct.values + 7, values[wanted[k]] + base, size);
         }
         seen += source->high - source->low;
     }
+    nts_column_buffer_deinit(&direct);
     return seen;
 }
 

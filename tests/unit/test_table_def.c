@@ -13,15 +13,15 @@
 #include "support/faultalloc.h"
 #include "support/guard.h"
 
-static const struct nanots_column sample_columns[] = {{"power", NANOTS_TYPE_F64},
+static const struct nanots_column sample_columns[] = {{"power", NANOTS_TYPE_F64, 0},
                                                       {"\xC2\xB0"
                                                        "C",
-                                                       NANOTS_TYPE_F64}};
+                                                       NANOTS_TYPE_F64, 0}};
 
 static size_t sample_encode(uint8_t *bytes)
 {
     struct nts_table_def *def =
-        nts_table_def_new(nts_alloc_libc(), 9, 1234, "boiler", sample_columns, 2);
+        nts_table_def_new(nts_alloc_libc(), 9, 1234, "boiler", sample_columns, 2, NULL);
     assert_non_null(def);
     const size_t size = nts_table_def_encoded_size(def);
     nts_table_def_encode(def, bytes);
@@ -87,8 +87,8 @@ static void table_def_impossible_contents_are_corrupt(void **state)
     static const struct {
         size_t at;
         uint8_t value;
-    } wrong[] = {{4, 0},  {4, 2},     {5, 1},  {6, 0},  {6, 3},  {7, 5},  {16, 0},
-                 {17, 0}, {18, 0xFF}, {23, 0}, {23, 2}, {24, 1}, {25, 0}, {26, 0x80}};
+    } wrong[] = {{4, 4},  {4, 9},     {5, 3},  {6, 0},  {6, 3},  {7, 5},  {16, 0},
+                 {17, 0}, {18, 0xFF}, {23, 0}, {23, 7}, {24, 2}, {25, 0}, {26, 0x80}};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         uint8_t bytes[64] = {0};
@@ -121,13 +121,13 @@ static void table_def_that_no_table_can_have_is_corrupt(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         uint8_t bytes[64];
-        struct nanots_column columns[3];
+        struct nanots_column columns[3] = {{0}};
         struct nts_table_def *out = NULL;
         struct nanots_error error;
         for (size_t c = 0; c < 3; c++)
-            columns[c] = (struct nanots_column){wrong[i].columns[c], NANOTS_TYPE_F64};
+            columns[c] = (struct nanots_column){wrong[i].columns[c], NANOTS_TYPE_F64, 0};
         struct nts_table_def *def =
-            nts_table_def_new(nts_alloc_libc(), 1, 0, wrong[i].table, columns, 3);
+            nts_table_def_new(nts_alloc_libc(), 1, 0, wrong[i].table, columns, 3, NULL);
         assert_non_null(def);
         const size_t size = nts_table_def_encoded_size(def);
         assert_in_range(size, 1, sizeof bytes);
@@ -155,7 +155,7 @@ static void table_def_of_1024_long_names_round_trips(void **state)
         columns[i].type = NANOTS_TYPE_F64;
     }
     struct nts_table_def *def =
-        nts_table_def_new(nts_alloc_libc(), 1, 0, names[3], columns, NTS_COLUMNS_MAX);
+        nts_table_def_new(nts_alloc_libc(), 1, 0, names[3], columns, NTS_COLUMNS_MAX, NULL);
     assert_non_null(def);
     const size_t size = nts_table_def_encoded_size(def);
     assert_in_range(size, 1, sizeof bytes);
@@ -181,7 +181,7 @@ static void table_def_without_memory_is_a_status(void **state)
     const size_t size = sample_encode(bytes);
     faultalloc_init(&memory);
     faultalloc_fail(&memory, 0, true);
-    assert_null(nts_table_def_new(&memory.alloc, 1, 0, "t", sample_columns, 2));
+    assert_null(nts_table_def_new(&memory.alloc, 1, 0, "t", sample_columns, 2, NULL));
     assert_int_equal(nts_table_def_decode(&memory.alloc, bytes, size, &def, NULL, NULL),
                      NANOTS_NO_MEMORY);
     assert_int_equal(memory.block_count, 0);

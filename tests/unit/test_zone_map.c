@@ -41,10 +41,10 @@ static void check_zone(const double *values, size_t count)
                        ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
     nts_zone_of_doubles(values, count, &zone);
     assert_int_equal(zone.nan_count, nans);
-    assert_int_equal(nts_bits_of_double(zone.min), nts_bits_of_double(min));
-    assert_int_equal(nts_bits_of_double(zone.max), nts_bits_of_double(max));
+    assert_int_equal(nts_bits_of_double(nts_double_of_bits(zone.min)), nts_bits_of_double(min));
+    assert_int_equal(nts_bits_of_double(nts_double_of_bits(zone.max)), nts_bits_of_double(max));
     /* A NaN comes of infinities of both signs, and has the processor's bits. */
-    assert_int_equal(nts_bits_of_double(zone.sum),
+    assert_int_equal(nts_bits_of_double(nts_double_of_bits(zone.sum)),
                      isnan(sum) ? 0x7FF8000000000000u : nts_bits_of_double(sum));
 }
 
@@ -94,13 +94,13 @@ static void zone_map_keeps_bits(void **state)
     struct nts_zone zone;
     (void)state;
     nts_zone_of_doubles(nans, 3, &zone);
-    assert_int_equal(nts_bits_of_double(zone.min), 0xFFF8000000ABCDEFu);
-    assert_int_equal(nts_bits_of_double(zone.max), 0xFFF8000000ABCDEFu);
+    assert_int_equal(nts_bits_of_double(nts_double_of_bits(zone.min)), 0xFFF8000000ABCDEFu);
+    assert_int_equal(nts_bits_of_double(nts_double_of_bits(zone.max)), 0xFFF8000000ABCDEFu);
     assert_int_equal(zone.nan_count, 3);
-    assert_int_equal(nts_bits_of_double(zone.sum), 0);
+    assert_int_equal(nts_bits_of_double(nts_double_of_bits(zone.sum)), 0);
     nts_zone_of_doubles(zeros, 3, &zone);
-    assert_int_equal(nts_bits_of_double(zone.min), 1ull << 63);
-    assert_int_equal(nts_bits_of_double(zone.max), 0);
+    assert_int_equal(nts_bits_of_double(nts_double_of_bits(zone.min)), 1ull << 63);
+    assert_int_equal(nts_bits_of_double(nts_double_of_bits(zone.max)), 0);
 }
 
 /* Goal: sums that meet as infinities of both signs give one NaN, whatever the order and the bits of

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* segment/value_vector.c - rows to dense values to bytes, and back. Contract: value_vector.h. */
+#include "segment/value_vector.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "codec/f32.h"
+#include "codec/validity.h"
+
+#define VALUE_TEXT_SIZE_MAX ((size_t)1 << 31)
+
+void nts_value_work_init(struct nts_value_work *work, const struct nanots_allocator *alloc)
+{
+    nts_buf_init(&work->text, alloc, VALUE_TEXT_SIZE_MAX);
+    work->alloc = alloc;
+    work->strings = NULL;
+}
+
+void nts_value_work_deinit(struct nts_value_work *work)
+{
+    nts_buf_deinit(&work->text);
+    if (work->strings != NULL)
+        nts_strings_work_deinit(work->strings);
+    nts_free(work->strings);
+    work->strings = NULL;
+}
+
+static nanots_status value_work_need_strings(struct nts_value_work *work)
+{
+    if (work->strings != NULL)
+        return NANOTS_OK;
+    work->strings = nts_alloc(work->alloc, sizeof *work->strings);
+    if (work->strings == NULL)
+        return NANOTS_NO_MEMORY;
+    nts_strings_work_init(work->strings, work->alloc);
+    return NANOTS_OK;
+}
+
+/* ---- dense values ------------------------------------------------------------------------- */
+
+/* The rows that are not null. Points into the column where nothing is in between, else into the
+ * working memory. */
+struct dense {
+    size_t count;
+    const int64_t *ints;
+    const double *doubles;
+    const float *floats; /* f32, whose doubles are for the zone map */
+    const uint8_t *text;
+    const int32_t *offsets;
+};
+
+static const double *dense_doubles(struct nts_value_work *work, const struct nts_column *column,
+                                   size_t row, size_t count, bool has_nulls)
+{
+    const double *from = (const double *)nts_column_at(column, row);
+    size_t used = 0;
+    if (!has_nulls)
+        return from;
+    for (size_t i = 0; i < count; i++)
+        if (!nts_column_is_null(column, row + i))
+            work->doubles[used++] = from[i];
+    return work->doubles;
+}
+
+static const float *dense_floats(struct nts_value_work *work, const struct nts_column *column,
+                                 size_t row, size_t count, bool has_nulls)
+{
+    const float *from = (const float *)nts_column_at(column, row);
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!has_nulls || !nts_column_is_null(column, row + i)) {
+            work->floats[used] = from[i];
+            work->doubles[used++] = nts_widen_f32(from[i]);
+        }
+    return work->floats;
+}
+
+static int64_t column_int(const struct nts_column *column, size_t row)
+{
+    if (column->type == NANOTS_TYPE_BOOL)
+        return nts_bit_get(column->values, column->first + row);
+    return column->type == NANOTS_TYPE_I32 ? *(const int32_t *)nts_column_at(column, row)
+                                           : *(const int64_t *)nts_column_at(column, row);
+}
+
+static const int64_t *dense_ints(struct nts_value_work *work, const struct nts_column *column,
+                                 size_t row, size_t count, bool has_nulls)
+{
+    size_t used = 0;
+    if (column->type == NANOTS_TYPE_I64 && !has_nulls)
+        return (const int64_t *)nts_column_at(column, row);
+    for (size_t i = 0; i < count; i++)
+        if (!has_nulls || !nts_column_is_null(column, row + i))
+            work->ints[used++] = column_int(column, row + i);
+    return work->ints;
+}
+
+/* A null row may have bytes, which nobody wants: then the others are moved together. */
+static nanots_status dense_strings(struct nts_value_work *work, const struct nts_column *column,
+                                   size_t row, size_t count, bool has_nulls, struct dense *dense)
+{
+    const int32_t *offsets = column->offsets + column->first + row;
+    const uint8_t *text = column->values;
+    size_t used = 0;
+    dense->text = text;
+    dense->offsets = offsets;
+    if (!has_nulls)
+        return NANOTS_OK;
+    work->text.size = 0;
+    work->offsets[0] = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (nts_column_is_null(column, row + i))
+            continue;
+        NTS_TRY(
+            nts_buf_append(&work->text, text + offsets[i], (size_t)(offsets[i + 1] - offsets[i])));
+        work->offsets[++used] = (int32_t)work->text.size;
+    }
+    dense->text = work->text.bytes;
+    dense->offsets = work->offsets;
+    return NANOTS_OK;
+}
+
+static nanots_status dense_gather(struct nts_value_work *work, const struct nts_column *column,
+                                  size_t row, size_t count, size_t null_count, struct dense *dense)
+{
+    const bool has_nulls = null_count != 0;
+    memset(dense, 0, sizeof *dense);
+    dense->count = count - null_count;
+    if (dense->count == 0)
+        return NANOTS_OK;
+    switch ((nanots_type)column->type) {
+    case NANOTS_TYPE_F64:
+        dense->doubles = dense_doubles(work, column, row, count, has_nulls);
+        return NANOTS_OK;
+    case NANOTS_TYPE_F32:
+        dense->floats = dense_floats(work, column, row, count, has_nulls);
+        dense->doubles = work->doubles;
+        return NANOTS_OK;
+    case NANOTS_TYPE_UTF8:
+        return dense_strings(work, column, row, count, has_nulls, dense);
+    default:
+        dense->ints = dense_ints(work, column, row, count, has_nulls);
+        return NANOTS_OK;
+    }
+}
+
+static void dense_zone(const struct dense *dense, size_t null_count, struct nts_zone *zone)
+{
+    memset(zone, 0, sizeof *zone);
+    if (dense->count != 0 && dense->doubles != NULL)
+        nts_zone_of_doubles(dense->doubles, dense->count, zone);
+    else if (dense->count != 0 && dense->ints != NULL)
+        nts_zone_of_ints(dense->ints, dense->count, zone);
+    else if (dense->count != 0)
+        nts_zone_of_strings(dense->text, dense->offsets, dense->count, zone);
+    zone->null_count = (uint32_t)null_count;
+}
+
+/* ---- encoding ----------------------------------------------------------------------------- */
+
+size_t nts_value_vector_bound(const struct nts_column *column, size_t row, size_t count)
+{
+    const size_t values = column->type == NANOTS_TYPE_UTF8
+                              ? nts_strings_bound(count, nts_column_byte_count(column, row, count))
+                              : nts_vector_bound(count);
+    return values + nts_validity_bound(count);
+}
+
+/* The bits of the rows, from bit 0 on. */
+static size_t put_validity(struct nts_value_work *work, const struct nts_column *column, size_t row,
+                           size_t count, uint8_t *dst)
+{
+    memset(work->validity, 0, sizeof work->validity);
+    nts_bits_copy(work->validity, 0, column->validity, column->first + row, count);
+    return nts_validity_encode(dst, work->validity, count);
+}
+
+static nanots_status put_values(struct nts_value_work *work, const struct dense *dense,
+                                uint8_t *dst, size_t *size_out)
+{
+    struct nts_codec_scratch *scratch = &work->index.scratch;
+    if (dense->floats != NULL)
+        *size_out = nts_f32_encode(scratch, dst, dense->floats, dense->count);
+    else if (dense->doubles != NULL)
+        *size_out = nts_f64_encode(scratch, dst, dense->doubles, dense->count);
+    else if (dense->ints != NULL)
+        *size_out = nts_i64_encode(scratch, dst, dense->ints, dense->count);
+    else {
+        NTS_TRY(value_work_need_strings(work));
+        return nts_strings_encode(work->strings, dst, size_out, dense->text, dense->offsets,
+                                  dense->count);
+    }
+    return NANOTS_OK;
+}
+
+nanots_status nts_value_vector_encode(struct nts_value_work *work, const struct nts_column *column,
+                                      size_t row, size_t count, uint8_t *dst, size_t *size_out,
+                                      struct nts_zone *zone, struct nanots_error *error)
+{
+    const size_t null_count = nts_column_null_count(column, row, count);
+    struct dense dense;
+    size_t validity_size = 0;
+    size_t values_size = 0;
+
+    if (dense_gather(work, column, row, count, null_count, &dense) != NANOTS_OK)
+        return nts_fail_memory(error, nts_column_byte_count(column, row, count));
+    dense_zone(&dense, null_count, zone);
+    if (null_count != 0 && dense.count != 0)
+        validity_size = put_validity(work, column, row, count, dst);
+    if (dense.count != 0 && !zone->all_equal &&
+        put_values(work, &dense, dst + validity_size, &values_size) != NANOTS_OK)
+        return nts_fail_memory(error, count);
+    *size_out = validity_size + values_size;
+    return NANOTS_OK;
+}
+
+nanots_status nts_value_vector_zone(struct nts_value_work *work, const struct nts_column *column,
+                                    size_t row, size_t count, struct nts_zone *zone,
+                                    struct nanots_error *error)
+{
+    const size_t null_count = nts_column_null_count(column, row, count);
+    struct dense dense;
+    if (dense_gather(work, column, row, count, null_count, &dense) != NANOTS_OK)
+        return nts_fail_memory(error, nts_column_byte_count(column, row, count));
+    dense_zone(&dense, null_count, zone);
+    return NANOTS_OK;
+}
+
+/* ---- decoding ----------------------------------------------------------------------------- */
+
+/* One vector on its way to rows [at, at + count) of a buffer. */
+struct value_read {
+    struct nts_value_work *work;
+    struct nts_column_buffer *dst;
+    size_t at;
+    size_t count;
+    size_t dense_count;
+    const uint8_t *validity; /* NULL: no nulls */
+    const uint8_t *src;
+    size_t src_size;
+    uint64_t min;
+};
+
+static bool row_is_present(const struct value_read *read, size_t i)
+{
+    return read->validity == NULL || nts_bit_get(read->validity, i);
+}
+
+static nanots_status read_doubles(const struct value_read *read)
+{
+    double *to = (double *)read->dst->values + read->at;
+    double *dense = read->validity == NULL ? to : read->work->doubles;
+    size_t used = 0;
+    if (read->src_size == 0)
+        for (size_t i = 0; i < read->dense_count; i++)
+            dense[i] = nts_double_of_bits(read->min);
+    else
+        NTS_TRY(nts_f64_decode(&read->work->index.scratch, dense, read->dense_count, read->src,
+                               read->src_size));
+    for (size_t i = 0; i < read->count && read->validity != NULL; i++)
+        to[i] = nts_bit_get(read->validity, i) ? dense[used++] : 0.0;
+    return NANOTS_OK;
+}
+
+static nanots_status read_floats(const struct value_read *read)
+{
+    float *to = (float *)read->dst->values + read->at;
+    float *dense = read->validity == NULL ? to : read->work->floats;
+    size_t used = 0;
+    if (read->src_size == 0)
+        for (size_t i = 0; i < read->dense_count; i++)
+            dense[i] = nts_narrow_f64(nts_double_of_bits(read->min));
+    else
+        NTS_TRY(nts_f32_decode(&read->work->index.scratch, dense, read->dense_count, read->src,
+                               read->src_size));
+    for (size_t i = 0; i < read->count && read->validity != NULL; i++)
+        to[i] = nts_bit_get(read->validity, i) ? dense[used++] : 0.0f;
+    return NANOTS_OK;
+}
+
+static nanots_status read_ints(const struct value_read *read)
+{
+    const unsigned type = read->dst->type;
+    int64_t *wide = (int64_t *)read->dst->values + read->at;
+    int64_t *dense = type == NANOTS_TYPE_I64 && read->validity == NULL ? wide : read->work->ints;
+    const int64_t low = type == NANOTS_TYPE_BOOL  ? 0
+                        : type == NANOTS_TYPE_I32 ? INT32_MIN
+                                                  : INT64_MIN;
+    const int64_t high = type == NANOTS_TYPE_BOOL  ? 1
+                         : type == NANOTS_TYPE_I32 ? INT32_MAX
+                                                   : INT64_MAX;
+    size_t used = 0;
+    if (read->src_size == 0)
+        for (size_t i = 0; i < read->dense_count; i++)
+            dense[i] = (int64_t)read->min;
+    else
+        NTS_TRY(nts_i64_decode(&read->work->index.scratch, dense, read->dense_count, read->src,
+                               read->src_size));
+    if (dense == wide)
+        return NANOTS_OK;
+    for (size_t i = 0; i < read->count; i++) {
+        const int64_t value = row_is_present(read, i) ? dense[used++] : 0;
+        if (value < low || value > high)
+            return NANOTS_CORRUPT;
+        if (type == NANOTS_TYPE_I64)
+            wide[i] = value;
+        else if (type == NANOTS_TYPE_I32)
+            ((int32_t *)read->dst->values)[read->at + i] = (int32_t)value;
+        else
+            nts_bit_set(read->dst->values, read->at + i, value != 0);
+    }
+    return NANOTS_OK;
+}
+
+static nanots_status read_strings(const struct value_read *read, struct nanots_error *error)
+{
+    struct nts_column_buffer *dst = read->dst;
+    int32_t *offsets = dst->offsets + read->at;
+    int32_t *dense = read->validity == NULL ? offsets : read->work->offsets;
+    const int32_t base = offsets[0];
+    uint64_t byte_count = 0;
+    size_t used = 0;
+
+    NTS_TRY(nts_strings_peek(read->src, read->src_size, read->dense_count, &byte_count));
+    if (value_work_need_strings(read->work) != NANOTS_OK)
+        return nts_fail_memory(error, sizeof *read->work->strings);
+    NTS_TRY(nts_column_buffer_reserve(dst, read->at, (size_t)byte_count, error));
+    NTS_TRY(nts_strings_decode(read->work->strings, (uint8_t *)dst->values + base,
+                               (size_t)byte_count, dense, base, read->dense_count, read->src,
+                               read->src_size));
+    for (size_t i = 0; i < read->count && read->validity != NULL; i++) {
+        used += nts_bit_get(read->validity, i);
+        offsets[i + 1] = dense[used];
+    }
+    return NANOTS_OK;
+}
+
+static nanots_status read_validity(struct value_read *read, size_t null_count)
+{
+    const size_t used = nts_validity_decode(read->work->validity, read->count, null_count,
+                                            read->src, read->src_size);
+    if (used == 0)
+        return NANOTS_CORRUPT;
+    read->validity = read->work->validity;
+    read->src += used;
+    read->src_size -= used;
+    return NANOTS_OK;
+}
+
+nanots_status nts_value_vector_decode(struct nts_value_work *work,
+                                      const struct nts_value_shape *shape, const uint8_t *src,
+                                      size_t src_size, struct nts_column_buffer *dst, size_t at,
+                                      struct nanots_error *error)
+{
+    struct value_read read = {.work = work,
+                              .dst = dst,
+                              .at = at,
+                              .count = shape->count,
+                              .dense_count = shape->count - shape->null_count,
+                              .src = src,
+                              .src_size = src_size,
+                              .min = shape->min};
+    nanots_status status;
+
+    assert(shape->null_count <= shape->count);
+    if (shape->null_count != 0 && dst->validity == NULL)
+        return NANOTS_CORRUPT;
+    if (read.dense_count == 0) {
+        nts_column_buffer_put_nulls(dst, at, read.count);
+        return src_size == 0 ? NANOTS_OK : NANOTS_CORRUPT;
+    }
+    if (shape->null_count != 0)
+        NTS_TRY(read_validity(&read, shape->null_count));
+    switch ((nanots_type)dst->type) {
+    case NANOTS_TYPE_F64:
+        status = read_doubles(&read);
+        break;
+    case NANOTS_TYPE_F32:
+        status = read_floats(&read);
+        break;
+    case NANOTS_TYPE_UTF8:
+        status = read_strings(&read, error);
+        break;
+    default:
+        status = read_ints(&read);
+        break;
+    }
+    if (status == NANOTS_OK)
+        nts_column_buffer_put_validity(dst, at, read.validity, 0, read.count);
+    return status;
+}
+
+nanots_status nts_value_vector_text(struct nts_value_work *work,
+                                    const struct nts_value_shape *shape, const uint8_t *src,
+                                    size_t src_size, uint64_t *bytes_out)
+{
+    struct value_read read = {
+        .work = work, .count = shape->count, .src = src, .src_size = src_size};
+
+    *bytes_out = 0;
+    if (shape->null_count == shape->count)
+        return NANOTS_OK;
+    if (shape->null_count != 0)
+        NTS_TRY(read_validity(&read, shape->null_count));
+    return nts_strings_peek(read.src, read.src_size, shape->count - shape->null_count, bytes_out);
+}
+
+nanots_status nts_value_vector_codec(struct nts_value_work *work, unsigned type,
+                                     const struct nts_value_shape *shape, const uint8_t *src,
+                                     size_t src_size, unsigned *codec_out)
+{
+    struct value_read read = {
+        .work = work, .count = shape->count, .src = src, .src_size = src_size};
+
+    *codec_out = NTS_CODEC_CONSTANT;
+    if (shape->null_count == shape->count)
+        return NANOTS_OK;
+    if (shape->null_count != 0)
+        NTS_TRY(read_validity(&read, shape->null_count));
+    if (read.src_size != 0)
+        *codec_out = read.src[0] + (type == NANOTS_TYPE_UTF8 ? NTS_CODEC_STRINGS : 0u);
+    return NANOTS_OK;
+}

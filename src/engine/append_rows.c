@@ -236,16 +236,6 @@ nanots_status nts_rows_prepare(struct nts_rows *rows, const struct nts_table_def
 
 /* ---- payload ------------------------------------------------------------------------------ */
 
-static void values_store(uint8_t *dst, const double *src, size_t count)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    memcpy(dst, src, count * sizeof *src);
-#else
-    for (size_t i = 0; i < count; i++)
-        nts_store_u64(dst + i * 8, nts_bits_of_double(src[i]));
-#endif
-}
-
 /* Numbers of 4 or 8 bytes, in the file's order of bytes. */
 static void numbers_store(uint8_t *dst, const uint8_t *src, size_t width, size_t count)
 {
@@ -348,18 +338,14 @@ static uint8_t *encode_strided(const struct nts_rows *rows, uint32_t c,
     if (nts_column_is_nullable(column))
         bytes = encode_validity(&present, rows->row_count, bytes);
     for (size_t i = 0; i < rows->row_count; i++)
-        values_store(bytes + i * 8, &rows->values[i * rows->column_count + c], 1);
+        nts_store_u64(bytes + i * 8, nts_bits_of_double(rows->values[i * rows->column_count + c]));
     return bytes + (size_t)rows->row_count * 8;
 }
 
-void nts_rows_encode(const struct nts_rows *rows, const struct nts_table_def *def, uint8_t *payload)
+void nts_rows_encode_columns(const struct nts_rows *rows, const struct nts_table_def *def,
+                             uint8_t *payload)
 {
     const uint32_t count = rows->row_count;
-    if (NTS_LIKELY(count == 1 && rows->values != NULL && def->is_plain)) {
-        nts_store_i64(payload, rows->ts[0]);
-        values_store(payload + 8, rows->values, rows->column_count);
-        return;
-    }
     numbers_store(payload, (const uint8_t *)rows->ts, sizeof *rows->ts, count);
     uint8_t *bytes = payload + (size_t)count * 8;
     for (uint32_t c = 0; c < rows->column_count; c++) {

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "format/table_def.h"
@@ -52,8 +53,22 @@ static inline void nts_rows_prepare_plain(struct nts_rows *rows)
 }
 
 /* Writes payload_size bytes. */
-void nts_rows_encode(const struct nts_rows *rows, const struct nts_table_def *def,
-                     uint8_t *payload);
+void nts_rows_encode_columns(const struct nts_rows *rows, const struct nts_table_def *def,
+                             uint8_t *payload);
+
+/* The same; the commonest append is a row of doubles, which is a payload but for its ts. */
+static inline void nts_rows_encode(const struct nts_rows *rows, const struct nts_table_def *def,
+                                   uint8_t *payload)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (NTS_LIKELY(rows->row_count == 1 && rows->values != NULL && def->is_plain)) {
+        memcpy(payload, rows->ts, sizeof *rows->ts);
+        memcpy(payload + 8, rows->values, rows->column_count * sizeof *rows->values);
+        return;
+    }
+#endif
+    nts_rows_encode_columns(rows, def, payload);
+}
 
 /* The bytes that all strings of rows [first, first + count) have, or a little more. */
 uint64_t nts_rows_text_size(const struct nts_rows *rows, const struct nts_table_def *def,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "support/db_helpers.h"
 #include "support/scratch.h"
@@ -168,6 +169,64 @@ static void typed_bulk_batches_come_back(void **state)
     typed_batch_free(batch);
     typed_rows_free(&rows);
     typed_rows_free(&large);
+    db_close(db);
+}
+
+struct appender {
+    struct nanots_db *db;
+    const struct typed_rows *rows;
+};
+
+static void *append_in_a_thread(void *context)
+{
+    const struct appender *appender = context;
+    for (size_t i = 0; i < appender->rows->row_count; i++)
+        if (nanots_append_row_typed(appender->db, "plant", appender->rows->ts[i],
+                                    typed_rows_at(appender->rows, i, 0), TYPED_COLUMNS, NULL,
+                                    NULL) != NANOTS_OK)
+            return context;
+    return NULL;
+}
+
+/* Goal: a reader beside the writer sees a prefix of the rows, whole. Method: rows in order of time,
+ * so that the k-th row read is the k-th appended. */
+static void typed_rows_are_read_while_more_come(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct nanots_db *db = db_open(scratch->path);
+    struct typed_rows rows = typed_rows_random(typed_columns, TYPED_COLUMNS, 4000, &seed);
+    struct appender appender = {db, &rows};
+    pthread_t thread;
+    void *failed = NULL;
+    size_t seen = 0;
+
+    for (size_t i = 0; i < rows.row_count; i++)
+        rows.ts[i] = (int64_t)i;
+    create_all_types(db, "plant");
+    assert_int_equal(pthread_create(&thread, NULL, append_in_a_thread, &appender), 0);
+    while (seen < rows.row_count) {
+        const size_t before = seen;
+        const struct nanots_batch *batch = NULL;
+        struct nanots_cursor *cursor = NULL;
+        seen = 0;
+        db_ok(nanots_query_open(db, "plant", NULL, &cursor, &db_error));
+        for (;;) {
+            db_ok(nanots_query_next(cursor, &batch, &db_error));
+            if (batch == NULL)
+                break;
+            for (size_t i = 0; i < batch->row_count; i++, seen++)
+                for (size_t c = 0; c < TYPED_COLUMNS; c++) {
+                    const struct nanots_value value = typed_batch_value(&batch->columns[c], i);
+                    assert_int_equal(batch->ts[i], seen);
+                    assert_true(typed_values_equal(&value, typed_rows_at(&rows, seen, c)));
+                }
+        }
+        nanots_query_close(cursor);
+        assert_true(seen >= before);
+    }
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    typed_rows_free(&rows);
     db_close(db);
 }
 
@@ -412,6 +471,7 @@ int main(void)
         WITH_SCRATCH(typed_rows_survive_the_writer),
         WITH_SCRATCH(typed_rows_come_back_from_segments),
         WITH_SCRATCH(typed_bulk_batches_come_back),
+        WITH_SCRATCH(typed_rows_are_read_while_more_come),
         WITH_SCRATCH(doubles_fill_nullable_columns),
         WITH_SCRATCH(doubles_of_another_type_are_refused),
         WITH_SCRATCH(values_of_another_type_are_refused),

@@ -284,7 +284,7 @@ static void cut_everywhere(nanots_sync_mode sync_mode, bool no_wal_map)
                  (unsigned long long)totals.cuts, (unsigned long long)totals.cuts_of_recovery,
                  (unsigned long long)totals.lost_calls);
     assert_true(totals.cuts > 100);
-    assert_true(totals.merges > 20);
+    assert_true(totals.merges != 0);
     assert_int_equal(totals.lost_calls != 0, sync_mode != NANOTS_SYNC_FULL);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "format/manifest.h"
+#include "format/table_change.h"
 #include "util/checksum.h"
 
 #define FUZZ_SEED 7u
@@ -82,6 +83,39 @@ static void kept_log_check(const struct nts_edit *edit)
     nts_buf_deinit(&buf);
 }
 
+/* A change encodes to the bytes it came from, but for reserved ones, and applies or is refused. */
+static void change_check(const struct nts_edit *edit)
+{
+    static const struct nanots_column columns[] = {{"value", NANOTS_TYPE_F64, 0},
+                                                   {"note", NANOTS_TYPE_UTF8, 1}};
+    struct nts_table_change change;
+    struct nts_table_change again;
+    struct nts_table_def *def = NULL;
+    struct nts_table_def *made = NULL;
+    struct nts_buf buf;
+    if (!nts_table_change_decode(edit, &change))
+        return;
+    nts_buf_init(&buf, nts_alloc_libc(), 1u << 16);
+    if (nts_table_change_put(&buf, FUZZ_SEED, &change) == NANOTS_OK) {
+        const struct nts_edit copy = {.kind = change.kind,
+                                      .body = buf.bytes + NTS_EDIT_HEADER_SIZE,
+                                      .body_size = buf.size - NTS_EDIT_HEADER_SIZE};
+        if (!nts_table_change_decode(&copy, &again) || memcmp(&change, &again, sizeof change) != 0)
+            abort();
+    }
+    nts_buf_deinit(&buf);
+    if (change.kind == NTS_EDIT_TABLE_DROP)
+        return;
+    def = nts_table_def_new(nts_alloc_libc(), 3, 0, "plant", columns, 2, NULL);
+    if (def != NULL &&
+        nts_table_change_apply(nts_alloc_libc(), def, &change, &made, NULL) == NANOTS_OK) {
+        if (nts_table_def_check(made, NULL) != NANOTS_OK)
+            abort();
+        nts_free(made);
+    }
+    nts_free(def);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
@@ -107,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             entries_check(&edit);
         if (edit.kind == NTS_EDIT_KEPT_LOG)
             kept_log_check(&edit);
+        change_check(&edit);
     }
     free(bytes);
     return 0;

@@ -487,7 +487,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_time_range(struct nanots_db *db, 
                                                           int64_t *last_out,
                                                           struct nanots_error *error);
 
-/* Number of rows of `table`; reads no file. */
+/* Number of rows of `table`; reads no file. Rows that its rule for equal times hides count until a
+ * pack drops them. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_row_count(struct nanots_db *db, const char *table,
                                                          uint64_t *rows_out,
                                                          struct nanots_error *error);
@@ -579,7 +580,7 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_maintain(struct nanots_db *db,
 
 struct nanots_table_stats {
     size_t struct_size; /* set by the caller */
-    uint64_t rows;
+    uint64_t rows; /* stored: those that the rule for equal times hides too, until a pack */
     uint64_t segments;
     uint64_t pending_rows; /* of `rows`: not flushed yet */
     uint64_t column_count;

@@ -12,10 +12,12 @@ static nanots_status append_check(const struct nanots_table *table, struct nts_r
     nts_error_clear(error);
     NTS_TRY(nts_api_no_null(table, "the table handle", error));
     NTS_TRY(nts_db_check_process(table->db, error));
+    const uint32_t shape = table->shape;
     rows->def = table->def;
-    if (NTS_UNLIKELY(column_count != rows->def->column_count))
+    rows->is_plain = (shape & NTS_SHAPE_PLAIN) != 0;
+    if (NTS_UNLIKELY(column_count != nts_shape_columns(shape)))
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns, %zu values given",
-                        rows->def->name, rows->def->column_count, column_count);
+                        rows->def->name, nts_shape_columns(shape), column_count);
     if (NTS_UNLIKELY(row_count > UINT32_MAX))
         return nts_fail(error, NANOTS_TOO_BIG, "table '%.80s': %zu rows in one call; at most %u",
                         rows->def->name, row_count, UINT32_MAX);
@@ -55,7 +57,7 @@ nanots_status nanots_table_append(struct nanots_table *table, int64_t ts, const 
     if (seq_out != NULL)
         *seq_out = 0;
     NTS_TRY(append_check(table, &rows, values, 1, value_count, error));
-    if (NTS_UNLIKELY(!rows.def->is_plain))
+    if (NTS_UNLIKELY(!rows.is_plain))
         return append_rows(table, &rows, seq_out, error);
     nts_rows_prepare_plain(&rows); /* no row of doubles is too big */
     return nts_append(table, &rows, seq_out, error);

@@ -145,12 +145,12 @@ nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count
 nanots_status nts_append_check_table(const struct nanots_table *table, const struct nts_rows *rows,
                                      struct nanots_error *error)
 {
-    const struct nts_table_def *def = table->def;
+    const uint32_t column_count = nts_shape_columns(table->shape);
     if (NTS_UNLIKELY(table->is_dropped))
-        return nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' was dropped", def->name);
-    if (NTS_UNLIKELY(rows->column_count != def->column_count))
+        return nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' was dropped", table->def->name);
+    if (NTS_UNLIKELY(rows->column_count != column_count))
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns now, %u values given",
-                        def->name, def->column_count, rows->column_count);
+                        table->def->name, column_count, rows->column_count);
     return NANOTS_OK;
 }
 

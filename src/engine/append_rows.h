@@ -29,6 +29,7 @@
 
 struct nts_rows {
     const struct nts_table_def *def; /* that they are checked against */
+    bool is_plain; /* def->is_plain, or false: whoever says so need not look there */
     const int64_t *ts;
     /* One of the four. */
     const double *values;         /* values[row * column_count + c] */
@@ -61,7 +62,7 @@ static inline void nts_rows_encode(const struct nts_rows *rows, const struct nts
                                    uint8_t *payload)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (NTS_LIKELY(rows->row_count == 1 && rows->values != NULL && def->is_plain)) {
+    if (NTS_LIKELY(rows->row_count == 1 && rows->values != NULL && rows->is_plain)) {
         memcpy(payload, rows->ts, sizeof *rows->ts);
         memcpy(payload + 8, rows->values, rows->column_count * sizeof *rows->values);
         return;

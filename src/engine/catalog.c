@@ -98,6 +98,7 @@ nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table_def *def,
         goto no_memory;
     table->db = db;
     table->def = def;
+    table->shape = nts_table_shape(def);
     table->table_id = def->table_id;
     table->version = version;
     HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
@@ -154,6 +155,7 @@ void nts_catalog_redefine(struct nanots_table *table, struct nts_table_def *def,
     HASH_DEL(db->tables, table);
     table->retired = node;
     table->def = def;
+    table->shape = nts_table_shape(def);
     table->active = NULL; /* rows of the new form go to a memtable of it */
     HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
 }

@@ -76,13 +76,26 @@ struct nts_retired_def {
     struct nts_table_def *def;
 };
 
+/* The number of columns, and whether all of them are f64 and none nullable. */
+#define NTS_SHAPE_PLAIN 0x80000000u
+static inline uint32_t nts_table_shape(const struct nts_table_def *def)
+{
+    return def->column_count | (def->is_plain ? NTS_SHAPE_PLAIN : 0u);
+}
+static inline uint32_t nts_shape_columns(uint32_t shape)
+{
+    return shape & ~NTS_SHAPE_PLAIN;
+}
+
 struct nanots_table {
     struct nanots_db *db;
     /* Written under upkeep_lock, flush_lock and write_lock; read without a lock, so that an append
      * can be checked before it takes one. What it pointed to before stays until the handle is
      * closed. Sequentially consistent: schema changes are rare. */
     struct nts_table_def *_Atomic def;
-    uint32_t table_id;            /* immutable; as in def, beside what an append touches */
+    /* What an append has to know of `def`, beside all else that it touches: nts_table_shape. */
+    _Atomic uint32_t shape;
+    uint32_t table_id;            /* immutable */
     bool is_dropped;              /* write_lock; takes no more rows */
     struct nts_version *version;  /* written under flush_lock and write_lock, read under either */
     struct nts_part *parts_first; /* write_lock; in order of seq */

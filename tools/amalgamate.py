@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""tools/amalgamate.py - writes the kernel as two files, nanots.c and nanots.h.
+"""tools/amalgamate.py - writes the kernel as one source file and its public headers.
 
     tools/amalgamate.py build/amalgamation
     cc -O3 -c nanots.c                          with gcc or clang; nothing else is needed
 
-                +-- feature macros, system headers of all files, nanots.h
+                +-- feature macros, system headers of all files, nanots_arrow.h
     nanots.c ---+-- src/base/*.c, src/util/*.c, ... in the order of src/LAYERS, each behind the
                 |   headers that it needs and that did not come before
                 +-- xxhash.h and uthash.h of this machine, where they are first included
@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEM_FOLDERS = ("/usr/local/include", "/usr/include")
+PUBLIC_HEADERS = ("nanots.h", "nanots_arrow.h")
 INLINED = ("xxhash.h", "uthash.h")
 
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -32,8 +33,9 @@ TOP = """\
  *
  * Made by tools/amalgamate.py of the source tree; changes belong there. Compile it with gcc or
  * clang as C11 or later and link with -lpthread where that is a library of its own; -O3 makes the
- * loops over values vector code. The interface is nanots.h beside it. With NANOTS_STATIC defined
- * here and where nanots.h is included, a shared library that holds this file exports none of it.
+ * loops over values vector code. The interface is nanots.h and nanots_arrow.h beside it. With
+ * NANOTS_STATIC defined here and where they are included, a shared library that holds this file
+ * exports none of it.
  * With NANOTS_ZSTD defined it compresses text, and needs zstd.h and -lzstd.
  *
  * Parts keep their own licence notices: xxhash.h is BSD-2-Clause, uthash.h is BSD-1-Clause, all
@@ -62,7 +64,7 @@ BEGIN = """\
 {includes}
 /* What nanots.h does not export is hidden, with and without -fvisibility=hidden. */
 #pragma GCC visibility push(hidden)
-#include "nanots.h"
+#include "nanots_arrow.h"
 """
 END = "\n#pragma GCC visibility pop\n"
 
@@ -108,7 +110,7 @@ class Amalgamation:
     def include(self, kind: str, name: str, is_conditional: bool) -> str:
         """What stands in the place of one #include."""
         if kind == '"':
-            if name != "nanots.h":
+            if name not in PUBLIC_HEADERS:
                 self.add(f"src/{name}")
             return ""
         if name not in INLINED and not is_conditional:
@@ -153,7 +155,7 @@ def folders_of(layers: str) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output", type=Path, help="folder for nanots.c and nanots.h")
+    parser.add_argument("output", type=Path, help="folder for nanots.c and the public headers")
     parser.add_argument("--system", type=Path, action="append", metavar="FOLDER",
                         help=f"where {' and '.join(INLINED)} are")
     options = parser.parse_args()
@@ -165,7 +167,8 @@ def main() -> int:
             amalgamation.add(source.relative_to(ROOT).as_posix())
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "nanots.c").write_text(amalgamation.text(), "utf-8")
-    (options.output / "nanots.h").write_text((ROOT / "include/nanots.h").read_text(), "utf-8")
+    for name in PUBLIC_HEADERS:
+        (options.output / name).write_text((ROOT / "include" / name).read_text(), "utf-8")
     return 0
 
 

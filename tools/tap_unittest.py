@@ -51,7 +51,11 @@ def main() -> int:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except unittest.SkipTest as reason:  # the whole file
+        print(f"ok 1 - {path.stem} # SKIP {reason}\n1..1")
+        return 0
     suite = unittest.defaultTestLoader.loadTestsFromModule(module)
     result = TapResult()
     suite.run(result)

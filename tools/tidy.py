@@ -28,6 +28,8 @@ SOURCE_SUFFIXES = C_SUFFIXES + (".py", ".sh", ".cmake")
 TEXT_SUFFIXES = SOURCE_SUFFIXES + (".md", ".txt", ".json", ".in", ".1")
 SKIPPED_FOLDERS = re.compile(r"^(build.*|\.git|\.venv|\.cache|__pycache__|corpus)$")
 
+PUBLIC_HEADERS = ("nanots.h", "nanots_arrow.h")
+
 # Folders whose C files see the public header and themselves only.
 CLIENTS = ("cli", "bench", "examples", "python", "ext")
 
@@ -172,7 +174,7 @@ def check_layers(tree: Tree) -> Iterator[Problem]:
             yield Problem(file.path, 1, f"folder {folder} is not in src/LAYERS")
             continue
         for line, include in file.includes():
-            if include == "nanots.h":
+            if include in PUBLIC_HEADERS:
                 continue
             target = include.split("/")[0]
             if "/" not in include:
@@ -189,7 +191,7 @@ def check_clients(tree: Tree) -> Iterator[Problem]:
         for line, include in file.includes():
             own = [f"{file.folders[0]}/{include}", "/".join(file.folders + [include]), include]
             own = [path for path in own if path.split("/")[0] == file.folders[0]]
-            if not re.fullmatch(r"nanots(_arrow)?\.h", include) and not any(
+            if include not in PUBLIC_HEADERS and not any(
                     path in tree.files for path in own):
                 yield Problem(file.path, line, f'"{include}" is not public')
 

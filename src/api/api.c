@@ -2,6 +2,8 @@
 /* api/api.c - entry checks of the public functions, and what needs no handle. */
 #include "api/api.h"
 
+#include <string.h>
+
 #include "codec/codec.h"
 #include "codec/strings.h"
 
@@ -68,4 +70,17 @@ nanots_status nts_api_enter_table(struct nanots_db *db, const char *table,
     *table_out = NULL;
     NTS_TRY(nts_api_enter(db, error));
     return nts_catalog_get(db, table, table_out, error);
+}
+
+nanots_status nts_api_options(const void *given, void *copy, size_t size, const char *what,
+                              struct nanots_error *error)
+{
+    size_t given_size = 0;
+    if (given == NULL)
+        return NANOTS_OK;
+    memcpy(&given_size, given, sizeof given_size);
+    if (given_size < sizeof given_size)
+        return nts_fail(error, NANOTS_INVALID, "struct_size of %s is not set", what);
+    memcpy(copy, given, given_size < size ? given_size : size);
+    return NANOTS_OK;
 }

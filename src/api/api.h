@@ -4,6 +4,7 @@
 #define NTS_API_H
 
 #include "engine/engine.h"
+#include "query/scan.h"
 
 /* Clears the error, refuses NULL handles and handles inherited through fork. */
 NTS_CHECKED nanots_status nts_api_enter(const struct nanots_db *db, struct nanots_error *error);
@@ -16,5 +17,17 @@ NTS_CHECKED nanots_status nts_api_enter_table(struct nanots_db *db, const char *
 /* INVALID that says which argument must not be NULL. */
 NTS_CHECKED nanots_status nts_api_no_null(const void *argument, const char *name,
                                           struct nanots_error *error);
+
+/* Copies the options that a caller gave (may be NULL), of its struct_size, over `copy`, which is
+ * zero. INVALID without a struct_size. */
+NTS_CHECKED nanots_status nts_api_options(const void *given, void *copy, size_t size,
+                                          const char *what, struct nanots_error *error);
+
+/* Prepares the rows and appends them; none is no row, and the last seq stays. */
+NTS_CHECKED nanots_status nts_api_append_rows(struct nanots_table *table, struct nts_rows *rows,
+                                              uint64_t *seq_out, struct nanots_error *error);
+
+/* The scan of a cursor; lives as long. */
+struct nts_scan *nts_api_cursor_scan(const struct nanots_cursor *cursor);
 
 #endif

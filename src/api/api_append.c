@@ -39,8 +39,8 @@ static nanots_status append_nothing(struct nanots_db *db, uint64_t *seq_out,
     return status;
 }
 
-static nanots_status append_rows(struct nanots_table *table, struct nts_rows *rows,
-                                 uint64_t *seq_out, struct nanots_error *error)
+nanots_status nts_api_append_rows(struct nanots_table *table, struct nts_rows *rows,
+                                  uint64_t *seq_out, struct nanots_error *error)
 {
     if (rows->row_count == 0)
         return append_nothing(table->db, seq_out, error);
@@ -58,7 +58,7 @@ nanots_status nanots_table_append(struct nanots_table *table, int64_t ts, const 
         *seq_out = 0;
     NTS_TRY(append_check(table, &rows, values, 1, value_count, error));
     if (NTS_UNLIKELY(!rows.is_plain))
-        return append_rows(table, &rows, seq_out, error);
+        return nts_api_append_rows(table, &rows, seq_out, error);
     nts_rows_prepare_plain(&rows); /* no row of doubles is too big */
     return nts_append(table, &rows, seq_out, error);
 }
@@ -74,7 +74,7 @@ nanots_status nanots_table_append_rows(struct nanots_table *table, const int64_t
     if (seq_out != NULL)
         *seq_out = 0;
     NTS_TRY(append_check(table, &rows, values, row_count, column_count, error));
-    return append_rows(table, &rows, seq_out, error);
+    return nts_api_append_rows(table, &rows, seq_out, error);
 }
 
 nanots_status nanots_table_append_columns(struct nanots_table *table, const int64_t *ts,
@@ -89,7 +89,7 @@ nanots_status nanots_table_append_columns(struct nanots_table *table, const int6
     if (seq_out != NULL)
         *seq_out = 0;
     NTS_TRY(append_check(table, &rows, columns, row_count, column_count, error));
-    return append_rows(table, &rows, seq_out, error);
+    return nts_api_append_rows(table, &rows, seq_out, error);
 }
 
 nanots_status nanots_table_append_typed(struct nanots_table *table, int64_t ts,
@@ -101,7 +101,7 @@ nanots_status nanots_table_append_typed(struct nanots_table *table, int64_t ts,
     if (seq_out != NULL)
         *seq_out = 0;
     NTS_TRY(append_check(table, &rows, values, 1, value_count, error));
-    return append_rows(table, &rows, seq_out, error);
+    return nts_api_append_rows(table, &rows, seq_out, error);
 }
 
 nanots_status nanots_table_append_batch(struct nanots_table *table,
@@ -117,7 +117,7 @@ nanots_status nanots_table_append_batch(struct nanots_table *table,
                             .column_count = (uint32_t)batch->column_count};
     NTS_TRY(
         append_check(table, &rows, batch->columns, batch->row_count, batch->column_count, error));
-    return append_rows(table, &rows, seq_out, error);
+    return nts_api_append_rows(table, &rows, seq_out, error);
 }
 
 nanots_status nanots_append_row(struct nanots_db *db, const char *table, int64_t ts,

@@ -39,11 +39,7 @@ static nanots_status query_check(const struct nanots_query *given, struct nanots
                                  struct nanots_error *error)
 {
     memset(query, 0, sizeof *query);
-    if (given == NULL)
-        return NANOTS_OK;
-    if (given->struct_size < sizeof given->struct_size + sizeof given->flags)
-        return nts_fail(error, NANOTS_INVALID, "struct_size of the query is not set");
-    memcpy(query, given, given->struct_size < sizeof *query ? given->struct_size : sizeof *query);
+    NTS_TRY(nts_api_options(given, query, sizeof *query, "the query", error));
     if ((query->flags & ~(NANOTS_QUERY_FROM | NANOTS_QUERY_TO | NANOTS_QUERY_REVERSE)) != 0)
         return nts_fail(error, NANOTS_INVALID, "unknown query flags 0x%x", query->flags);
     if (query->columns == NULL && query->column_count != 0)
@@ -109,6 +105,11 @@ nanots_status nanots_query_next(struct nanots_cursor *cursor, const struct nanot
     const nanots_status status = nts_scan_next(cursor->scan, batch_out, error);
     cursor->failed = status != NANOTS_OK;
     return status;
+}
+
+struct nts_scan *nts_api_cursor_scan(const struct nanots_cursor *cursor)
+{
+    return cursor->scan;
 }
 
 void nanots_query_close(struct nanots_cursor *cursor)

@@ -24,9 +24,11 @@ struct nts_column nts_rows_view(const struct nts_rows *rows, uint32_t column, ui
     assert(nts_rows_are_columnar(rows));
     if (rows->columns != NULL)
         view.values = rows->columns[column];
-    else
+    else if (rows->batch != NULL)
         view = nts_column_of_batch(&rows->batch[column]);
-    view.first = first;
+    else
+        view = rows->views[column];
+    view.first += first;
     return view;
 }
 
@@ -114,9 +116,9 @@ static nanots_status rows_check_nulls(const struct rows_check *check, const stru
 static nanots_status rows_check_offsets(const struct rows_check *check,
                                         const struct nts_column *view)
 {
-    const int32_t *offsets = view->offsets; /* view->first is 0 */
-    if (offsets == NULL)
+    if (view->offsets == NULL)
         return rows_wrong_at(check, 0, "the offsets of the strings are NULL");
+    const int32_t *offsets = view->offsets + view->first;
     if (offsets[0] < 0)
         return rows_wrong_at(check, 0, "the offset of the string is negative");
     for (size_t row = 0; row < check->rows->row_count; row++)
@@ -384,7 +386,8 @@ nanots_status nts_rows_gather(const struct nts_rows *rows, uint32_t column, uint
     if (view.all_null)
         view.type = buffer->type; /* a null has none of its own */
     else if (view.type == NANOTS_TYPE_F64 && view.validity == NULL) {
-        gather_doubles((const double *)view.values + base, 1, order, count, buffer->values);
+        gather_doubles((const double *)view.values + view.first + base, 1, order, count,
+                       buffer->values);
         return NANOTS_OK;
     }
     if (order == NULL)

@@ -4,6 +4,7 @@
  *   values:   r0c0 r0c1 r0c2 r1c0 ...     doubles, row by row
  *   columns:  [c0] -> r0 r1 r2 ...        doubles, an array a column
  *   batch:    [c0] -> arrays of its type  a batch as a query hands it out
+ *   views:    [c0] -> the same, each from an element of its own on
  *   row:      c0 c1 c2 ...                one row, each value with its type
  *                 |
  *                 v
@@ -31,10 +32,11 @@ struct nts_rows {
     const struct nts_table_def *def; /* that they are checked against */
     bool is_plain; /* def->is_plain, or false: whoever says so need not look there */
     const int64_t *ts;
-    /* One of the four. */
+    /* One of the five. */
     const double *values;         /* values[row * column_count + c] */
     const double *const *columns; /* columns[c][row] */
     const struct nanots_batch_column *batch;
+    const struct nts_column *views;
     const struct nanots_value *row; /* row_count is 1 */
     uint32_t row_count;
     uint32_t column_count; /* as the table has */
@@ -78,7 +80,7 @@ uint64_t nts_rows_text_size(const struct nts_rows *rows, const struct nts_table_
 /* Whether the columns are arrays that nts_rows_view shows in place. */
 static inline bool nts_rows_are_columnar(const struct nts_rows *rows)
 {
-    return rows->columns != NULL || rows->batch != NULL;
+    return rows->columns != NULL || rows->batch != NULL || rows->views != NULL;
 }
 /* Row `first` of a column, and those behind it, of columnar rows. */
 struct nts_column nts_rows_view(const struct nts_rows *rows, uint32_t column, uint32_t first);

@@ -261,6 +261,17 @@ struct nts_batch_block *nts_scan_block(const struct nts_scan *scan)
     return scan->block;
 }
 
+const struct nts_table_def *nts_scan_def(const struct nts_scan *scan)
+{
+    return scan->def;
+}
+
+uint32_t nts_scan_columns(const struct nts_scan *scan, const uint32_t **columns_out)
+{
+    *columns_out = scan->columns;
+    return scan->column_count;
+}
+
 /* ---- the merge ---------------------------------------------------------------------------- */
 
 /* The place of a row in the result: ts, then order of arrival. */

@@ -52,4 +52,8 @@ NTS_CHECKED nanots_status nts_scan_next(struct nts_scan *scan,
 /* The arrays of the last batch. */
 struct nts_batch_block *nts_scan_block(const struct nts_scan *scan);
 
+/* What it was made with: the definition, and the value columns with their number. */
+const struct nts_table_def *nts_scan_def(const struct nts_scan *scan);
+uint32_t nts_scan_columns(const struct nts_scan *scan, const uint32_t **columns_out);
+
 #endif

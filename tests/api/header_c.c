@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* tests/api/header_c.c - nanots.h as the first and only header of a C11 file. */
-#include "nanots.h"
+/* tests/api/header_c.c - nanots_arrow.h, which has nanots.h, as the first header of a C11 file. */
+#include "nanots_arrow.h"
 
 #include "header_alone.h"
 

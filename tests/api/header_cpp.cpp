@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* tests/api/header_cpp.cpp - nanots.h as the first and only header of a C++ file. */
-#include "nanots.h"
+/* tests/api/header_cpp.cpp - nanots_arrow.h, which has nanots.h, as the first of a C++ file. */
+#include "nanots_arrow.h"
 
 #include "header_alone.h"
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "header_alone.h"
-#include "nanots.h"
+#include "nanots_arrow.h"
 
 extern const struct header_view header_view_c;
 extern const struct header_view header_view_cpp;
@@ -34,6 +34,8 @@ static void header_option_structs_begin_with_their_size(void **state)
     assert_int_equal(offsetof(struct nanots_file_ops, struct_size), 0);
     assert_int_equal(offsetof(struct nanots_vfs, struct_size), 0);
     assert_int_equal(offsetof(struct nanots_verify_report, struct_size), 0);
+    assert_int_equal(offsetof(struct nanots_arrow_options, struct_size), 0);
+    assert_int_equal(offsetof(struct nanots_arrow_append_options, struct_size), 0);
 }
 
 static void header_version_macros_agree(void **state)

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("NANOTS_BUILD_DIR", ROOT / "build"))
 VERSION = (ROOT / "VERSION").read_text().strip()
+HEADERS = ("nanots.h", "nanots_arrow.h")
 WARNINGS = "-std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror".split()
 
 
@@ -34,7 +35,8 @@ def build_flags() -> list[str]:
 
 
 def declared_functions() -> set[str]:
-    code = re.sub(r"/\*.*?\*/", "", (ROOT / "include/nanots.h").read_text(), flags=re.S)
+    text = "".join((ROOT / "include" / name).read_text() for name in HEADERS)
+    code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     return set(re.findall(r"\bNANOTS_API\b[^;(]*?\b(nanots_\w+)\s*\(", code))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""tests/package/test_amalgamation.py - the kernel as nanots.c and nanots.h is the same kernel.
+"""tests/package/test_amalgamation.py - the kernel as one file is the same kernel.
 
 Three objects of one nanots.c: C11 by gcc and by clang with warnings as errors, and what `cc -O3`
-makes of it, which is a C of extensions. Each must need nothing but the folder of the two files.
+makes of it, which is a C of extensions. Each must need nothing but that folder.
 """
 import platform
 import re
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import unittest
 
-from package_case import (BUILD, README_OUTPUT, ROOT, VERSION, PackageCase, cached,
+from package_case import (BUILD, HEADERS, README_OUTPUT, ROOT, VERSION, PackageCase, cached,
                           declared_functions, readme_commands, readme_program)
 
 STRICT = "-std=c11 -O2 -Wall -Wextra -Werror".split()
@@ -54,6 +54,10 @@ class Amalgamation(PackageCase):
         self.run_command(self.folder / f"01_append_{name}", database)
         said = self.run_command(BUILD / "bin/nanots", "verify", database)
         self.assertIn("is whole: 120 rows", said)
+        self.run_command(OBJECTS[name][0], "-std=c11", "-I.", ROOT / "examples/03_arrow.c",
+                         self.object_of(name), "-lpthread", "-lm", "-o", f"03_arrow_{name}")
+        said = self.run_command(self.folder / f"03_arrow_{name}", database)
+        self.assertIn("60 rows, ", said)
         rows = self.run_command(self.folder / f"02_query_{name}", database).splitlines()
         self.assertEqual(rows, [f"{1714521600000 + 1000 * i} {71.5 + 0.1 * i:.1f}"
                                 for i in range(10, 20)])
@@ -104,7 +108,7 @@ class Amalgamation(PackageCase):
 
     def test_output_is_the_same_every_time(self):
         self.run_command(ROOT / "tools/amalgamate.py", self.folder / "again")
-        for name in ("nanots.c", "nanots.h"):
+        for name in ("nanots.c", *HEADERS):
             self.assertEqual((self.folder / "again" / name).read_bytes(),
                              (self.folder / name).read_bytes())
 

@@ -38,6 +38,15 @@ class Install(InstalledCase):
         expected = [f"{1714521600000 + 1000 * i} {71.5 + 0.1 * i:.1f}" for i in range(10, 20)]
         self.assertEqual(self.run_command(query, database).splitlines(), expected)
 
+    def test_example_arrow_reads_and_copies_a_table(self):
+        database = self.folder / "arrow.ntt"
+        self.run_command(self.compile(ROOT / "examples/01_append.c"), database)
+        lines = self.run_command(self.compile(ROOT / "examples/03_arrow.c"), database).splitlines()
+        self.assertEqual(lines[0], "ts_ms: tsm:UTC")
+        self.assertRegex(lines[-1], r"^60 rows, \d+\.\d\d on average$")
+        said = self.run_command(self.prefix / "bin/nanots", "verify", database)
+        self.assertIn("is whole: 180 rows", said)
+
     def test_example_memory_leaves_no_block(self):
         lines = self.run_command(self.compile(ROOT / "examples/04_memory.c")).splitlines()
         self.assertRegex(lines[0], r"^1000 rows in a file of \d+ bytes in memory$")

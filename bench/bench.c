@@ -37,6 +37,7 @@ static const struct bench_command bench_commands[] = {
     {"query", "windows, scans, aggregates", command_query, true},
     {"open", "open a large file and read its newest row", command_open, true},
     {"tables", "5000 tables beside one", command_tables, true},
+    {"arrow", "Arrow structs beside the plain calls", command_arrow, true},
     {"size", "bytes a row, packed and not", command_size, true},
     {"readers", "row appends beside readers in other processes", command_readers, true},
     {"upkeep", "row appends with and without the upkeep thread", command_upkeep, true},

@@ -39,6 +39,7 @@ bool command_has(const struct command_options *options, const char *key);
 bool command_measure(const struct command_options *options, measure_job run, const struct job *job,
                      enum measure_end end, bool check, double *values);
 
+void command_arrow(const struct command_options *options);
 void command_ingest(const struct command_options *options);
 void command_query(const struct command_options *options);
 void command_open(const struct command_options *options);

@@ -580,7 +580,7 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_maintain(struct nanots_db *db,
 
 struct nanots_table_stats {
     size_t struct_size; /* set by the caller */
-    uint64_t rows; /* stored: those that the rule for equal times hides too, until a pack */
+    uint64_t rows;      /* stored: those that the rule for equal times hides too, until a pack */
     uint64_t segments;
     uint64_t pending_rows; /* of `rows`: not flushed yet */
     uint64_t column_count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* api/api.c - entry checks of the public functions, and what needs no handle. */
 #include "api/api.h"
+#include "engine/catalog.h"
 
 #include <string.h>
 

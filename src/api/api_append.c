@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "engine/bulk.h"
+#include "engine/catalog.h"
 
 static nanots_status append_check(const struct nanots_table *table, struct nts_rows *rows,
                                   const void *values, size_t row_count, size_t column_count,

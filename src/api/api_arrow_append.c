@@ -12,6 +12,7 @@
 
 #include "api/api.h"
 #include "arrow/import.h"
+#include "engine/catalog.h"
 
 struct arrow_append {
     struct nanots_db *db;

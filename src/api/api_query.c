@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "engine/catalog.h"
 #include "engine/snapshot.h"
 
 struct nanots_cursor {

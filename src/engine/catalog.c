@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/catalog.c - tables by name and id, and the versions of their segments. */
-#include "engine/db.h"
+#include "engine/catalog.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "engine/catalog.h"
 #include "engine/engine.h"
 
 /* What must hold before a definition can be made; nts_table_def_check does the rest. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/db.c - opening and closing; the poison flag. */
 #include "engine/db.h"
+#include "engine/catalog.h"
 
 #include <string.h>
 

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "engine/catalog.h"
 #include "engine/commit.h"
 #include "engine/engine.h"
 #include "engine/extents.h"

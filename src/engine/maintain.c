@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/maintain.c - one step of upkeep. Contract: maintain.h. */
 #include "engine/maintain.h"
+#include "engine/catalog.h"
 
 #include "base/check.h"
 #include "engine/engine.h"

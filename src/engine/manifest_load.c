@@ -6,6 +6,7 @@
  * to db->kept_logs as they come.
  */
 #include "engine/manifest_load.h"
+#include "engine/catalog.h"
 
 #include <stdlib.h>
 #include <string.h>

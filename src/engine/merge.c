@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/merge.c - small neighbours to larger segments. Contract: merge.h. */
 #include "engine/merge.h"
+#include "engine/catalog.h"
 
 #include "base/check.h"
 #include "engine/extents.h"

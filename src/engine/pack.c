@@ -4,6 +4,7 @@
  *   [a][b][c][d d d][e][f] --> [p][p][p]        disjoint in time, all of one seq interval
  */
 #include "base/check.h"
+#include "engine/catalog.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
 #include "engine/rewrite.h"

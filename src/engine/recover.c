@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "engine/catalog.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
 #include "engine/manifest_load.h"

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "engine/catalog.h"
 #include "engine/engine.h"
 
 #define REFRESH_RETRIES_MAX 100u

@@ -7,6 +7,7 @@
  * Rows appended before the call are flushed first, so that segments are all there is to cut.
  */
 #include "base/check.h"
+#include "engine/catalog.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
 #include "engine/merge.h"

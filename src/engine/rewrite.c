@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/rewrite.c - segments to segments. Contract: rewrite.h. */
 #include "engine/rewrite.h"
+#include "engine/catalog.h"
 
 #include <string.h>
 

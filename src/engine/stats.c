@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "engine/catalog.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
 #include "engine/snapshot.h"

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "engine/catalog.h"
 #include "engine/engine.h"
 #include "engine/snapshot.h"
 #include "segment/zone_map.h"

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "engine/catalog.h"
 #include "engine/db.h"
 #include "support/faultvfs.h"
 #include "support/memvfs.h"

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "engine/catalog.h"
 #include "engine/engine.h"
 #include "support/faultalloc.h"
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "engine/catalog.h"
 #include "engine/manifest_load.h"
 #include "format/manifest.h"
 #include "support/bare_db.h"

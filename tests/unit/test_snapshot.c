@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "engine/catalog.h"
 #include "engine/snapshot.h"
 #include "support/bare_db.h"
 

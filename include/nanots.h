@@ -23,8 +23,8 @@
  * - Ownership: the caller keeps what it passes in; nothing is held after the call returns. What a
  *   call hands out says how it is released.
  * - Threads: every function may be called from any thread on one handle at the same time, except
- *   that nanots_close may run only when no other call on that handle runs, and a cursor belongs to
- *   one thread at a time.
+ *   that nanots_close may run only when no other call on that handle runs, and a cursor or a group
+ *   belongs to one thread at a time.
  * - Errors: a status other than NANOTS_OK left the data intact. `error` may be NULL; if not, it is
  *   filled on failure with a sentence that names the table, column, row or offset, and cleared on
  *   success. Out-parameters are set to NULL or 0 on failure.
@@ -112,6 +112,7 @@ NANOTS_API const char *nanots_version(void);
 struct nanots_db;     /* an open file */
 struct nanots_table;  /* a table of an open file, looked up once */
 struct nanots_cursor; /* a running query */
+struct nanots_group;  /* appends that take effect together */
 
 /* Parts that a program may put in; both are described at the end of this header. */
 struct nanots_allocator;
@@ -217,7 +218,7 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_open(const char *path,
 /* Ends the thread of auto_maintenance, flushes, tidies the file to its exact size, releases the
  * lock and frees the handle, also when a step fails; the status then says so, and every
  * acknowledged row is still in the file (in its WAL). NULL is fine. All cursors of `db` must be
- * closed before. Durable on return. */
+ * closed before. Groups that were not committed are rolled back and freed. Durable on return. */
 NANOTS_API nanots_status nanots_close(struct nanots_db *db, struct nanots_error *error);
 
 /* Releases a block handed out by this library; NULL is fine. */
@@ -393,6 +394,80 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append_batch(struct nanots_
                                                                   const struct nanots_batch *batch,
                                                                   uint64_t *seq_out,
                                                                   struct nanots_error *error);
+
+/* ---- groups: appends to any tables, and of any number, as one atomic unit ------------------- */
+
+/* After a crash and for every reader, in this process or another, the rows of a group are there all
+ * or none.
+ *
+ *     struct nanots_group *group = NULL;
+ *     nanots_status status = nanots_batch_begin(db, &group, &error);
+ *     if (status != NANOTS_OK)
+ *         return complain(error.message);
+ *     status = nanots_group_append(group, "boiler", ts, &temperature, 1, &error);
+ *     if (status == NANOTS_OK)
+ *         status = nanots_group_append(group, "pump", ts, speed_and_power, 2, &error);
+ *     if (status != NANOTS_OK) {
+ *         nanots_batch_rollback(group);
+ *         return complain(error.message);
+ *     }
+ *     if (nanots_batch_commit(group, NULL, &error) != NANOTS_OK)
+ *         return complain(error.message);
+ *
+ * Until its commit nobody sees a row of a group. It blocks nobody: other appends go on, and several
+ * groups may be open at once. Rows are kept in memory, up to a quarter of memtable_bytes; what is
+ * over that is written as segments, which count only with the commit. A group's log entry, some 100
+ * bytes for each such segment, must fit half of wal_bytes.
+ *
+ * Returns OK, READ_ONLY, POISONED, NO_MEMORY. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_batch_begin(struct nanots_db *db,
+                                                           struct nanots_group **group_out,
+                                                           struct nanots_error *error);
+
+/* Adds a row of doubles, a row of any types, or the rows of a batch, as nanots_append_row,
+ * nanots_append_row_typed and nanots_append_batch do. The table must be there. If one of these
+ * fails the group is as it was before the call, and can go on. They return what those return;
+ * TOO_BIG too if the group's log entry would not fit. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_group_append(struct nanots_group *group,
+                                                            const char *table, int64_t ts,
+                                                            const double *values,
+                                                            size_t value_count,
+                                                            struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_group_append_typed(struct nanots_group *group,
+                                                                  const char *table, int64_t ts,
+                                                                  const struct nanots_value *values,
+                                                                  size_t value_count,
+                                                                  struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_group_append_batch(struct nanots_group *group,
+                                                                  const char *table,
+                                                                  const struct nanots_batch *batch,
+                                                                  struct nanots_error *error);
+
+/* The same three on a handle of a table, of the same open file. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_group_table_append(struct nanots_group *group,
+                                                                  struct nanots_table *table,
+                                                                  int64_t ts, const double *values,
+                                                                  size_t value_count,
+                                                                  struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status nanots_group_table_append_typed(
+    struct nanots_group *group, struct nanots_table *table, int64_t ts,
+    const struct nanots_value *values, size_t value_count, struct nanots_error *error);
+NANOTS_CHECKED NANOTS_API nanots_status
+nanots_group_table_append_batch(struct nanots_group *group, struct nanots_table *table,
+                                const struct nanots_batch *batch, struct nanots_error *error);
+
+/* Makes the group's rows part of the file, as durable as the sync mode makes one append, and frees
+ * the group, whatever it returns. The rows follow all that was appended before this call; in a
+ * table they have the order of their calls. `seq_out` (may be NULL) receives the number of the
+ * last; of an empty group, that of the last row before. A failure leaves no row visible: NOT_FOUND
+ * (a table was dropped) and INVALID (a table got a column) name the table; NO_SPACE, NO_MEMORY, IO,
+ * POISONED. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_batch_commit(struct nanots_group *group,
+                                                            uint64_t *seq_out,
+                                                            struct nanots_error *error);
+
+/* Frees the group; nothing of it was ever there. NULL is fine. */
+NANOTS_API void nanots_batch_rollback(struct nanots_group *group);
 
 /* Makes every row appended before this call durable against power loss, in any sync mode. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_sync(struct nanots_db *db,

@@ -14,6 +14,13 @@ NTS_CHECKED nanots_status nts_api_enter_table(struct nanots_db *db, const char *
                                               struct nanots_table **table_out,
                                               struct nanots_error *error);
 
+/* The common checks of an append to a table handle, which clear the error; *rows gets the
+ * definition. `values` is what must not be NULL beside ts. */
+NTS_CHECKED nanots_status nts_api_check_rows(const struct nanots_table *table,
+                                             struct nts_rows *rows, const void *values,
+                                             size_t row_count, size_t column_count,
+                                             struct nanots_error *error);
+
 /* INVALID that says which argument must not be NULL. */
 NTS_CHECKED nanots_status nts_api_no_null(const void *argument, const char *name,
                                           struct nanots_error *error);

@@ -6,9 +6,9 @@
 #include "engine/bulk.h"
 #include "engine/catalog.h"
 
-static nanots_status append_check(const struct nanots_table *table, struct nts_rows *rows,
-                                  const void *values, size_t row_count, size_t column_count,
-                                  struct nanots_error *error)
+nanots_status nts_api_check_rows(const struct nanots_table *table, struct nts_rows *rows,
+                                 const void *values, size_t row_count, size_t column_count,
+                                 struct nanots_error *error)
 {
     nts_error_clear(error);
     NTS_TRY(nts_api_no_null(table, "the table handle", error));
@@ -57,7 +57,7 @@ nanots_status nanots_table_append(struct nanots_table *table, int64_t ts, const 
         .ts = &ts, .values = values, .row_count = 1, .column_count = (uint32_t)value_count};
     if (seq_out != NULL)
         *seq_out = 0;
-    NTS_TRY(append_check(table, &rows, values, 1, value_count, error));
+    NTS_TRY(nts_api_check_rows(table, &rows, values, 1, value_count, error));
     if (NTS_UNLIKELY(!rows.is_plain))
         return nts_api_append_rows(table, &rows, seq_out, error);
     nts_rows_prepare_plain(&rows); /* no row of doubles is too big */
@@ -74,7 +74,7 @@ nanots_status nanots_table_append_rows(struct nanots_table *table, const int64_t
                             .column_count = (uint32_t)column_count};
     if (seq_out != NULL)
         *seq_out = 0;
-    NTS_TRY(append_check(table, &rows, values, row_count, column_count, error));
+    NTS_TRY(nts_api_check_rows(table, &rows, values, row_count, column_count, error));
     return nts_api_append_rows(table, &rows, seq_out, error);
 }
 
@@ -89,7 +89,7 @@ nanots_status nanots_table_append_columns(struct nanots_table *table, const int6
                             .column_count = (uint32_t)column_count};
     if (seq_out != NULL)
         *seq_out = 0;
-    NTS_TRY(append_check(table, &rows, columns, row_count, column_count, error));
+    NTS_TRY(nts_api_check_rows(table, &rows, columns, row_count, column_count, error));
     return nts_api_append_rows(table, &rows, seq_out, error);
 }
 
@@ -101,7 +101,7 @@ nanots_status nanots_table_append_typed(struct nanots_table *table, int64_t ts,
         .ts = &ts, .row = values, .row_count = 1, .column_count = (uint32_t)value_count};
     if (seq_out != NULL)
         *seq_out = 0;
-    NTS_TRY(append_check(table, &rows, values, 1, value_count, error));
+    NTS_TRY(nts_api_check_rows(table, &rows, values, 1, value_count, error));
     return nts_api_append_rows(table, &rows, seq_out, error);
 }
 
@@ -116,8 +116,8 @@ nanots_status nanots_table_append_batch(struct nanots_table *table,
                             .batch = batch->columns,
                             .row_count = (uint32_t)batch->row_count,
                             .column_count = (uint32_t)batch->column_count};
-    NTS_TRY(
-        append_check(table, &rows, batch->columns, batch->row_count, batch->column_count, error));
+    NTS_TRY(nts_api_check_rows(table, &rows, batch->columns, batch->row_count, batch->column_count,
+                               error));
     return nts_api_append_rows(table, &rows, seq_out, error);
 }
 

@@ -14,6 +14,7 @@
 #include "engine/bulk.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
+#include "engine/group.h"
 #include "os/clock.h"
 
 /* ---- room in the log ---------------------------------------------------------------------- */
@@ -142,15 +143,15 @@ nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count
 
 /* ---- one append --------------------------------------------------------------------------- */
 
-nanots_status nts_append_check_table(const struct nanots_table *table, const struct nts_rows *rows,
+nanots_status nts_append_check_table(const struct nanots_table *table, uint32_t column_count,
                                      struct nanots_error *error)
 {
-    const uint32_t column_count = nts_shape_columns(table->shape);
+    const uint32_t wanted = nts_shape_columns(table->shape);
     if (NTS_UNLIKELY(table->is_dropped))
         return nts_fail(error, NANOTS_NOT_FOUND, "table '%.80s' was dropped", table->def->name);
-    if (NTS_UNLIKELY(rows->column_count != column_count))
+    if (NTS_UNLIKELY(column_count != wanted))
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns now, %u values given",
-                        table->def->name, column_count, rows->column_count);
+                        table->def->name, wanted, column_count);
     return NANOTS_OK;
 }
 
@@ -167,7 +168,7 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
 
     NTS_TRY(nts_db_check_writable_locked(db, error));
     NTS_TRY(nts_append_make_room(db, NTS_WAL_RECORD_HEADER_SIZE + payload_size, error));
-    NTS_TRY(nts_append_check_table(table, rows, error));
+    NTS_TRY(nts_append_check_table(table, rows->column_count, error));
     if (nts_append_memtable(table, rows->row_count, rows->text_size, memtable_out) != NANOTS_OK)
         return nts_fail_memory(error, payload_size);
     uint8_t *payload = nts_wal_payload(&db->wal, payload_size);
@@ -184,11 +185,13 @@ static nanots_status append_locked(struct nanots_table *table, const struct nts_
     return NANOTS_OK;
 }
 
-/* After the sync of mode full: the rows become visible. */
+/* After the sync of mode full: the rows become visible, and so does every group before them, whose
+ * rows lie in the same memtables. */
 static void memtable_show(struct nanots_db *db, struct nts_memtable *memtable,
-                          uint32_t visible_rows)
+                          uint32_t visible_rows, uint64_t seq)
 {
     nts_mutex_lock(&db->write_lock);
+    nts_group_show(db, seq);
     if (memtable->visible_rows < visible_rows)
         memtable->visible_rows = visible_rows;
     nts_mutex_unlock(&db->write_lock);
@@ -220,7 +223,7 @@ nanots_status nts_append(struct nanots_table *table, const struct nts_rows *rows
     if (NTS_UNLIKELY(is_due))
         status = nts_append_settle(db, end_count, error);
     if (full && status == NANOTS_OK)
-        memtable_show(db, memtable, visible_rows);
+        memtable_show(db, memtable, visible_rows, seq);
     else if (full)
         nts_memtable_unref(memtable);
     if (seq_out != NULL && status == NANOTS_OK)

@@ -14,21 +14,18 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "engine/extents.h"
+#include "engine/group.h"
 #include "engine/row_group.h"
 #include "segment/segment_writer.h"
 #include "util/sort_rows.h"
 
-/* What one bulk append holds until it is logged. */
-struct bulk {
-    struct nanots_table *table;
+/* What writing one takes. */
+struct bulk_writer {
+    struct nts_bulk *bulk;
     const struct nts_rows *rows;
     struct nts_segment_writer *writer;
     struct nts_extent_writer out;
     struct nts_row_group group;
-    struct nts_segment_entry *entries;
-    struct nts_part **parts; /* with their segments; the table's once logged */
-    size_t segment_count;    /* to be written in all */
-    size_t written;          /* of these: extents are held */
 };
 
 bool nts_rows_are_bulk(const struct nanots_db *db, const struct nts_rows *rows)
@@ -82,93 +79,113 @@ nanots_status nts_rows_check_size(const struct nanots_table *table, const struct
                                      NTS_GROUP_ROWS, error);
 }
 
-static nanots_status bulk_init(struct bulk *bulk, struct nanots_table *table,
+static nanots_status bulk_init(struct nts_bulk *bulk, struct nanots_table *table,
                                const struct nts_rows *rows, struct nanots_error *error)
 {
     const struct nanots_allocator *alloc = table->db->alloc;
-    const uint32_t group_rows = rows->row_count < NTS_GROUP_ROWS ? rows->row_count : NTS_GROUP_ROWS;
 
     memset(bulk, 0, sizeof *bulk);
     bulk->table = table;
-    bulk->rows = rows;
+    bulk->row_count = rows->row_count;
+    bulk->column_count = rows->column_count;
     bulk->segment_count = bulk_segment_count(rows);
-    bulk->writer = nts_segment_writer_new(alloc);
     bulk->entries = nts_alloc_array(alloc, bulk->segment_count, sizeof *bulk->entries);
     bulk->parts = nts_alloc_zeroed(alloc, bulk->segment_count * sizeof(struct nts_part *));
-    if (bulk->writer == NULL || bulk->entries == NULL || bulk->parts == NULL)
-        return nts_fail_memory(error, sizeof *bulk);
+    if (bulk->entries == NULL || bulk->parts == NULL)
+        return nts_fail_memory(error, bulk->segment_count * sizeof *bulk->entries);
     for (size_t i = 0; i < bulk->segment_count; i++) {
         bulk->parts[i] = nts_alloc_zeroed(alloc, sizeof *bulk->parts[i]);
         if (bulk->parts[i] == NULL)
             return nts_fail_memory(error, sizeof *bulk->parts[i]);
     }
-    NTS_TRY(nts_extent_writer_init(&bulk->out, alloc, table->db->file, false, error));
-    return nts_row_group_init(&bulk->group, alloc, rows->column_count, group_rows, error);
+    return NANOTS_OK;
 }
 
-/* Frees working memory; if the batch was not logged, also its segments and their extents. */
-static void bulk_deinit(struct bulk *bulk, bool logged)
+void nts_bulk_discard(struct nts_bulk *bulk)
 {
-    for (size_t i = 0; i < bulk->written && !logged; i++)
+    for (size_t i = 0; i < bulk->written; i++)
         nts_space_settle(&bulk->table->db->space, bulk->entries[i].off, 0);
-    for (size_t i = 0; i < bulk->segment_count && !logged && bulk->parts != NULL; i++) {
+    for (size_t i = 0; i < bulk->segment_count && bulk->parts != NULL; i++) {
         if (bulk->parts[i] != NULL)
             nts_segment_unref(bulk->parts[i]->segment);
         nts_free(bulk->parts[i]);
     }
-    nts_row_group_deinit(&bulk->group);
-    nts_extent_writer_deinit(&bulk->out);
-    nts_segment_writer_free(bulk->writer);
     nts_free(bulk->entries);
     nts_free(bulk->parts);
+    memset(bulk, 0, sizeof *bulk);
+}
+
+static nanots_status bulk_writer_init(struct bulk_writer *writer, struct nts_bulk *bulk,
+                                      const struct nts_rows *rows, struct nanots_error *error)
+{
+    const struct nanots_db *db = bulk->table->db;
+    const uint32_t group_rows = rows->row_count < NTS_GROUP_ROWS ? rows->row_count : NTS_GROUP_ROWS;
+
+    memset(writer, 0, sizeof *writer);
+    writer->bulk = bulk;
+    writer->rows = rows;
+    writer->writer = nts_segment_writer_new(db->alloc);
+    if (writer->writer == NULL)
+        return nts_fail_memory(error, sizeof *writer);
+    NTS_TRY(nts_extent_writer_init(&writer->out, db->alloc, db->file, false, error));
+    return nts_row_group_init(&writer->group, db->alloc, rows->column_count, group_rows, error);
+}
+
+static void bulk_writer_deinit(struct bulk_writer *writer)
+{
+    nts_row_group_deinit(&writer->group);
+    nts_extent_writer_deinit(&writer->out);
+    nts_segment_writer_free(writer->writer);
 }
 
 /* The row group is within the limit with its strings too. */
-static nanots_status bulk_check_group(const struct bulk *bulk, uint32_t count,
+static nanots_status bulk_check_group(const struct bulk_writer *writer, uint32_t count,
                                       struct nanots_error *error)
 {
-    uint64_t size = rows_fixed_size(bulk->rows, count);
-    for (uint32_t c = 0; c < bulk->rows->column_count && bulk->rows->text_size != 0; c++)
-        if (bulk->rows->def->columns[c].type == NANOTS_TYPE_UTF8)
-            size += nts_column_byte_count(&bulk->group.columns[c], 0, count);
-    return bulk_check_limit(bulk->table, "row group", size, count, error);
+    uint64_t size = rows_fixed_size(writer->rows, count);
+    for (uint32_t c = 0; c < writer->rows->column_count && writer->rows->text_size != 0; c++)
+        if (writer->rows->def->columns[c].type == NANOTS_TYPE_UTF8)
+            size += nts_column_byte_count(&writer->group.columns[c], 0, count);
+    return bulk_check_limit(writer->bulk->table, "row group", size, count, error);
 }
 
 /* Rows [base, base + count) of the batch as one segment in the begun extent. */
-static nanots_status bulk_write_rows(struct bulk *bulk, uint32_t base, uint32_t count,
+static nanots_status bulk_write_rows(struct bulk_writer *writer, uint32_t base, uint32_t count,
                                      const uint32_t *order, struct nts_segment_entry *entry,
                                      struct nanots_error *error)
 {
-    struct nanots_db *db = bulk->table->db;
-    struct nts_segment_start start = {.def = bulk->rows->def, .row_count = count};
+    struct nanots_db *db = writer->bulk->table->db;
+    struct nts_segment_start start = {.def = writer->rows->def, .row_count = count};
 
     start.file_seed = db->file_seed;
     nts_mutex_lock(&db->write_lock);
     start.segment_id = db->next_segment_id++;
     nts_mutex_unlock(&db->write_lock);
-    NTS_TRY(nts_segment_writer_begin(bulk->writer, &bulk->out, &start, error));
+    NTS_TRY(nts_segment_writer_begin(writer->writer, &writer->out, &start, error));
     for (uint32_t row = 0; row < count; row += NTS_GROUP_ROWS) {
         const uint32_t left = count - row;
         const uint32_t rows = left < NTS_GROUP_ROWS ? left : NTS_GROUP_ROWS;
-        NTS_TRY(nts_row_group_from_rows(&bulk->group, bulk->rows, bulk->rows->def, base, order, row,
-                                        rows, error));
-        NTS_TRY(bulk_check_group(bulk, rows, error));
-        NTS_TRY(nts_segment_writer_add_group(bulk->writer, bulk->group.ts, bulk->group.columns,
-                                             rows, error));
+        NTS_TRY(nts_row_group_from_rows(&writer->group, writer->rows, writer->rows->def, base,
+                                        order, row, rows, error));
+        NTS_TRY(bulk_check_group(writer, rows, error));
+        NTS_TRY(nts_segment_writer_add_group(writer->writer, writer->group.ts,
+                                             writer->group.columns, rows, error));
     }
-    NTS_TRY(nts_segment_writer_finish(bulk->writer, entry, error));
-    return nts_extent_writer_flush(&bulk->out, error);
+    NTS_TRY(nts_segment_writer_finish(writer->writer, entry, error));
+    return nts_extent_writer_flush(&writer->out, error);
 }
 
-static nanots_status bulk_write_segment(struct bulk *bulk, size_t index, struct nanots_error *error)
+static nanots_status bulk_write_segment(struct bulk_writer *writer, size_t index,
+                                        struct nanots_error *error)
 {
-    struct nanots_db *db = bulk->table->db;
+    struct nanots_db *db = writer->bulk->table->db;
     const uint32_t base = (uint32_t)(index * NTS_SEGMENT_ROWS_MAX);
-    const uint32_t left = bulk->rows->row_count - base;
+    const uint32_t left = writer->rows->row_count - base;
     const uint32_t count = left < NTS_SEGMENT_ROWS_MAX ? left : NTS_SEGMENT_ROWS_MAX;
-    const int64_t *ts = bulk->rows->ts + base;
-    const struct nts_table_def *def = bulk->rows->def;
-    const uint64_t text_size = nts_rows_text_size(bulk->rows, def, base, count);
+    const int64_t *ts = writer->rows->ts + base;
+    const struct nts_table_def *def = writer->rows->def;
+    const uint64_t text_size = nts_rows_text_size(writer->rows, def, base, count);
+    struct nts_bulk *bulk = writer->bulk;
     uint32_t *order = NULL;
     struct nts_extent extent;
 
@@ -179,52 +196,108 @@ static nanots_status bulk_write_segment(struct bulk *bulk, size_t index, struct 
     if (status == NANOTS_OK) {
         bulk->entries[index].off = extent.off;
         bulk->written = index + 1;
-        nts_extent_writer_begin(&bulk->out, extent);
-        status = bulk_write_rows(bulk, base, count, order, &bulk->entries[index], error);
-        bulk->out.buffer_used = 0;
+        nts_extent_writer_begin(&writer->out, extent);
+        status = bulk_write_rows(writer, base, count, order, &bulk->entries[index], error);
+        writer->out.buffer_used = 0;
         bulk->entries[index].off = extent.off;
+        if (status == NANOTS_OK)
+            nts_space_trim(&db->space, extent.off, bulk->entries[index].size);
     }
     nts_free(order);
     return status;
 }
 
+static nanots_status bulk_write_segments(struct nts_bulk *bulk, const struct nts_rows *rows,
+                                         struct nanots_error *error)
+{
+    struct nanots_db *db = bulk->table->db;
+    struct bulk_writer writer;
+    nanots_status status = bulk_writer_init(&writer, bulk, rows, error);
+    for (size_t i = 0; i < bulk->segment_count && status == NANOTS_OK; i++) {
+        status = bulk_write_segment(&writer, i, error);
+        if (status != NANOTS_OK)
+            break;
+        bulk->parts[i]->segment = nts_segment_new(&db->view, &bulk->entries[i], rows->def);
+        if (bulk->parts[i]->segment == NULL)
+            status = nts_fail_memory(error, sizeof(struct nts_segment));
+    }
+    bulk_writer_deinit(&writer);
+    return status;
+}
+
+nanots_status nts_bulk_write(struct nts_bulk *bulk, struct nanots_table *table,
+                             const struct nts_rows *rows, struct nanots_error *error)
+{
+    nanots_status status = bulk_init(bulk, table, rows, error);
+    if (status == NANOTS_OK)
+        status = bulk_write_segments(bulk, rows, error);
+    if (status != NANOTS_OK)
+        nts_bulk_discard(bulk);
+    return status;
+}
+
+nanots_status nts_bulk_renumber(struct nts_bulk *bulk, uint64_t first_seq,
+                                struct nanots_error *error)
+{
+    uint64_t seq = first_seq;
+    for (size_t i = 0; i < bulk->segment_count; i++) {
+        NTS_TRY(nts_segment_renumber(bulk->table->db->file, &bulk->entries[i], seq, error));
+        seq += bulk->entries[i].row_count;
+        bulk->parts[i]->segment->entry = bulk->entries[i];
+    }
+    return NANOTS_OK;
+}
+
+nanots_status nts_bulk_log(const struct nts_bulk *bulk, struct nanots_error *error)
+{
+    struct nts_wal *wal = &bulk->table->db->wal;
+    const size_t payload_size = nts_bulk_payload_size(bulk);
+    struct nts_wal_record record = {.kind = NTS_WAL_SEGMENT,
+                                    .column_count = (uint16_t)bulk->column_count,
+                                    .table_id = bulk->table->table_id,
+                                    .first_seq = bulk->entries[0].seq_first,
+                                    .row_count = bulk->row_count};
+    uint8_t *payload = nts_wal_payload(wal, payload_size);
+    for (size_t i = 0; i < bulk->segment_count; i++)
+        nts_segment_entry_encode(&bulk->entries[i], payload + i * NTS_SEGMENT_ENTRY_SIZE);
+    return nts_wal_append(wal, &record, payload_size,
+                          nts_wal_payload_checksum(payload, payload_size, wal->salt), error);
+}
+
+void nts_bulk_adopt(struct nts_bulk *bulk)
+{
+    struct nanots_db *db = bulk->table->db;
+    for (size_t i = 0; i < bulk->segment_count; i++) {
+        bulk->parts[i]->is_visible = db->options.sync_mode != NANOTS_SYNC_FULL;
+        nts_append_add_part(bulk->table, bulk->parts[i]);
+        nts_space_settle(&db->space, bulk->entries[i].off, bulk->entries[i].size);
+        db->run->bulk_bytes += bulk->entries[i].size;
+    }
+    db->run->row_count += bulk->row_count;
+    db->appended_bytes += nts_raw_bytes(bulk->row_count, bulk->column_count);
+    db->last_seq += bulk->row_count;
+    nts_free(bulk->entries);
+    nts_free(bulk->parts);
+    memset(bulk, 0, sizeof *bulk);
+}
+
 /* Seqs, headers, record, parts: with write_lock. Nothing can fail once the record is in the log. */
-static nanots_status bulk_log_locked(struct bulk *bulk, uint64_t *seq_out,
+static nanots_status bulk_log_locked(struct nts_bulk *bulk, uint64_t *seq_out,
                                      struct nanots_error *error)
 {
     struct nanots_table *table = bulk->table;
     struct nanots_db *db = table->db;
-    const size_t payload_size = bulk->segment_count * NTS_SEGMENT_ENTRY_SIZE;
-    struct nts_wal_record record = {.kind = NTS_WAL_SEGMENT,
-                                    .column_count = bulk->rows->def->column_count,
-                                    .table_id = table->def->table_id,
-                                    .row_count = bulk->rows->row_count};
+    const size_t payload_size = nts_bulk_payload_size(bulk);
 
     NTS_TRY(nts_db_check_writable_locked(db, error));
     NTS_TRY(nts_append_make_room(db, NTS_WAL_RECORD_HEADER_SIZE + payload_size, error));
-    NTS_TRY(nts_append_check_table(table, bulk->rows, error));
+    NTS_TRY(nts_append_check_table(table, bulk->column_count, error));
     if (nts_run_touch(table) != NANOTS_OK)
         return nts_fail_memory(error, payload_size);
-    record.first_seq = db->last_seq + 1;
-    uint64_t seq = record.first_seq;
-    uint8_t *payload = nts_wal_payload(&db->wal, payload_size);
-    for (size_t i = 0; i < bulk->segment_count; i++) {
-        NTS_TRY(nts_segment_renumber(db->file, &bulk->entries[i], seq, error));
-        seq += bulk->entries[i].row_count;
-        nts_segment_entry_encode(&bulk->entries[i], payload + i * NTS_SEGMENT_ENTRY_SIZE);
-        bulk->parts[i]->segment->entry = bulk->entries[i];
-    }
-    NTS_TRY(nts_wal_append(&db->wal, &record, payload_size,
-                           nts_wal_payload_checksum(payload, payload_size, db->wal.salt), error));
-    for (size_t i = 0; i < bulk->segment_count; i++) {
-        bulk->parts[i]->is_visible = db->options.sync_mode != NANOTS_SYNC_FULL;
-        nts_append_add_part(table, bulk->parts[i]);
-        nts_space_settle(&db->space, bulk->entries[i].off, bulk->entries[i].size);
-        db->run->bulk_bytes += bulk->entries[i].size;
-    }
-    db->run->row_count += bulk->rows->row_count;
-    db->appended_bytes += nts_raw_bytes(bulk->rows->row_count, bulk->rows->column_count);
-    *seq_out = db->last_seq = seq - 1;
+    NTS_TRY(nts_bulk_renumber(bulk, db->last_seq + 1, error));
+    NTS_TRY(nts_bulk_log(bulk, error));
+    nts_bulk_adopt(bulk);
+    *seq_out = db->last_seq;
     return NANOTS_OK;
 }
 
@@ -233,44 +306,30 @@ static nanots_status bulk_log_locked(struct bulk *bulk, uint64_t *seq_out,
 static void bulk_show(struct nanots_table *table, uint64_t seq_last)
 {
     nts_mutex_lock(&table->db->write_lock);
+    nts_group_show(table->db, seq_last);
     for (struct nts_part *part = table->parts_first; part != NULL; part = part->next)
         if (part->segment != NULL && part->segment->entry.seq_last <= seq_last)
             part->is_visible = true;
     nts_mutex_unlock(&table->db->write_lock);
 }
 
-static nanots_status bulk_write(struct bulk *bulk, struct nanots_error *error)
-{
-    struct nanots_db *db = bulk->table->db;
-    for (size_t i = 0; i < bulk->segment_count; i++) {
-        NTS_TRY(bulk_write_segment(bulk, i, error));
-        bulk->parts[i]->segment = nts_segment_new(&db->view, &bulk->entries[i], bulk->rows->def);
-        if (bulk->parts[i]->segment == NULL)
-            return nts_fail_memory(error, sizeof(struct nts_segment));
-    }
-    return NANOTS_OK;
-}
-
 nanots_status nts_append_bulk(struct nanots_table *table, const struct nts_rows *rows,
                               uint64_t *seq_out, struct nanots_error *error)
 {
     struct nanots_db *db = table->db;
-    struct bulk bulk;
+    struct nts_bulk bulk;
     uint64_t seq = 0;
-    uint64_t end_count = 0;
 
     NTS_TRY(nts_db_check_writable(db, error));
-    nanots_status status = bulk_init(&bulk, table, rows, error);
-    if (status == NANOTS_OK)
-        status = bulk_write(&bulk, error);
-    if (status == NANOTS_OK) {
-        nts_mutex_lock(&db->write_lock);
-        status = bulk_log_locked(&bulk, &seq, error);
-        end_count = db->wal.end.count;
-        nts_mutex_unlock(&db->write_lock);
+    NTS_TRY(nts_bulk_write(&bulk, table, rows, error));
+    nts_mutex_lock(&db->write_lock);
+    const nanots_status status = bulk_log_locked(&bulk, &seq, error);
+    const uint64_t end_count = db->wal.end.count;
+    nts_mutex_unlock(&db->write_lock);
+    if (status != NANOTS_OK) {
+        nts_bulk_discard(&bulk);
+        return status;
     }
-    bulk_deinit(&bulk, status == NANOTS_OK);
-    NTS_TRY(status);
     NTS_TRY(nts_append_settle(db, end_count, error));
     if (db->options.sync_mode == NANOTS_SYNC_FULL)
         bulk_show(table, seq);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
+#include "engine/group.h"
 #include "engine/maintain.h"
 #include "engine/merge.h"
 #include "engine/options.h"
@@ -248,6 +249,8 @@ nanots_status nts_db_close(struct nanots_db *db, struct nanots_error *error)
         return NANOTS_OK;
     NTS_TRY(nts_db_check_process(db, error));
     nts_upkeep_stop(db);
+    while (db->groups != NULL)
+        nts_group_rollback(db->groups);
     if (!db->options.read_only)
         status = nts_db_check_writable(db, error);
     if (!db->options.read_only && status == NANOTS_OK && (db->is_dirty || db->sb.wal_count != 0))

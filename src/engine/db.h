@@ -223,8 +223,11 @@ struct nanots_db {
     uint64_t last_seq;            /* write_lock */
     uint64_t appended_bytes; /* write_lock: raw bytes of the rows appended through this handle */
     uint64_t last_sync_ms;   /* write_lock: when the last interval sync began */
-    nanots_status poisoned;  /* write_lock: OK, or why the handle refuses to write */
-    bool flush_is_due;       /* write_lock */
+    struct nanots_group *groups; /* write_lock: open; by next */
+    struct nanots_group
+        *groups_hidden;     /* write_lock: in the log, not yet visible; by next_hidden */
+    nanots_status poisoned; /* write_lock: OK, or why the handle refuses to write */
+    bool flush_is_due;      /* write_lock */
 
     struct nts_upkeep upkeep;
 

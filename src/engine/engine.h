@@ -33,11 +33,10 @@ NTS_CHECKED nanots_status nts_schema_rename(struct nanots_table *table, const ch
 NTS_CHECKED nanots_status nts_schema_rename_column(struct nanots_table *table, const char *column,
                                                    const char *name, struct nanots_error *error);
 
-/* With write_lock: whether the table still takes rows of this form; a schema change may have come
- * since they were checked. */
+/* With write_lock: whether the table still takes rows of so many columns; a schema change may have
+ * come since they were checked. */
 NTS_CHECKED nanots_status nts_append_check_table(const struct nanots_table *table,
-                                                 const struct nts_rows *rows,
-                                                 struct nanots_error *error);
+                                                 uint32_t column_count, struct nanots_error *error);
 
 /* With write_lock: makes sure that a record of `size` bytes fits, sealing and freezing if it must;
  * may drop and retake the lock. */

@@ -231,6 +231,8 @@ nanots_status nts_recover_record(void *context, const struct nts_wal_record *rec
     struct nanots_db *db = context;
     if (record->kind == NTS_WAL_CREATE)
         return recover_create(db, record, error);
+    if (record->kind != NTS_WAL_ROWS && record->kind != NTS_WAL_SEGMENT)
+        return NANOTS_OK; /* without rows: whether a group has its commit was decided before */
     const uint64_t seq_last = record->first_seq + record->row_count - 1;
     if (seq_last <= db->sb.flushed_seq)
         return NANOTS_OK;

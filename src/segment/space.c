@@ -185,7 +185,8 @@ nanots_status nts_space_hold(struct nts_space *space, struct nts_extent extent,
     return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof extent);
 }
 
-void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used)
+/* The blocks behind the first `used` bytes of a held extent are free again. */
+static void space_cut_held(struct nts_space *space, uint64_t off, uint64_t used, bool stays_held)
 {
     nts_mutex_lock(&space->lock);
     for (size_t i = 0; i < space->held.count; i++) {
@@ -195,11 +196,25 @@ void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used)
         const uint64_t kept = nts_round_up(used, NTS_BLOCK_SIZE);
         assert(kept <= extent.size);
         const struct nts_extent rest = {off + kept, extent.size - kept};
-        extent_list_remove(&space->held, i);
+        if (stays_held)
+            space->held.items[i].size = kept;
+        else
+            extent_list_remove(&space->held, i);
         free_run_give(space, rest);
         break;
     }
     nts_mutex_unlock(&space->lock);
+}
+
+void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used)
+{
+    space_cut_held(space, off, used, false);
+}
+
+void nts_space_trim(struct nts_space *space, uint64_t off, uint64_t used)
+{
+    assert(used != 0);
+    space_cut_held(space, off, used, true);
 }
 
 void nts_space_give(struct nts_space *space, struct nts_extent extent)

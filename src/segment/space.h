@@ -52,6 +52,10 @@ NTS_CHECKED nanots_status nts_space_hold(struct nts_space *space, struct nts_ext
  * are free again. used == 0 gives all of it back. */
 void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used);
 
+/* No more than [off, off + used) of a held extent is needed: the blocks behind it are free again.
+ * It stays held. */
+void nts_space_trim(struct nts_space *space, uint64_t off, uint64_t used);
+
 /* Whole blocks that were live and share none with anything else are free now: without a rebuild. */
 void nts_space_give(struct nts_space *space, struct nts_extent extent);
 

@@ -174,7 +174,7 @@ nanots_status nts_wal_append(struct nts_wal *wal, struct nts_wal_record *record,
     nts_wal_record_encode(record, payload_checksum, bytes);
     if (extent->mapped)
         wal->mapped_bytes += record->size;
-    else
+    else if (!wal->in_group)
         NTS_TRY(wal->file->ops->write_at(wal->file, bytes, record->size,
                                          extent->place.off + wal->end.used, false, error));
     wal->end.used += record->size;
@@ -183,8 +183,62 @@ nanots_status nts_wal_append(struct nts_wal *wal, struct nts_wal_record *record,
     wal->end.chain = record->checksum;
     wal->has_unsynced_segments |= record->kind == NTS_WAL_SEGMENT;
     wal->change_counter += record->row_count + (record->kind == NTS_WAL_CREATE ? 1u : 0u);
-    wal_publish(wal, extent);
+    if (NTS_LIKELY(!wal->in_group))
+        wal_publish(wal, extent);
     return NANOTS_OK;
+}
+
+/* A record of a group has its place in the image, and no write that could fail. */
+static void wal_group_append(struct nts_wal *wal, struct nts_wal_record *record,
+                             size_t payload_size)
+{
+    const uint8_t *payload = nts_wal_payload(wal, payload_size);
+    const nanots_status status =
+        nts_wal_append(wal, record, payload_size,
+                       nts_wal_payload_checksum(payload, payload_size, wal->salt), NULL);
+    assert(status == NANOTS_OK);
+    (void)status;
+}
+
+void nts_wal_group_begin(struct nts_wal *wal, uint64_t next_seq, struct nts_wal_group *group)
+{
+    struct nts_wal_record record = {.kind = NTS_WAL_GROUP_BEGIN, .first_seq = next_seq};
+    assert(!wal->in_group);
+    group->end = wal->end;
+    group->change_counter = wal->change_counter;
+    group->mapped_bytes = wal->mapped_bytes;
+    group->record_count = 0;
+    group->has_unsynced_segments = wal->has_unsynced_segments;
+    wal->in_group = true;
+    wal_group_append(wal, &record, 0);
+}
+
+nanots_status nts_wal_group_commit(struct nts_wal *wal, uint64_t next_seq,
+                                   struct nts_wal_group *group, struct nanots_error *error)
+{
+    struct nts_wal_record record = {.kind = NTS_WAL_GROUP_COMMIT, .first_seq = next_seq};
+    struct nts_wal_extent *extent = wal_active(wal);
+    nanots_status status = NANOTS_OK;
+
+    assert(wal->in_group);
+    assert(extent->serial == group->end.serial);
+    nts_store_u64(nts_wal_payload(wal, 8), group->record_count);
+    wal_group_append(wal, &record, 8);
+    wal->in_group = false;
+    if (!extent->mapped)
+        status = wal->file->ops->write_at(wal->file, extent->image + group->end.used,
+                                          (size_t)(wal->end.used - group->end.used),
+                                          extent->place.off + group->end.used, false, error);
+    if (status == NANOTS_OK) {
+        wal_publish(wal, extent);
+        return NANOTS_OK;
+    }
+    wal->end = group->end;
+    extent->used = wal->end.used;
+    wal->change_counter = group->change_counter;
+    wal->mapped_bytes = group->mapped_bytes;
+    wal->has_unsynced_segments = group->has_unsynced_segments;
+    return status;
 }
 
 nanots_status nts_wal_seal(struct nts_wal *wal, uint64_t next_seq, struct nanots_error *error)

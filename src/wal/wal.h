@@ -61,6 +61,16 @@ struct nts_wal {
     uint64_t change_counter;    /* last seq + next table id: the engine sets it before the start */
     uint64_t mapped_bytes;      /* of records stored through mappings, which no write_at counts */
     bool has_unsynced_segments; /* a SEGMENT record lies between synced and end */
+    bool in_group;              /* what is appended is written and published with its commit */
+};
+
+/* The log as it was before a group that is being appended. */
+struct nts_wal_group {
+    struct nts_wal_position end;
+    uint64_t change_counter;
+    uint64_t mapped_bytes;
+    uint64_t record_count; /* between begin and commit */
+    bool has_unsynced_segments;
 };
 
 void nts_wal_init(struct nts_wal *wal, const struct nanots_allocator *alloc,
@@ -110,6 +120,17 @@ uint8_t *nts_wal_payload(struct nts_wal *wal, size_t payload_size);
 NTS_CHECKED nanots_status nts_wal_append(struct nts_wal *wal, struct nts_wal_record *record,
                                          size_t payload_size, uint64_t payload_checksum,
                                          struct nanots_error *error);
+
+/* Begins a group: the records that follow, up to its commit, take effect together. There is room
+ * for all of them, nothing else is appended in between, and no append in between fails. */
+void nts_wal_group_begin(struct nts_wal *wal, uint64_t next_seq, struct nts_wal_group *group);
+/* Ends it; `next_seq` follows its rows. A log that is not mapped gets the group in one write; if
+ * that fails the log is as it was before, and the next record goes over what was written. */
+NTS_CHECKED nanots_status nts_wal_group_commit(struct nts_wal *wal, uint64_t next_seq,
+                                               struct nts_wal_group *group,
+                                               struct nanots_error *error);
+/* Bytes that a group takes beside its records. */
+#define NTS_WAL_GROUP_SIZE (2 * NTS_WAL_RECORD_HEADER_SIZE + 8)
 
 /* What a sync has to cover. */
 struct nts_wal_range {

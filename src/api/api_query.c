@@ -258,7 +258,10 @@ nanots_status nanots_time_range(struct nanots_db *db, const char *table, int *ha
     NTS_TRY(nts_api_enter_table(db, table, &found, error));
     NTS_TRY(nts_snapshot_take(found, &snapshot, error));
     for (size_t i = 0; i < snapshot.count; i++) {
-        const struct nts_source_spec *source = &snapshot.sources[i];
+        struct nts_source_spec *source = &snapshot.sources[i];
+        if (source->has_hidden)
+            nts_memtable_time_range(source->memtable, source->visible_rows, &source->ts_min,
+                                    &source->ts_max);
         if (*has_rows_out == 0 || source->ts_min < *first_out)
             *first_out = source->ts_min;
         if (*has_rows_out == 0 || source->ts_max > *last_out)

@@ -202,44 +202,70 @@ static bool defs_are_equal(const struct nts_table_def *a, const struct nts_table
     return true;
 }
 
-/* The table has another name, other names of columns, or more of them. */
-static nanots_status adopt_def(struct nanots_table *ours, struct nanots_table *theirs,
-                               struct nanots_error *error)
+/* The table has another name, other names of columns, or more of them: a place for the definition
+ * that goes, kept with the shadow until then. */
+static nanots_status adopt_prepare_def(const struct nanots_table *ours, struct nanots_table *theirs,
+                                       struct nanots_error *error)
 {
-    struct nanots_db *db = ours->db;
     if (defs_are_equal(ours->def, theirs->def))
         return NANOTS_OK;
-    struct nts_retired_def *node = nts_alloc(db->alloc, sizeof *node);
+    struct nts_retired_def *node = nts_alloc_zeroed(ours->db->alloc, sizeof *node);
     if (node == NULL)
         return nts_fail_memory(error, sizeof *node);
-    nts_mutex_lock(&db->write_lock);
-    nts_catalog_redefine(ours, theirs->def, node);
-    nts_mutex_unlock(&db->write_lock);
-    theirs->def = NULL;
+    node->next = theirs->retired;
+    theirs->retired = node;
     return NANOTS_OK;
 }
 
-/* The tables that are new get an empty object of the handle, for good: handing it over is no
- * change of state but that they exist. So it is with a definition that changed. */
-static nanots_status adopt_tables(struct nanots_db *db, struct nanots_db *shadow,
-                                  struct nanots_error *error)
+/* Takes the tables back that were added; their definitions are the shadow's again. */
+static void adopt_undo(struct nanots_db *db, struct nanots_db *shadow)
+{
+    for (uint32_t id = 0; id < shadow->by_id_count; id++) {
+        struct nanots_table *theirs = shadow->by_id[id];
+        if (theirs == NULL || theirs->def != NULL)
+            continue;
+        theirs->def = db->by_id[id]->def;
+        nts_catalog_remove_new(db, db->by_id[id]);
+    }
+}
+
+/* All that can fail. The tables that are new get an empty object of the handle. */
+static nanots_status adopt_prepare_tables(struct nanots_db *db, struct nanots_db *shadow,
+                                          struct nanots_error *error)
 {
     for (uint32_t id = 0; id < shadow->by_id_count; id++) {
         struct nanots_table *theirs = shadow->by_id[id];
         struct nanots_table *ours = nts_catalog_by_id(db, id);
+        nanots_status status = NANOTS_OK;
         if (theirs == NULL)
             continue;
-        if (ours != NULL) {
-            NTS_TRY(adopt_def(ours, theirs, error));
-            continue;
+        if (ours != NULL)
+            status = adopt_prepare_def(ours, theirs, error);
+        else
+            status = nts_catalog_add(db, theirs->def, &ours, error);
+        if (status != NANOTS_OK) {
+            adopt_undo(db, shadow);
+            return status;
         }
-        nts_mutex_lock(&db->write_lock);
-        const nanots_status status = nts_catalog_add(db, theirs->def, &ours, error);
-        nts_mutex_unlock(&db->write_lock);
-        NTS_TRY(status);
-        theirs->def = NULL;
+        if (ours->def == theirs->def)
+            theirs->def = NULL;
     }
     return NANOTS_OK;
+}
+
+/* Tables that have another definition now get it. */
+static void adopt_defs(struct nanots_db *db, struct nanots_db *shadow)
+{
+    for (uint32_t id = 0; id < shadow->by_id_count; id++) {
+        struct nanots_table *theirs = shadow->by_id[id];
+        if (theirs == NULL || theirs->def == NULL ||
+            defs_are_equal(db->by_id[id]->def, theirs->def))
+            continue;
+        struct nts_retired_def *node = theirs->retired;
+        theirs->retired = node->next;
+        nts_catalog_redefine(db->by_id[id], theirs->def, node);
+        theirs->def = NULL;
+    }
 }
 
 static size_t adopt_count_segments(const struct nanots_db *db)
@@ -360,11 +386,10 @@ static void adopt_swap_table(struct nanots_table *ours, struct nanots_table *the
     theirs->parts_last = old.parts_last;
 }
 
-/* What a snapshot looks at changes in one hold of write_lock. Needs flush_lock. */
+/* Needs write_lock and flush_lock. */
 static void adopt_swap(struct nanots_db *db, struct nanots_db *shadow)
 {
     struct nts_run *const run = shadow->run;
-    nts_mutex_lock(&db->write_lock);
     for (size_t i = 0; i < run->table_count; i++)
         run->tables[i] = db->by_id[run->tables[i]->table_id];
     for (size_t id = 0; id < shadow->by_id_count; id++)
@@ -381,7 +406,6 @@ static void adopt_swap(struct nanots_db *db, struct nanots_db *shadow)
     db->recovery.log_bytes = shadow->recovery.log_bytes;
     db->file_seed = shadow->file_seed;
     db->view.file_seed = shadow->file_seed;
-    nts_mutex_unlock(&db->write_lock);
     db->sb = shadow->sb;
     memcpy(db->kept_logs, shadow->kept_logs, sizeof db->kept_logs);
     db->kept_log_count = shadow->kept_log_count;
@@ -389,15 +413,13 @@ static void adopt_swap(struct nanots_db *db, struct nanots_db *shadow)
     db->reader.must_reload = false;
 }
 
-/* The handle moves to the shadow's state and pin; the shadow is left with the old state. */
-static nanots_status adopt(struct nanots_db *db, struct nanots_db *shadow, bool is_pinned,
-                           struct nanots_error *error)
+/* Names, definitions and what a snapshot looks at change in one hold of write_lock, or nothing
+ * does. Needs flush_lock. */
+static nanots_status adopt_locked(struct nanots_db *db, struct nanots_db *shadow,
+                                  struct nanots_error *error)
 {
-    NTS_TRY(adopt_tables(db, shadow, error));
-    NTS_TRY(adopt_reserve_limbo(db, error));
-    nts_mutex_lock(&db->flush_lock);
-    const uint64_t old_generation = db->reader.pinned_generation;
-    const bool old_is_pinned = db->reader.is_pinned;
+    NTS_TRY(adopt_prepare_tables(db, shadow, error));
+    adopt_defs(db, shadow);
     for (size_t id = 0; id < shadow->by_id_count; id++)
         if (shadow->by_id[id] != NULL)
             adopt_segments(db, db->by_id[id], shadow->by_id[id]);
@@ -405,6 +427,24 @@ static nanots_status adopt(struct nanots_db *db, struct nanots_db *shadow, bool 
         if (db->by_id[id] != NULL && nts_catalog_by_id(shadow, id) == NULL)
             adopt_dropped(db, db->by_id[id]);
     adopt_swap(db, shadow);
+    return NANOTS_OK;
+}
+
+/* The handle moves to the shadow's state and pin; the shadow is left with the old state. */
+static nanots_status adopt(struct nanots_db *db, struct nanots_db *shadow, bool is_pinned,
+                           struct nanots_error *error)
+{
+    NTS_TRY(adopt_reserve_limbo(db, error));
+    nts_mutex_lock(&db->flush_lock);
+    const uint64_t old_generation = db->reader.pinned_generation;
+    const bool old_is_pinned = db->reader.is_pinned;
+    nts_mutex_lock(&db->write_lock);
+    const nanots_status status = adopt_locked(db, shadow, error);
+    nts_mutex_unlock(&db->write_lock);
+    if (status != NANOTS_OK) {
+        nts_mutex_unlock(&db->flush_lock);
+        return status;
+    }
     db->reader.pinned_generation = db->sb.generation;
     db->reader.is_pinned = is_pinned;
     pin_drop(db, old_generation, old_is_pinned);

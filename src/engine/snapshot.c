@@ -22,6 +22,7 @@ static void snapshot_add_memtable(struct nts_snapshot *snapshot, struct nts_memt
     spec->memtable = nts_memtable_ref(memtable);
     spec->visible_rows = memtable->visible_rows;
     spec->sorted = memtable->sorted;
+    spec->has_hidden = memtable->visible_rows != memtable->row_count;
     spec->ts_min = memtable->ts_min;
     spec->ts_max = memtable->ts_max;
 }

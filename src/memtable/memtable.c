@@ -340,6 +340,21 @@ struct nts_memtable_slice nts_memtable_slice(const struct nts_memtable *memtable
     return slice;
 }
 
+void nts_memtable_time_range(const struct nts_memtable *memtable, uint32_t row_count,
+                             int64_t *min_out, int64_t *max_out)
+{
+    *min_out = INT64_MAX;
+    *max_out = INT64_MIN;
+    for (uint32_t row = 0; row < row_count;) {
+        const struct nts_memtable_slice slice = nts_memtable_slice(memtable, row, row_count);
+        for (uint32_t i = 0; i < slice.row_count; i++) {
+            *min_out = slice.ts[i] < *min_out ? slice.ts[i] : *min_out;
+            *max_out = slice.ts[i] > *max_out ? slice.ts[i] : *max_out;
+        }
+        row += slice.row_count;
+    }
+}
+
 nanots_status nts_memtable_order(const struct nts_memtable *memtable, uint32_t row_count,
                                  uint32_t **order_out)
 {

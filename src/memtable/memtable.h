@@ -93,6 +93,10 @@ void nts_memtable_append(struct nts_memtable *memtable, const uint8_t *payload, 
 void nts_memtable_append_columns(struct nts_memtable *memtable, const uint8_t *payload,
                                  uint32_t column_count, uint32_t row_count, uint64_t first_seq);
 
+/* Smallest and greatest ts of the first `row_count` rows, which are one at least. */
+void nts_memtable_time_range(const struct nts_memtable *memtable, uint32_t row_count,
+                             int64_t *min_out, int64_t *max_out);
+
 /* The order of the first `row_count` rows by (ts, arrival); release with nts_free. NO_MEMORY. */
 NTS_CHECKED nanots_status nts_memtable_order(const struct nts_memtable *memtable,
                                              uint32_t row_count, uint32_t **order_out);

@@ -21,6 +21,7 @@ struct nts_source_spec {
     struct nts_memtable *memtable;
     uint32_t visible_rows; /* of the memtable */
     bool sorted;           /* of the memtable, when the snapshot was taken */
+    bool has_hidden; /* it has more rows than visible ones, and they may have ts_min, ts_max */
     int64_t ts_min;
     int64_t ts_max;
 };

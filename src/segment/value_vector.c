@@ -327,9 +327,12 @@ static nanots_status read_strings(const struct value_read *read, struct nanots_e
     if (value_work_need_strings(read->work) != NANOTS_OK)
         return nts_fail_memory(error, sizeof *read->work->strings);
     NTS_TRY(nts_column_buffer_reserve(dst, read->at, (size_t)byte_count, error));
-    NTS_TRY(nts_strings_decode(read->work->strings, (uint8_t *)dst->values + base,
-                               (size_t)byte_count, dense, base, read->dense_count, read->src,
-                               read->src_size));
+    const nanots_status status =
+        nts_strings_decode(read->work->strings, (uint8_t *)dst->values + base, (size_t)byte_count,
+                           dense, base, read->dense_count, read->src, read->src_size);
+    if (status == NANOTS_NO_MEMORY)
+        return nts_fail_memory(error, (size_t)byte_count);
+    NTS_TRY(status);
     for (size_t i = 0; i < read->count && read->validity != NULL; i++) {
         used += nts_bit_get(read->validity, i);
         offsets[i + 1] = dense[used];

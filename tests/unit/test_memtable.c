@@ -104,6 +104,11 @@ static void memtable_knows_times_and_order(void **state)
     assert_int_equal(memtable->ts_max, INT64_MAX);
     append_rows(memtable, 4, 1);
     assert_false(memtable->sorted);
+    int64_t first = 0;
+    int64_t last = 0;
+    nts_memtable_time_range(memtable, 3, &first, &last); /* of some of them */
+    assert_int_equal(first, INT64_MIN);
+    assert_int_equal(last, -5);
     nts_memtable_unref(memtable);
 }
 

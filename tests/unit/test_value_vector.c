@@ -284,15 +284,18 @@ static void vectors_without_memory_are_a_status(void **state)
             struct nts_column_buffer buffer;
             struct nts_zone zone;
             size_t size = 0;
+            memset(&db_error, 0, sizeof db_error);
             faultalloc_fail(&memory, k, false);
             nts_value_work_init(&other, &memory.alloc);
             nanots_status status =
                 nts_value_vector_encode(&other, &view, 0, ROWS, room, &size, &zone, &db_error);
             buffer_make(&buffer, c);
+            nts_value_work_deinit(&other); /* the decoder makes room of its own */
             if (status == NANOTS_OK)
                 status = nts_value_vector_decode(&other, &vector.shape, vector.bytes, vector.size,
                                                  &buffer, 0, &db_error);
             assert_int_equal(status, memory.failed ? NANOTS_NO_MEMORY : NANOTS_OK);
+            assert_int_equal(db_error.code, status);
             nts_column_buffer_deinit(&buffer);
             nts_value_work_deinit(&other);
             assert_int_equal(memory.block_count, 0);

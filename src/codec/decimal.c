@@ -51,23 +51,6 @@ static size_t decimal_index_get(const uint8_t *at, size_t count)
 
 /* ---- encode ------------------------------------------------------------------------------- */
 
-/* The fewest digits that give back the bits of x; DIGITS_NONE if none do. More digits than the
- * fewest do as well, as long as the integer fits: they are the same fraction. */
-static unsigned decimal_digits_of(double x)
-{
-    const uint64_t bits = nts_bits_of_double(x);
-
-    for (unsigned digits = 0; digits <= NTS_DECIMAL_DIGITS_MAX; digits++) {
-        const double scaled = x * powers_of_ten[digits];
-        const double rounded = scaled + NTS_DECIMAL_ROUNDER - NTS_DECIMAL_ROUNDER;
-        if (!(rounded > -0x1p50 && rounded < 0x1p50))
-            break;
-        if (nts_bits_of_double(rounded / powers_of_ten[digits]) == bits)
-            return digits;
-    }
-    return DIGITS_NONE;
-}
-
 /* Candidates for the digits of a vector, from a sample: the cheapest, and those that suit every
  * decimal of the sample. */
 struct decimal_guess {
@@ -75,20 +58,42 @@ struct decimal_guess {
     unsigned most;
 };
 
+/* How many of the sample need so many digits, the fewest that give back their bits; those for whom
+ * none do are counts[DIGITS_NONE]. More digits than the fewest do as well, as long as the integer
+ * fits: they are the same fraction. All that are left try the next digit together: a division
+ * takes long, but eight at once take no longer. */
+static void decimal_count_digits(size_t counts[DIGITS_NONE + 1], double *sample, size_t left)
+{
+    uint64_t values[DECIMAL_SAMPLE_COUNT];
+    uint64_t wrong[DECIMAL_SAMPLE_COUNT];
+
+    for (unsigned digits = 0; digits <= NTS_DECIMAL_DIGITS_MAX && left != 0; digits++) {
+        size_t kept = 0;
+        const size_t wrong_count =
+            nts_kernels()->decimal_from_f64(values, wrong, sample, left, powers_of_ten[digits]);
+        counts[digits] = left - wrong_count;
+        for (size_t i = 0; i < left && wrong_count != left; i++) {
+            sample[kept] = sample[i];
+            kept += wrong[i];
+        }
+        left = wrong_count;
+    }
+    counts[DIGITS_NONE] = left;
+}
+
 static bool decimal_guess_digits(struct decimal_guess *guess, const double *src, size_t count)
 {
     const size_t sample_count = count < DECIMAL_SAMPLE_COUNT ? count : DECIMAL_SAMPLE_COUNT;
-    const size_t none_max = 1 + sample_count / 4;
+    double sample[DECIMAL_SAMPLE_COUNT];
     size_t counts[DIGITS_NONE + 1] = {0};
     size_t more_count = sample_count; /* values that need more digits */
     size_t cost_min = SIZE_MAX;
 
-    for (size_t i = 0; i < sample_count; i++) {
-        const unsigned digits = decimal_digits_of(src[(2 * i + 1) * count / (2 * sample_count)]);
-        counts[digits]++;
-        if (counts[DIGITS_NONE] > none_max)
-            return false;
-    }
+    for (size_t i = 0; i < sample_count; i++)
+        sample[i] = src[(2 * i + 1) * count / (2 * sample_count)];
+    decimal_count_digits(counts, sample, sample_count);
+    if (counts[DIGITS_NONE] > 1 + sample_count / 4)
+        return false;
     for (unsigned digits = 0; digits <= NTS_DECIMAL_DIGITS_MAX; digits++) {
         if (counts[digits] == 0)
             continue;

@@ -213,6 +213,8 @@ static nanots_status rewriter_write_output(struct rewriter *rewriter, uint32_t r
     nanots_status status = rewriter_write_rows(rewriter, rows, &entry, error);
     if (status == NANOTS_OK)
         status = rewriter_add_output(rewriter, &entry, error);
+    if (status == NANOTS_OK) /* the next output goes behind it: room was taken for the worst */
+        nts_space_trim(&db->space, extent.off, entry.size);
     rewriter->out.buffer_used = 0;
     if (status != NANOTS_OK)
         nts_space_settle(&db->space, extent.off, 0);

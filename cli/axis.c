@@ -83,7 +83,7 @@ static void axis_label_time(struct cli_tick *tick, double step)
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     char time[CLI_TIME_TEXT_SIZE]; /* 2024-05-01T12:00:30.250Z */
-    cli_time_print((int64_t)tick->at, CLI_STYLE_MS, time);
+    cli_time_print((int64_t)tick->at, CLI_UNIT_MS, CLI_STYLE_MS, time);
     bool midnight = fmod(tick->at, MS_DAY) == 0;
     long month = strtol(time + 5, NULL, 10);
     if (step >= 12 * MONTH_MEAN_MS * 0.99)
@@ -112,7 +112,7 @@ static void axis_add_time(struct cli_axis *axis, double at, double step)
 static void axis_add_months(struct cli_axis *axis, int64_t months)
 {
     char time[CLI_TIME_TEXT_SIZE];
-    cli_time_print((int64_t)axis->min, CLI_STYLE_DATE, time);
+    cli_time_print((int64_t)axis->min, CLI_UNIT_MS, CLI_STYLE_DATE, time);
     char *end = NULL;
     int64_t year = strtoll(time, &end, 10);
     int64_t index = year * 12 + strtol(end + 1, NULL, 10) - 1;
@@ -132,7 +132,7 @@ static void axis_add_multiples(struct cli_axis *axis, double step)
         axis_add_time(axis, at, step);
 }
 
-void cli_axis_of_times(struct cli_axis *axis, int64_t first, int64_t last, size_t count)
+void cli_axis_of_times(struct cli_axis *axis, double first_ms, double last_ms, size_t count)
 {
     static const double steps[] = {1,
                                    2,
@@ -166,8 +166,8 @@ void cli_axis_of_times(struct cli_axis *axis, int64_t first, int64_t last, size_
                                    10 * MS_DAY};
     static const int64_t months[] = {1,   2,   3,    6,    12,   24,    60,    120,
                                      240, 600, 1200, 2400, 6000, 12000, 24000, 60000};
-    axis->min = (double)first;
-    axis->max = (double)last;
+    axis->min = first_ms;
+    axis->max = last_ms;
     axis->tick_count = 0;
     double least = (axis->max - axis->min) / (double)count;
     if (axis->min < CALENDAR_MIN_MS || axis->max > CALENDAR_MAX_MS)

@@ -24,7 +24,7 @@ struct cli_axis {
 void cli_axis_of_values(struct cli_axis *axis, double min, double max, size_t count);
 
 /* Ticks on whole seconds, minutes, hours, days, months or years (UTC), about `count`; the range is
- * first..last as it is. Outside of the years 0 to 9999 there are none. */
-void cli_axis_of_times(struct cli_axis *axis, int64_t first, int64_t last, size_t count);
+ * first_ms..last_ms as it is. Outside of the years 0 to 9999 there are none. */
+void cli_axis_of_times(struct cli_axis *axis, double first_ms, double last_ms, size_t count);
 
 #endif

@@ -19,11 +19,15 @@ static const struct {
     {NULL, &cli_command_tail},
     {NULL, &cli_command_plot},
     {"Looking inside", &cli_command_tables},
+    {NULL, &cli_command_schema},
     {NULL, &cli_command_info},
     {NULL, &cli_command_stats},
     {NULL, &cli_command_verify},
     {"Upkeep", &cli_command_pack},
     {NULL, &cli_command_retain},
+    {NULL, &cli_command_add_column},
+    {NULL, &cli_command_rename},
+    {NULL, &cli_command_drop},
 };
 #define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))
 

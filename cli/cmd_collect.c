@@ -68,14 +68,16 @@ static int collect_table_name(const char *prefix, const char *group, char name[C
 static int collect_check_table(const struct cli_proc_schema *group, const char *name,
                                const struct nanots_schema *schema)
 {
-    bool same = schema->column_count == group->figure_count;
+    bool same = schema->column_count == group->figure_count && schema->unit == NANOTS_UNIT_MS;
     for (size_t i = 0; same && i < group->figure_count; i++)
-        same = strcmp(schema->columns[i].name, group->figures[i]) == 0;
+        same = strcmp(schema->columns[i].name, group->figures[i]) == 0 &&
+               schema->columns[i].type == NANOTS_TYPE_F64;
     if (same)
         return CLI_OK;
-    return cli_fail("table '%s' is there already and has other columns; --table-prefix makes "
-                    "other tables",
-                    name);
+    return cli_fail(
+        "table '%s' is there already and has other columns or times; --table-prefix makes "
+        "other tables",
+        name);
 }
 
 static int collect_prepare_table(struct nanots_db *db, const struct cli_proc_schema *group,
@@ -117,7 +119,7 @@ static int collect_append(struct nanots_db *db, const char *prefix,
 {
     char name[COLLECT_NAME_SIZE];
     struct nanots_error error;
-    int64_t now = cli_now_ms();
+    int64_t now = cli_now(CLI_UNIT_MS);
     for (size_t i = 0; i < CLI_PROC_GROUP_COUNT; i++) {
         int exit_code = collect_table_name(prefix, cli_proc_schemas[i].name, name);
         if (exit_code != CLI_OK)

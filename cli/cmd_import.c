@@ -8,22 +8,29 @@
 
 static int import_time_options(const struct cli_args *args, struct cli_import_options *options)
 {
-    const char *start = cli_option(args, "start");
-    const char *step = cli_option(args, "step");
+    options->start = cli_option(args, "start");
+    options->step = cli_option(args, "step");
+    const char *unit = cli_option(args, "table-unit");
     int exit_code = cli_unit_option(args, &options->unit);
     if (exit_code != CLI_OK)
         return exit_code;
-    if ((start == NULL) != (step == NULL))
+    options->table_unit = unit != NULL ? cli_unit_parse(unit) : CLI_UNIT_GUESS;
+    if (unit != NULL && options->table_unit == CLI_UNIT_GUESS)
+        return cli_usage("--table-unit is s, ms, us or ns, not '%s'", unit);
+    if ((options->start == NULL) != (options->step == NULL))
         return cli_usage("--start and --step go together");
-    if (start == NULL)
-        return CLI_OK;
-    if (options->time != NULL || options->time_format != NULL)
+    if (options->start != NULL && (options->time != NULL || options->time_format != NULL))
         return cli_usage("--start counts the times, so --time and --time-format have no place");
-    options->has_start = true;
-    exit_code = cli_time_argument("--start", start, options->unit, false, &options->start_ms);
-    if (exit_code == CLI_OK)
-        exit_code = cli_duration_option(args, "step", &options->step_ms);
-    return exit_code;
+    /* What is no time or duration at all is told before a table is made. */
+    int64_t ignored;
+    const enum cli_time_unit table_unit =
+        options->table_unit != CLI_UNIT_GUESS ? options->table_unit : CLI_UNIT_MS;
+    if (options->start != NULL && !cli_duration_parse(options->step, CLI_UNIT_NS, &ignored))
+        return cli_usage("--step takes a duration such as 500ms, 10s or 5m, not '%s'",
+                         options->step);
+    return options->start != NULL ? cli_time_argument("--start", options->start, options->unit,
+                                                      table_unit, false, &ignored)
+                                  : CLI_OK;
 }
 
 static int import_options(const struct cli_args *args, struct cli_import_options *options)
@@ -32,6 +39,8 @@ static int import_options(const struct cli_args *args, struct cli_import_options
     options->time = cli_option(args, "time");
     options->time_format = cli_option(args, "time-format");
     options->columns = cli_option(args, "columns");
+    options->types = cli_option(args, "types");
+    options->null_text = cli_option(args, "null");
     options->skip_text = cli_option(args, "skip-text") != NULL;
     options->floor_times = cli_option(args, "floor") != NULL;
     if (on_error != NULL) {
@@ -81,11 +90,14 @@ static const struct cli_option import_option_table[] = {
     {'t', "time", "NAME", "the time column; several (date,clock) are joined"},
     {0, "time-format", "FORMAT", "how it is written, for strptime: \"%d.%m.%Y %H:%M\""},
     {'u', "unit", "UNIT", "unit of epoch times: s, ms, us or ns"},
-    {0, "floor", NULL, "round times finer than a millisecond down, not refuse"},
+    {0, "table-unit", "UNIT", "unit of the times of a new table: s, ms, us or ns"},
+    {0, "floor", NULL, "round times finer than the table's unit down, not refuse"},
     {0, "start", "TIME", "the file has no times: the first row is at TIME"},
     {0, "step", "DURATION", "... and each next one so much later: 10m"},
     {'c', "columns", "A,B", "import only these columns"},
-    {0, "skip-text", NULL, "leave columns of text out, not refuse"},
+    {0, "types", "A:TYPE,B:TYPE", "types of columns of a new table, see below"},
+    {0, "null", "TEXT", "a field of this text is null too"},
+    {0, "skip-text", NULL, "leave columns of text out"},
     {'d', "delimiter", "CHAR", "what separates fields, if not the one found"},
     {0, "no-header", NULL, "the first line is data; columns are c0, c1, ..."},
     {0, "on-error", "stop|skip", "what a bad line does; stop unless given"},
@@ -109,7 +121,18 @@ const struct cli_command cli_command_import = {
         "size: seconds from 1e8 to 1e11, milliseconds to 1e14, microseconds to 1e17, then\n"
         "nanoseconds; milliseconds below 1e8.\n"
         "\n"
-        "Empty fields, NA, N/A, NaN, null, None and \\N are stored as NaN. A bad line is told as\n"
-        "FILE:LINE: reason, and stops the import; the rows before it are kept.\n",
+        "A new table counts milliseconds, or as fine as its times need; a time column ts_s, ts_us\n"
+        "or ts_ns, as nanots export writes, gives it that unit.\n"
+        "\n"
+        "Types of a new table: bool (true, false), i64, f64, else utf8; 007 and what is beyond 64\n"
+        "bits is text. A file is read through to find them, of standard input the first 1000\n"
+        "rows count. --types gives others: f32, i32, and a ? behind one that may be null.\n"
+        "\n"
+        "Empty fields are null, in columns of other types than text also NA, N/A, #N/A, null, "
+        "None\n"
+        "and \\N; an empty field in quotes is text of no bytes. Where a table takes no null, "
+        "floats\n"
+        "become NaN. A bad line is told as FILE:LINE: reason, and stops the import; the rows\n"
+        "before it are kept.\n",
     .run = import_run,
 };

@@ -6,18 +6,19 @@
 
 #include "commands.h"
 #include "grid.h"
-#include "number.h"
 #include "timetext.h"
+#include "value.h"
 
 /* ---- tables ------------------------------------------------------------------------------- */
 
-static void tables_cell_time(struct cli_grid *grid, bool has_rows, int64_t ms)
+static void tables_cell_time(struct cli_grid *grid, enum cli_time_unit unit, bool has_rows,
+                             int64_t ts)
 {
     char shown[CLI_TIME_TEXT_SIZE] = "-";
     char exact[CLI_NUMBER_TEXT_SIZE] = "";
     if (has_rows) {
-        cli_time_print(ms, cli_time_style_for(ms), shown);
-        snprintf(exact, sizeof(exact), "%" PRId64, ms);
+        cli_time_print(ts, unit, cli_time_style_for(ts, unit), shown);
+        snprintf(exact, sizeof(exact), "%" PRId64, ts);
     }
     cli_grid_cell(grid, shown, exact);
 }
@@ -26,8 +27,9 @@ static void tables_begin_grid(struct cli_grid *grid)
 {
     cli_grid_column(grid, "table", "table", CLI_GRID_TEXT);
     cli_grid_column(grid, "rows", "rows", CLI_GRID_NUMBER);
-    cli_grid_column(grid, "first", "first_ts_ms", CLI_GRID_TIME);
-    cli_grid_column(grid, "last", "last_ts_ms", CLI_GRID_TIME);
+    cli_grid_column(grid, "first", "first_ts", CLI_GRID_TIME);
+    cli_grid_column(grid, "last", "last_ts", CLI_GRID_TIME);
+    cli_grid_column(grid, "unit", "unit", CLI_GRID_TEXT);
     cli_grid_column(grid, "size", "disk_bytes", CLI_GRID_NUMBER);
     cli_grid_column(grid, "columns", "columns", CLI_GRID_TEXT);
 }
@@ -51,16 +53,21 @@ static void tables_cell_columns(struct cli_grid *grid, const char *joined, size_
     cli_grid_cell(grid, shown, joined);
 }
 
+/* As nanots create takes them: a type that is not f64 behind the name, ? for nullable. */
 static char *tables_join_columns(const struct nanots_schema *schema)
 {
     size_t size = 1;
     for (size_t i = 0; i < schema->column_count; i++)
-        size += strlen(schema->columns[i].name) + 2;
+        size += strlen(schema->columns[i].name) + sizeof(", :utf8?");
     char *joined = cli_alloc(size, 1);
     char *at = joined;
-    for (size_t i = 0; i < schema->column_count; i++)
-        at += snprintf(at, size - (size_t)(at - joined), "%s%s", i > 0 ? ", " : "",
-                       schema->columns[i].name);
+    for (size_t i = 0; i < schema->column_count; i++) {
+        const struct nanots_column *column = &schema->columns[i];
+        const bool plain = column->type == NANOTS_TYPE_F64;
+        at += snprintf(at, size - (size_t)(at - joined), "%s%s%s%s%s", i > 0 ? ", " : "",
+                       column->name, plain ? "" : ":", plain ? "" : nanots_type_name(column->type),
+                       cli_null_mark(column));
+    }
     return joined;
 }
 
@@ -78,8 +85,10 @@ static int tables_add_row(struct cli_grid *grid, struct nanots_db *db, const cha
         return cli_fail_status(&error);
     cli_grid_cell(grid, table, table);
     cli_grid_cell_count(grid, stats.rows);
-    tables_cell_time(grid, has_rows != 0, first);
-    tables_cell_time(grid, has_rows != 0, last);
+    const enum cli_time_unit unit = cli_unit_of_table(schema.unit);
+    tables_cell_time(grid, unit, has_rows != 0, first);
+    tables_cell_time(grid, unit, has_rows != 0, last);
+    cli_grid_cell(grid, nanots_time_unit_name(schema.unit), nanots_time_unit_name(schema.unit));
     cli_grid_cell_bytes(grid, stats.disk_bytes);
     char *columns = tables_join_columns(&schema);
     tables_cell_columns(grid, columns, schema.column_count);
@@ -115,7 +124,8 @@ const struct cli_command cli_command_tables = {
     .operands_max = 1,
     .options = tables_option_table,
     .option_count = sizeof(tables_option_table) / sizeof(tables_option_table[0]),
-    .notes = "Sizes are those of the segments; rows that are only in the log do not count there.\n",
+    .notes = "Sizes are those of the segments; rows that are only in the log do not count there.\n"
+             "Columns are f64 unless a type follows the name; ? marks those that may be null.\n",
     .run = tables_run,
 };
 

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "humantime.h"
 #include "number.h"
+#include "rows.h"
 
 static int pack_table(struct nanots_db *db, const char *table, uint64_t target_rows)
 {
@@ -82,50 +83,90 @@ const struct cli_command cli_command_pack = {
 
 /* ---- retain ------------------------------------------------------------------------------- */
 
-static int retain_cutoff(const struct cli_args *args, int64_t *cutoff_out)
+/* In ticks of a table's unit. */
+static int retain_cutoff(const struct cli_args *args, enum cli_time_unit unit, int64_t *cutoff_out)
 {
     const char *before = cli_option(args, "before");
     const char *keep = cli_option(args, "keep");
-    enum cli_time_unit unit;
-    int64_t age_ms = 0;
-    int exit_code = cli_unit_option(args, &unit);
+    enum cli_time_unit number_unit;
+    int64_t age = 0;
+    int exit_code = cli_unit_option(args, &number_unit);
     if (exit_code != CLI_OK)
         return exit_code;
     if ((before == NULL) == (keep == NULL))
         return cli_usage("say what goes: either --before TIME or --keep AGE");
     if (before != NULL)
-        return cli_time_argument("--before", before, unit, false, cutoff_out);
-    exit_code = cli_duration_option(args, "keep", &age_ms);
-    *cutoff_out = cli_now_ms() - age_ms;
+        return cli_time_argument("--before", before, number_unit, unit, false, cutoff_out);
+    exit_code = cli_duration_option(args, "keep", &age);
+    if (exit_code == CLI_OK)
+        cli_duration_parse(keep, unit, &age);
+    *cutoff_out = cli_now(unit) - age;
     return exit_code;
 }
 
-static int retain_rows(struct nanots_db *db, const char *table, int64_t cutoff)
+static int retain_table(const struct cli_args *args, struct nanots_db *db, const char *table,
+                        uint64_t *removed_out, char time_out[CLI_TIME_TEXT_SIZE])
 {
     struct nanots_error error;
+    enum cli_time_unit unit;
+    int64_t cutoff = 0;
+    int exit_code = cli_table_unit(db, table, &unit);
+    if (exit_code == CLI_OK)
+        exit_code = retain_cutoff(args, unit, &cutoff);
+    if (exit_code != CLI_OK)
+        return exit_code;
+    if (nanots_compact_retention(db, table, cutoff, removed_out, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    cli_time_print(cutoff, unit, cli_time_style_for(cutoff, unit), time_out);
+    return CLI_OK;
+}
+
+static int retain_all(const struct cli_args *args, struct nanots_db *db)
+{
+    struct nanots_table_list list;
+    struct nanots_error error;
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    char time[CLI_TIME_TEXT_SIZE] = "then";
+    uint64_t total = 0;
+    int exit_code = CLI_OK;
+    if (nanots_list_tables(db, &list, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    for (size_t i = 0; i < list.count && exit_code == CLI_OK; i++) {
+        uint64_t removed = 0;
+        exit_code = retain_table(args, db, list.names[i], &removed, time);
+        total += removed;
+    }
+    nanots_free(list.block);
+    cli_quantity_print(total, "row", rows);
+    if (exit_code == CLI_OK)
+        printf("%s before %s removed\n", rows, time);
+    return exit_code;
+}
+
+static int retain_one(const struct cli_args *args, struct nanots_db *db, const char *table)
+{
     char rows[CLI_QUANTITY_TEXT_SIZE];
     char time[CLI_TIME_TEXT_SIZE];
     uint64_t removed = 0;
-    if (nanots_compact_retention(db, table, cutoff, &removed, &error) != NANOTS_OK)
-        return cli_fail_status(&error);
+    int exit_code = retain_table(args, db, table, &removed, time);
     cli_quantity_print(removed, "row", rows);
-    cli_time_print(cutoff, cli_time_style_for(cutoff), time);
-    if (table != NULL)
+    if (exit_code == CLI_OK)
         printf("%s before %s removed from table '%s'\n", rows, time, table);
-    else
-        printf("%s before %s removed\n", rows, time);
-    return CLI_OK;
+    return exit_code;
 }
 
 static int retain_run(const struct cli_args *args)
 {
-    int64_t cutoff = 0;
-    int exit_code = retain_cutoff(args, &cutoff);
+    int64_t ignored;
+    /* Before the file is opened: the command line is wrong or right whatever the file holds. */
+    int exit_code = retain_cutoff(args, CLI_UNIT_US, &ignored);
     if (exit_code != CLI_OK)
         return exit_code;
     struct nanots_db *db = cli_open_write(args->operands[0]);
-    const char *table = args->operand_count == 2 ? args->operands[1] : NULL;
-    return db != NULL ? cli_close(db, retain_rows(db, table, cutoff)) : CLI_FAILURE;
+    if (db == NULL)
+        return CLI_FAILURE;
+    return cli_close(db, args->operand_count == 2 ? retain_one(args, db, args->operands[1])
+                                                  : retain_all(args, db));
 }
 
 static const struct cli_option retain_option_table[] = {

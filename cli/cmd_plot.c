@@ -19,9 +19,8 @@
 #include "axis.h"
 #include "canvas.h"
 #include "commands.h"
-#include "number.h"
 #include "rows.h"
-#include "timetext.h"
+#include "value.h"
 
 #define PLOT_WIDTH_MIN        20
 #define PLOT_WIDTH_MAX        1000
@@ -44,6 +43,7 @@ struct plot {
     size_t width;
     size_t height;
     bool unicode;
+    enum cli_time_unit unit; /* of the table */
     int64_t first_ts;
     int64_t last_ts;
     struct cli_canvas *canvas;
@@ -128,8 +128,10 @@ static int plot_read(struct plot *plot, struct nanots_db *db, const struct nanot
     nanots_status status;
     do {
         status = nanots_query_next(cursor, &batch, &error);
-        for (size_t i = 0; status == NANOTS_OK && batch != NULL && i < batch->row_count; i++)
-            plot_add(plot, batch->ts[i], cli_batch_value(batch, 0, i));
+        for (size_t i = 0; status == NANOTS_OK && batch != NULL && i < batch->row_count; i++) {
+            const struct nanots_value value = cli_batch_value(batch, 0, i);
+            plot_add(plot, batch->ts[i], cli_value_number(&value));
+        }
     } while (status == NANOTS_OK && batch != NULL);
     nanots_query_close(cursor);
     return status == NANOTS_OK ? CLI_OK : cli_fail_status(&error);
@@ -260,11 +262,11 @@ static void plot_print_range(const struct plot *plot)
 {
     char first[CLI_TIME_TEXT_SIZE];
     char last[CLI_TIME_TEXT_SIZE];
-    enum cli_time_style style = cli_time_style_for(plot->first_ts);
-    if (cli_time_style_for(plot->last_ts) > style)
-        style = cli_time_style_for(plot->last_ts);
-    cli_time_print(plot->first_ts, style, first);
-    cli_time_print(plot->last_ts, style, last);
+    enum cli_time_style style = cli_time_style_for(plot->first_ts, plot->unit);
+    if (cli_time_style_for(plot->last_ts, plot->unit) > style)
+        style = cli_time_style_for(plot->last_ts, plot->unit);
+    cli_time_print(plot->first_ts, plot->unit, style, first);
+    cli_time_print(plot->last_ts, plot->unit, style, last);
     printf("%s%s to %s%s\n", cli_style(stdout, CLI_STYLE_DIM), first, last,
            cli_style(stdout, CLI_STYLE_NONE));
 }
@@ -316,7 +318,9 @@ static int plot_column(const struct plot *settings, struct nanots_db *db,
         exit_code = plot_read(plot, db, query);
     if (exit_code == CLI_OK) {
         cli_axis_of_values(&plot->values, plot->min, plot->max, plot->height / 4 + 1);
-        cli_axis_of_times(&plot->times, plot->first_ts, plot->last_ts, plot->width / 12 + 1);
+        const double ticks_per_ms = (double)cli_ticks_per_second(plot->unit) / 1e3;
+        cli_axis_of_times(&plot->times, (double)plot->first_ts / ticks_per_ms,
+                          (double)plot->last_ts / ticks_per_ms, plot->width / 12 + 1);
         exit_code = plot_print(plot);
     }
     cli_free(plot->spans);
@@ -325,22 +329,64 @@ static int plot_column(const struct plot *settings, struct nanots_db *db,
     return exit_code;
 }
 
-static int plot_columns(const struct cli_args *args, struct nanots_db *db,
-                        const struct nanots_query *query, const struct plot *settings)
+static bool plot_is_numeric(const struct nanots_column *column)
 {
-    const char *text = cli_option(args, "columns");
+    return column->type != NANOTS_TYPE_UTF8;
+}
+
+/* The columns named must hold numbers; one that is not there is left to the query to refuse. */
+static int plot_check_columns(const struct plot *settings, const struct nanots_schema *schema,
+                              char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < schema->column_count; j++)
+            if (strcmp(schema->columns[j].name, names[i]) == 0 &&
+                !plot_is_numeric(&schema->columns[j]))
+                return cli_fail("column '%s' of table '%s' is text (utf8); only numbers and "
+                                "booleans can be plotted",
+                                names[i], settings->table);
+    return CLI_OK;
+}
+
+static int plot_named(const struct cli_args *args, struct nanots_db *db,
+                      const struct nanots_query *query, const struct plot *settings,
+                      const struct nanots_schema *schema)
+{
     size_t count = 0;
-    char **names = text != NULL ? cli_split(text, &count)
-                                : cli_query_names(db, settings->table, query, &count);
-    int exit_code = names != NULL ? CLI_OK : CLI_FAILURE;
-    if (text == NULL && count > 1)
-        count = 1;
+    char **names = cli_split(cli_option(args, "columns"), &count);
+    int exit_code = plot_check_columns(settings, schema, names, count);
     for (size_t i = 0; i < count && exit_code == CLI_OK; i++) {
         if (i > 0)
             printf("\n");
         exit_code = plot_column(settings, db, query, names[i]);
     }
     cli_free(names);
+    return exit_code;
+}
+
+static int plot_first(struct nanots_db *db, const struct nanots_query *query,
+                      const struct plot *settings, const struct nanots_schema *schema)
+{
+    for (size_t i = 0; i < schema->column_count; i++)
+        if (plot_is_numeric(&schema->columns[i]))
+            return plot_column(settings, db, query, schema->columns[i].name);
+    return cli_fail("table '%s' has no column of numbers to plot", settings->table);
+}
+
+static int plot_columns(const struct cli_args *args, struct nanots_db *db,
+                        struct nanots_query *query, struct plot *settings)
+{
+    struct nanots_schema schema;
+    struct nanots_error error;
+    if (nanots_table_schema(db, settings->table, &schema, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    settings->unit = cli_unit_of_table(schema.unit);
+    int exit_code = cli_range_options(args, settings->unit, query);
+    if (exit_code == CLI_OK)
+        exit_code = cli_option(args, "columns") != NULL
+                        ? plot_named(args, db, query, settings, &schema)
+                        : plot_first(db, query, settings, &schema);
+    nanots_free(schema.block);
     return exit_code;
 }
 
@@ -375,9 +421,7 @@ static int plot_run(const struct cli_args *args)
     struct plot *settings = cli_alloc(1, sizeof(*settings));
     settings->table = args->operands[1];
     settings->unicode = cli_has_utf8() && cli_option(args, "ascii") == NULL;
-    int exit_code = cli_range_options(args, &query);
-    if (exit_code == CLI_OK)
-        exit_code = plot_size(args, settings);
+    int exit_code = plot_size(args, settings);
     if (exit_code == CLI_OK) {
         struct nanots_db *db = cli_open_read(args->operands[0]);
         exit_code = CLI_FAILURE;
@@ -391,7 +435,7 @@ static int plot_run(const struct cli_args *args)
 static const struct cli_option plot_option_table[] = {
     {'c', "columns", "A,B",
      "what to plot, one below the other; the first column\n"
-     "unless given"},
+     "of numbers unless given"},
     {'f', "from", "TIME", "from TIME on"},
     {'t', "to", "TIME", "up to TIME; a day or month counts as a whole"},
     {'w', "width", "N", "characters across, labels not counted"},

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* cli/cmd_stats.c - nanots stats: how small the tables are, and by which codecs. */
+#include <inttypes.h>
+
 #include "commands.h"
 #include "grid.h"
-#include "number.h"
+#include "value.h"
 
 /* A quotient with two decimals; "-" where nothing is divided. */
 static void stats_cell_quotient(struct cli_grid *grid, double dividend, double divisor)
@@ -118,30 +120,76 @@ static void stats_print_parts(const struct nanots_table_stats *stats, enum cli_f
     cli_grid_free(grid);
 }
 
-static void stats_print_codecs(const struct nanots_table_stats *stats)
+/* Codecs that won a vector, most of them first: "decimal 12, raw 1". */
+static void stats_join_codecs(const uint64_t vectors[NANOTS_CODEC_COUNT_MAX], char *text,
+                              size_t size)
 {
-    struct cli_grid *grid = cli_grid_new();
-    uint64_t total = 0;
-    char share[CLI_NUMBER_TEXT_SIZE];
-    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++)
-        total += stats->codec_vectors[codec];
-    cli_grid_column(grid, "codec", "codec", CLI_GRID_TEXT);
-    cli_grid_column(grid, "vectors", "vectors", CLI_GRID_NUMBER);
-    cli_grid_column(grid, "share", "share", CLI_GRID_NUMBER);
-    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
-        uint64_t vectors = stats->codec_vectors[codec];
-        const char *name = nanots_codec_name(codec);
-        if (vectors == 0)
-            continue;
-        cli_grid_cell(grid, name != NULL ? name : "unknown", "");
-        cli_grid_cell_count(grid, vectors);
-        snprintf(share, sizeof(share), "%.1f %%", 100.0 * (double)vectors / (double)total);
-        cli_grid_cell(grid, share, share);
+    bool told[NANOTS_CODEC_COUNT_MAX] = {false};
+    size_t used = 0;
+    text[0] = '\0';
+    for (;;) {
+        unsigned best = NANOTS_CODEC_COUNT_MAX;
+        for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++)
+            if (!told[codec] && vectors[codec] > 0 &&
+                (best == NANOTS_CODEC_COUNT_MAX || vectors[codec] > vectors[best]))
+                best = codec;
+        if (best == NANOTS_CODEC_COUNT_MAX || used >= size)
+            return;
+        told[best] = true;
+        const char *name = nanots_codec_name(best);
+        used += (size_t)snprintf(text + used, size - used, "%s%s %" PRIu64, used > 0 ? ", " : "",
+                                 name != NULL ? name : "unknown", vectors[best]);
     }
-    if (total > 0)
+}
+
+static int stats_add_column(struct cli_grid *grid, struct nanots_db *db, const char *table,
+                            size_t index, const char *name, const char *type)
+{
+    struct nanots_column_stats stats = {.struct_size = sizeof(stats)};
+    struct nanots_error error;
+    char codecs[512];
+    if (nanots_stats_column(db, table, index, &stats, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    stats_join_codecs(stats.codec_vectors, codecs, sizeof(codecs));
+    cli_grid_cell(grid, name, name);
+    cli_grid_cell(grid, type, type);
+    cli_grid_cell_bytes(grid, stats.raw_bytes);
+    cli_grid_cell_bytes(grid, stats.disk_bytes);
+    stats_cell_quotient(grid, stats.ratio, stats.vectors > 0 ? 1 : 0);
+    cli_grid_cell_count(grid, stats.vectors);
+    cli_grid_cell(grid, codecs, codecs);
+    return CLI_OK;
+}
+
+static int stats_print_columns(struct nanots_db *db, const char *table)
+{
+    struct nanots_schema schema;
+    struct nanots_error error;
+    char type[16];
+    if (nanots_table_schema(db, table, &schema, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    struct cli_grid *grid = cli_grid_new();
+    cli_grid_column(grid, "column", "column", CLI_GRID_TEXT);
+    cli_grid_column(grid, "type", "type", CLI_GRID_TEXT);
+    cli_grid_column(grid, "raw", "raw_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "stored", "disk_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "raw:stored", "ratio", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "vectors", "vectors", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "by codec", "codecs", CLI_GRID_TEXT);
+    snprintf(type, sizeof(type), "time %s", nanots_time_unit_name(schema.unit));
+    int exit_code = stats_add_column(grid, db, table, NANOTS_COLUMN_TS, schema.ts_name, type);
+    for (size_t i = 0; i < schema.column_count && exit_code == CLI_OK; i++) {
+        const struct nanots_column *column = &schema.columns[i];
+        snprintf(type, sizeof(type), "%s%s", nanots_type_name(column->type), cli_null_mark(column));
+        exit_code = stats_add_column(grid, db, table, i, column->name, type);
+    }
+    if (exit_code == CLI_OK) {
         printf("\n");
-    cli_grid_print(grid, CLI_FORMAT_TABLE, stdout);
+        cli_grid_print(grid, CLI_FORMAT_TABLE, stdout);
+    }
     cli_grid_free(grid);
+    nanots_free(schema.block);
+    return exit_code;
 }
 
 static int stats_print_one(struct nanots_db *db, const char *table, enum cli_format format)
@@ -169,8 +217,7 @@ static int stats_print_one(struct nanots_db *db, const char *table, enum cli_for
         printf("; %.1f times smaller than raw", stats.total_ratio);
     printf("\n\n");
     stats_print_parts(&stats, format);
-    stats_print_codecs(&stats);
-    return CLI_OK;
+    return stats_print_columns(db, table);
 }
 
 static int stats_run(const struct cli_args *args)
@@ -207,7 +254,9 @@ const struct cli_command cli_command_stats = {
     .operands_max = 2,
     .options = stats_option_table,
     .option_count = sizeof(stats_option_table) / sizeof(stats_option_table[0]),
-    .notes = "Raw is eight bytes for each time and value. A vector is 1024 values of one column,\n"
-             "stored by the codec that makes it smallest.\n",
+    .notes =
+        "Raw is what the values take uncompressed, eight bytes for each time and f64. A vector\n"
+        "is 1024 values of one column, stored by the codec that makes it smallest; a column\n"
+        "that may be null has vectors of its nulls too.\n",
     .run = stats_run,
 };

@@ -16,11 +16,12 @@
 
 #include "commands.h"
 #include "humantime.h"
-#include "number.h"
 #include "rows.h"
+#include "value.h"
 
 #define TAIL_ROWS_MAX     10000000u
 #define TAIL_COLUMN_WIDTH 14
+#define TAIL_TIME_WIDTH   23
 
 struct tail {
     struct nanots_db *db;
@@ -58,16 +59,45 @@ static void tail_catch_signals(void)
 
 /* ---- output ------------------------------------------------------------------------------- */
 
-static void tail_print_aligned(const struct tail *tail, const struct nanots_batch *batch)
+/* One line a row: control characters would break it. */
+static void tail_print_text(const struct nanots_value *value)
+{
+    const int size = value->as.utf8.size < INT32_MAX ? (int)value->as.utf8.size : INT32_MAX;
+    printf("  %*s", size < TAIL_COLUMN_WIDTH ? TAIL_COLUMN_WIDTH - size : 0, "");
+    for (int i = 0; i < size; i++) {
+        const char byte = value->as.utf8.data[i];
+        putchar((unsigned char)byte < 0x20 || byte == 0x7F ? '?' : byte);
+    }
+}
+
+static void tail_print_value(const struct nanots_value *value)
+{
+    char text[CLI_NUMBER_TEXT_SIZE] = "NULL";
+    if (value->type == NANOTS_TYPE_UTF8) {
+        tail_print_text(value);
+        return;
+    }
+    if (value->type == NANOTS_TYPE_F64 || value->type == NANOTS_TYPE_F32)
+        cli_number_brief(cli_value_number(value), text);
+    else if (value->type != NANOTS_TYPE_NULL)
+        cli_value_print(value, text);
+    printf("  %*s", TAIL_COLUMN_WIDTH, text);
+}
+
+/* Lines of our own: the aligned table wants all rows before it prints one. */
+static void tail_print_aligned(const struct tail *tail, const struct nanots_batch *batch,
+                               size_t first, size_t end)
 {
     char text[CLI_TIME_TEXT_SIZE];
-    char number[CLI_NUMBER_TEXT_SIZE];
-    for (size_t row = 0; row < batch->row_count; row++) {
-        cli_time_print(batch->ts[row], CLI_STYLE_MS, text);
-        printf("%-23s", text);
+    const enum cli_time_unit unit = tail->options.unit;
+    const enum cli_time_style style =
+        (enum cli_time_style)((int)CLI_STYLE_SECONDS + ((int)unit - (int)CLI_UNIT_S));
+    for (size_t row = first; row < end; row++) {
+        cli_time_print(batch->ts[row], unit, style, text);
+        printf("%-*s", TAIL_TIME_WIDTH, text);
         for (size_t i = 0; i < tail->column_count; i++) {
-            cli_number_brief(cli_batch_value(batch, i, row), number);
-            printf("  %*s", TAIL_COLUMN_WIDTH, number);
+            const struct nanots_value value = cli_batch_value(batch, i, row);
+            tail_print_value(&value);
         }
         putchar('\n');
     }
@@ -75,42 +105,20 @@ static void tail_print_aligned(const struct tail *tail, const struct nanots_batc
 
 static void tail_print_header(const struct tail *tail)
 {
-    printf("%s%-23s", cli_style(stdout, CLI_STYLE_BOLD), "time");
+    printf("%s%-*s", cli_style(stdout, CLI_STYLE_BOLD), TAIL_TIME_WIDTH, "time");
     for (size_t i = 0; i < tail->column_count; i++)
         printf("  %*s", TAIL_COLUMN_WIDTH, tail->names[i]);
     printf("%s\n", cli_style(stdout, CLI_STYLE_NONE));
 }
 
-static void tail_print(const struct tail *tail, const struct nanots_batch *batch)
+/* The rows [first, end) of a batch. */
+static void tail_print(const struct tail *tail, const struct nanots_batch *batch, size_t first,
+                       size_t end)
 {
     if (tail->aligned)
-        tail_print_aligned(tail, batch);
+        tail_print_aligned(tail, batch, first, end);
     else
-        cli_row_writer_add(tail->writer, batch);
-}
-
-/* The rows [first, end) of a batch. */
-static void tail_print_part(const struct tail *tail, const struct nanots_batch *batch, size_t first,
-                            size_t end)
-{
-    if (first == end)
-        return;
-    const size_t rows = end - first;
-    struct nanots_batch_column *columns = cli_alloc(batch->column_count + 1, sizeof(*columns));
-    double *values = cli_alloc(batch->column_count * rows + 1, sizeof(*values));
-    struct nanots_batch part = *batch;
-    for (size_t i = 0; i < batch->column_count; i++) {
-        for (size_t row = 0; row < rows; row++)
-            values[i * rows + row] = cli_batch_value(batch, i, first + row);
-        columns[i] =
-            (struct nanots_batch_column){.type = NANOTS_TYPE_F64, .values = values + i * rows};
-    }
-    part.columns = columns;
-    part.ts = batch->ts + first;
-    part.row_count = rows;
-    tail_print(tail, &part);
-    cli_free(values);
-    cli_free(columns);
+        cli_row_writer_add(tail->writer, batch, first, end);
 }
 
 static void tail_flush(const struct tail *tail)
@@ -187,67 +195,62 @@ static int tail_note(struct tail *tail)
     return has_rows == 0 ? CLI_OK : tail_count_from(tail, tail->last_ts, &tail->last_count);
 }
 
-/* ---- the last rows ------------------------------------------------------------------------ */
+/* ---- rows from a time on ------------------------------------------------------------------ */
 
-/* Newest first out of the file, oldest first onto the screen. */
-static int tail_print_last(const struct tail *tail, uint64_t count)
+/* All rows from `from` on, but for the first `skip`. */
+static int tail_print_from(const struct tail *tail, int64_t from, uint64_t skip)
 {
     struct nanots_query query = tail->query;
     struct tail_walk walk;
-    uint64_t left = count < tail->row_count ? count : tail->row_count;
-    if (left == 0)
-        return CLI_OK;
-    query.flags = NANOTS_QUERY_REVERSE;
-    query.limit = left;
-    const size_t room = (size_t)left;
-    const size_t columns = tail->column_count;
-    int64_t *ts = cli_alloc(room, sizeof(*ts));
-    double *values = cli_alloc(room * columns + 1, sizeof(*values));
-    struct nanots_batch_column *parts = cli_alloc(columns + 1, sizeof(*parts));
-    int exit_code = tail_walk_begin(tail, &query, &walk);
-    while (exit_code == CLI_OK && left != 0 && (exit_code = tail_walk_fill(&walk)) == CLI_OK &&
-           walk.batch != NULL) {
-        ts[--left] = walk.batch->ts[walk.row];
-        for (size_t c = 0; c < columns; c++)
-            values[c * room + left] = cli_batch_value(walk.batch, c, walk.row);
-        walk.row++;
-    }
-    nanots_query_close(walk.cursor);
-    for (size_t c = 0; c < columns; c++)
-        parts[c] =
-            (struct nanots_batch_column){.type = NANOTS_TYPE_F64, .values = values + c * room};
-    const struct nanots_batch batch = {
-        .row_count = room, .ts = ts, .column_count = columns, .columns = parts};
-    if (exit_code == CLI_OK)
-        tail_print_part(tail, &batch, (size_t)left, room);
-    cli_free(parts);
-    cli_free(values);
-    cli_free(ts);
-    return exit_code;
-}
-
-/* ---- new rows ----------------------------------------------------------------------------- */
-
-/* All rows from the last printed time on, but for the first `skip`. */
-static int tail_print_behind(const struct tail *tail, uint64_t skip)
-{
-    struct nanots_query query = tail->query;
-    struct tail_walk walk;
-    if (tail->last_count != 0) {
-        query.flags = NANOTS_QUERY_FROM;
-        query.from = tail->last_ts;
-    }
+    query.flags = NANOTS_QUERY_FROM;
+    query.from = from;
     int exit_code = tail_walk_begin(tail, &query, &walk);
     while (exit_code == CLI_OK && !cli_output_broken(stdout) &&
            (exit_code = tail_walk_fill(&walk)) == CLI_OK && walk.batch != NULL) {
         const size_t rows = walk.batch->row_count;
         const size_t skipped = skip < rows ? (size_t)skip : rows;
-        tail_print_part(tail, walk.batch, skipped, rows);
+        tail_print(tail, walk.batch, skipped, rows);
         skip -= skipped;
         walk.row = rows;
     }
     nanots_query_close(walk.cursor);
     return exit_code;
+}
+
+/* The times alone, newest first, tell where the last rows begin. */
+static int tail_print_last(const struct tail *tail, uint64_t count)
+{
+    static const char *const none[1] = {NULL};
+    const struct nanots_query query = {.struct_size = sizeof(query),
+                                       .flags = NANOTS_QUERY_REVERSE,
+                                       .columns = none,
+                                       .limit = count};
+    struct tail_walk walk;
+    int64_t from = INT64_MAX;
+    uint64_t found = 0;
+    uint64_t behind = 0;
+    if (count == 0)
+        return CLI_OK;
+    int exit_code = tail_walk_begin(tail, &query, &walk);
+    while (exit_code == CLI_OK && (exit_code = tail_walk_fill(&walk)) == CLI_OK &&
+           walk.batch != NULL) {
+        walk.row = walk.batch->row_count;
+        from = walk.batch->ts[walk.row - 1];
+        found += walk.row;
+    }
+    nanots_query_close(walk.cursor);
+    if (exit_code == CLI_OK)
+        exit_code = tail_count_from(tail, from, &behind);
+    return exit_code == CLI_OK ? tail_print_from(tail, from, behind - found) : exit_code;
+}
+
+/* ---- new rows ----------------------------------------------------------------------------- */
+
+/* All rows behind the last printed one. */
+static int tail_print_behind(const struct tail *tail)
+{
+    const bool any = tail->last_count != 0;
+    return tail_print_from(tail, any ? tail->last_ts : INT64_MIN, tail->last_count);
 }
 
 /* Of each time, the rows that the new snapshot has more than the old one, which may have lost some
@@ -269,7 +272,7 @@ static int tail_print_difference(const struct tail *tail, struct tail_walk *old)
         if (old->batch != NULL && old->batch->ts[old->row] == ts)
             old->row++;
         else
-            tail_print_part(tail, now.batch, now.row, now.row + 1);
+            tail_print(tail, now.batch, now.row, now.row + 1);
         now.row++;
     }
     nanots_query_close(now.cursor);
@@ -319,8 +322,7 @@ static int tail_look(struct tail *tail)
     if (exit_code == CLI_OK && changed)
         exit_code = tail_is_all_behind(tail, &all_behind);
     if (exit_code == CLI_OK && changed)
-        exit_code = all_behind ? tail_print_behind(tail, tail->last_count)
-                               : tail_print_difference(tail, &old);
+        exit_code = all_behind ? tail_print_behind(tail) : tail_print_difference(tail, &old);
     if (exit_code == CLI_OK && changed)
         exit_code = tail_note(tail);
     nanots_query_close(old.cursor);
@@ -356,7 +358,7 @@ static int tail_begin(struct tail *tail, const char *path, bool follow)
     if (tail->db == NULL)
         return CLI_FAILURE;
     tail->names = cli_query_names(tail->db, tail->table, &tail->query, &tail->column_count);
-    if (tail->names == NULL)
+    if (tail->names == NULL || cli_table_unit(tail->db, tail->table, &tail->options.unit) != CLI_OK)
         return CLI_FAILURE;
     tail->aligned = follow && tail->options.format == CLI_FORMAT_TABLE;
     if (follow && tail->options.format == CLI_FORMAT_JSON)
@@ -426,7 +428,7 @@ static const struct cli_option tail_option_table[] = {
     {0, "format", "FORMAT",
      "table, csv, json or jsonl (an object a line); table on a\n"
      "terminal and csv elsewhere unless given"},
-    {0, "iso", NULL, "csv and json: times as ISO 8601, not as ts_ms"},
+    {0, "iso", NULL, "csv and json: times as ISO 8601, not as numbers"},
 };
 
 const struct cli_command cli_command_tail = {

@@ -31,10 +31,9 @@ struct cli_csv {
     char *text;
     size_t text_size;
     size_t text_size_max;
-    size_t *offsets;
     size_t field_count;
     size_t field_count_max;
-    const char **fields;
+    struct cli_csv_field *fields; /* their texts are set when the record is whole */
     uint64_t begin_line;
     size_t record_bytes;
     unsigned complete_count; /* ends of records seen in this line */
@@ -69,9 +68,18 @@ void cli_csv_close(struct cli_csv *csv)
         csv_free(&csv->parser);
     cli_free(csv->line);
     cli_free(csv->text);
-    cli_free(csv->offsets);
     cli_free(csv->fields);
     cli_free(csv);
+}
+
+struct cli_csv *cli_csv_again(const struct cli_csv *csv)
+{
+    if (csv->file == stdin || csv->file_size == 0)
+        return NULL;
+    struct cli_csv *again = cli_csv_open(csv->name);
+    if (again != NULL)
+        again->delimiter = csv->delimiter;
+    return again;
 }
 
 void cli_csv_set_delimiter(struct cli_csv *csv, char delimiter)
@@ -99,15 +107,17 @@ static void csvfile_on_field(void *field, size_t size, void *context)
         return;
     if (csv->field_count == csv->field_count_max) {
         csv->field_count_max = csv->field_count_max * 2 + 16;
-        csv->offsets = cli_resize(csv->offsets, csv->field_count_max, sizeof(size_t));
-        csv->fields = cli_resize(csv->fields, csv->field_count_max, sizeof(char *));
+        csv->fields = cli_resize(csv->fields, csv->field_count_max, sizeof(*csv->fields));
     }
     if (csv->text_size + size + 1 > csv->text_size_max) {
         csv->text_size_max = (csv->text_size + size + 1) * 2;
         csv->text = cli_resize(csv->text, csv->text_size_max, 1);
     }
-    csv->offsets[csv->field_count++] = csv->text_size;
-    memcpy(csv->text + csv->text_size, field, size);
+    struct cli_csv_field *place = &csv->fields[csv->field_count++];
+    place->size = size;
+    place->absent = field == NULL;
+    if (size > 0)
+        memcpy(csv->text + csv->text_size, field, size);
     csv->text_size += size;
     csv->text[csv->text_size++] = '\0';
 }
@@ -123,7 +133,7 @@ static void csvfile_on_record(int terminator, void *context)
 
 static void csvfile_start_parser(struct cli_csv *csv)
 {
-    csv_init(&csv->parser, CSV_STRICT | CSV_STRICT_FINI);
+    csv_init(&csv->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL);
     csv_set_delim(&csv->parser, (unsigned char)csv->delimiter);
 }
 
@@ -178,8 +188,11 @@ static bool csvfile_begin(struct cli_csv *csv, size_t *skip_out)
 
 static enum cli_csv_result csvfile_take(struct cli_csv *csv, struct cli_csv_record *record_out)
 {
-    for (size_t i = 0; i < csv->field_count; i++)
-        csv->fields[i] = csv->text + csv->offsets[i];
+    const char *text = csv->text;
+    for (size_t i = 0; i < csv->field_count; i++) {
+        csv->fields[i].text = text;
+        text += csv->fields[i].size + 1;
+    }
     record_out->field_count = csv->field_count;
     record_out->fields = csv->fields;
     return CLI_CSV_RECORD;

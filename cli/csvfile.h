@@ -14,10 +14,16 @@
 
 struct cli_csv;
 
+struct cli_csv_field {
+    const char *text; /* ends with a zero; may hold others */
+    size_t size;
+    bool absent; /* empty, and without quotes */
+};
+
 struct cli_csv_record {
     uint64_t line; /* where it begins, from 1 on */
     size_t field_count;
-    const char *const *fields; /* valid until the next call */
+    const struct cli_csv_field *fields; /* valid until the next call */
 };
 
 enum cli_csv_result {
@@ -30,6 +36,8 @@ enum cli_csv_result {
 /* Opens a file, or standard input as "-"; NULL after the failure was printed. */
 struct cli_csv *cli_csv_open(const char *path);
 void cli_csv_close(struct cli_csv *csv);
+/* The same file from its beginning, read in the same way; NULL if it can be read only once. */
+struct cli_csv *cli_csv_again(const struct cli_csv *csv);
 /* Before the first record. Without it the delimiter is found in the first line: comma, or if that
  * has none whichever of tab, semicolon and bar is most frequent. */
 void cli_csv_set_delimiter(struct cli_csv *csv, char delimiter);

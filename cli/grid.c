@@ -126,24 +126,34 @@ static void grid_print_table(const struct cli_grid *grid, FILE *stream)
 
 /* ---- CSV and JSON ------------------------------------------------------------------------- */
 
-void cli_csv_field(FILE *stream, const char *text)
+static bool grid_is_plain(const char *text, size_t size)
 {
-    if (strpbrk(text, ",\"\r\n") != NULL || text[0] == ' ')
-        csv_fwrite(stream, text, strlen(text));
-    else
-        fputs(text, stream);
+    if (size == 0 || strchr(" \t", text[0]) != NULL || strchr(" \t", text[size - 1]) != NULL)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (strchr(",\"\r\n", text[i]) != NULL)
+            return false;
+    return true;
 }
 
-void cli_json_string(FILE *stream, const char *text)
+void cli_csv_field(FILE *stream, const char *text, size_t size)
+{
+    if (grid_is_plain(text, size))
+        fwrite(text, 1, size, stream);
+    else
+        csv_fwrite(stream, text, size);
+}
+
+void cli_json_string(FILE *stream, const char *text, size_t size)
 {
     fputc('"', stream);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            fprintf(stream, "\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            fprintf(stream, "\\u%04x", (unsigned)*text);
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '"' || text[i] == '\\')
+            fprintf(stream, "\\%c", text[i]);
+        else if ((unsigned char)text[i] < 0x20)
+            fprintf(stream, "\\u%04x", (unsigned)text[i]);
         else
-            fputc(*text, stream);
+            fputc(text[i], stream);
     }
     fputc('"', stream);
 }
@@ -151,25 +161,27 @@ void cli_json_string(FILE *stream, const char *text)
 static void grid_print_csv(const struct cli_grid *grid, FILE *stream)
 {
     for (size_t i = 0; i < grid->column_count; i++) {
-        cli_csv_field(stream, grid->columns[i].key);
+        cli_csv_field(stream, grid->columns[i].key, strlen(grid->columns[i].key));
         fputc(i + 1 < grid->column_count ? ',' : '\n', stream);
     }
     for (size_t i = 0; i < grid->cell_count; i++) {
-        cli_csv_field(stream, grid->cells[i].exact);
+        /* "" is null here, and null is an empty field. */
+        if (grid->cells[i].exact[0] != '\0')
+            cli_csv_field(stream, grid->cells[i].exact, strlen(grid->cells[i].exact));
         fputc((i + 1) % grid->column_count != 0 ? ',' : '\n', stream);
     }
 }
 
 static void grid_print_json_cell(const struct grid_column *column, const char *exact, FILE *stream)
 {
-    cli_json_string(stream, column->key);
+    cli_json_string(stream, column->key, strlen(column->key));
     fputs(": ", stream);
     if (*exact == '\0')
         fputs("null", stream);
     else if (column->kind != CLI_GRID_TEXT)
         fputs(exact, stream);
     else
-        cli_json_string(stream, exact);
+        cli_json_string(stream, exact, strlen(exact));
 }
 
 static void grid_print_json(const struct cli_grid *grid, bool lines, FILE *stream)

@@ -38,8 +38,9 @@ int cli_grid_print_tables(struct nanots_db *db, enum cli_format format,
 int cli_format_option(const struct cli_args *args, enum cli_format fallback,
                       enum cli_format *format_out);
 
-/* Writers shared with the row output: a CSV field, quoted where needed, and a JSON string. */
-void cli_csv_field(FILE *stream, const char *text);
-void cli_json_string(FILE *stream, const char *text);
+/* Writers shared with the row output: a CSV field, quoted where needed, so that nanots import reads
+ * it back as it is, and a JSON string. */
+void cli_csv_field(FILE *stream, const char *text, size_t size);
+void cli_json_string(FILE *stream, const char *text, size_t size);
 
 #endif

@@ -6,7 +6,7 @@
  *     -1h  -7d  +10m  now-90s                                         from now
  *     1714521600  1714521600000                                       epoch, unit by size or --unit
  *
- * Durations: 500ms 10s 5m 2h 7d 1w, fractions (0.5s) and sums (1h30m).
+ * Durations: 10ns 20us 500ms 10s 5m 2h 7d 1w, fractions (0.5s) and sums (1h30m).
  */
 #ifndef NANOTS_CLI_HUMANTIME_H
 #define NANOTS_CLI_HUMANTIME_H
@@ -14,15 +14,16 @@
 #include "args.h"
 #include "timetext.h"
 
-int64_t cli_now_ms(void);
+int64_t cli_now(enum cli_time_unit unit);
 
-/* Milliseconds of a duration; false if it is none or is beyond int64. */
-bool cli_duration_parse(const char *text, int64_t *ms_out);
+/* Ticks of `unit` in a duration; false if it is none or is beyond int64. */
+bool cli_duration_parse(const char *text, enum cli_time_unit unit, int64_t *ticks_out);
 
-/* Parses one time. `last` asks for the end of what was named: the last millisecond of a day or
+/* Parses one time into ticks of a table's unit. A plain number is of `number_unit`, by its size if
+ * that is CLI_UNIT_GUESS. `last` asks for the end of what was named: the last tick of a day or
  * month. Returns CLI_OK, or CLI_USAGE after saying that `what` is wrong. */
-int cli_time_argument(const char *what, const char *text, enum cli_time_unit unit, bool last,
-                      int64_t *ms_out);
+int cli_time_argument(const char *what, const char *text, enum cli_time_unit number_unit,
+                      enum cli_time_unit unit, bool last, int64_t *ts_out);
 
 /* The option --unit; CLI_UNIT_GUESS if it was not given. Returns CLI_OK or CLI_USAGE. */
 int cli_unit_option(const struct cli_args *args, enum cli_time_unit *unit_out);

@@ -4,15 +4,16 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
-#include "number.h"
+#include "humantime.h"
+#include "importtypes.h"
+#include "rowbatch.h"
+#include "value.h"
 
-#define IMPORT_BATCH_ROWS  16384 /* a row group: the library compresses it as one */
-#define IMPORT_BAD_SHOWN   20    /* bad lines told one by one; the rest are counted */
-#define IMPORT_REASON_SIZE 256
+#define IMPORT_BAD_SHOWN   20 /* bad lines told one by one; the rest are counted */
+#define IMPORT_REASON_SIZE 320
 #define IMPORT_PROGRESS_MS 100
 
 struct import_job {
@@ -27,12 +28,10 @@ struct import_job {
     uint64_t bad_line; /* 0: none */
     char bad_reason[IMPORT_REASON_SIZE];
 
-    /* The batch: columns in the order of the table; targets[i] is the one of plan value i. */
-    int64_t *ts;
-    double **columns;
-    size_t *targets;
-    size_t column_count;
-    size_t batch_count;
+    struct nanots_schema schema; /* of the table */
+    size_t *targets;             /* the column of the table that plan value i goes to */
+    struct nanots_value *row;    /* in the order of the table; null where the file has no column */
+    struct cli_row_batch *batch;
 
     uint64_t row_index; /* rows of the file, bad ones too */
     uint64_t row_count; /* rows appended */
@@ -91,12 +90,15 @@ static bool import_bad(struct import_job *job, uint64_t line, const char *reason
     return job->options->skip_bad;
 }
 
-static void import_bad_time(const struct import_job *job, const char *const *fields,
+static void import_bad_time(const struct import_job *job, const struct cli_csv_field *fields,
                             enum cli_time_result result, char reason[IMPORT_REASON_SIZE])
 {
     const struct cli_import_plan *plan = &job->plan;
-    const char *what = result == CLI_TIME_FINER
-                           ? "is finer than a millisecond; --floor rounds such times down"
+    char finer[128];
+    snprintf(finer, sizeof(finer),
+             "is finer than the %s of the table; --floor rounds such times down",
+             cli_unit_name(plan->table_unit));
+    const char *what = result == CLI_TIME_FINER   ? finer
                        : result == CLI_TIME_RANGE ? "is beyond the range of time"
                                                   : "is no time";
     if (plan->mode == CLI_TIME_COUNTED) {
@@ -104,7 +106,7 @@ static void import_bad_time(const struct import_job *job, const char *const *fie
         return;
     }
     const char *name = job->sample.names[plan->time_indexes[0]];
-    const char *text = fields[plan->time_indexes[0]];
+    const char *text = fields[plan->time_indexes[0]].text;
     if (plan->time_count == 1 && cli_is_missing(text)) {
         snprintf(reason, IMPORT_REASON_SIZE, "the time in column '%.60s' is missing", name);
         return;
@@ -122,28 +124,57 @@ static void import_bad_time(const struct import_job *job, const char *const *fie
 static int import_flush(struct import_job *job)
 {
     struct nanots_error error;
-    if (job->batch_count == 0)
+    const struct nanots_batch *rows = cli_row_batch_rows(job->batch);
+    if (rows->row_count == 0)
         return CLI_OK;
-    if (nanots_append_columns(job->db, job->table_name, job->ts,
-                              (const double *const *)job->columns, job->batch_count,
-                              job->column_count, NULL, &error) != NANOTS_OK) {
+    if (nanots_append_batch(job->db, job->table_name, rows, NULL, &error) != NANOTS_OK) {
         import_clear_progress(job);
         return cli_fail_status(&error);
     }
-    for (size_t i = 0; i < job->batch_count; i++) {
-        if (job->row_count + i == 0 || job->ts[i] < job->ts_min)
-            job->ts_min = job->ts[i];
-        if (job->row_count + i == 0 || job->ts[i] > job->ts_max)
-            job->ts_max = job->ts[i];
+    for (size_t i = 0; i < rows->row_count; i++) {
+        if (job->row_count + i == 0 || rows->ts[i] < job->ts_min)
+            job->ts_min = rows->ts[i];
+        if (job->row_count + i == 0 || rows->ts[i] > job->ts_max)
+            job->ts_max = rows->ts[i];
     }
-    job->row_count += job->batch_count;
-    job->batch_count = 0;
+    job->row_count += rows->row_count;
+    cli_row_batch_clear(job->batch);
     import_show_progress(job);
     return CLI_OK;
 }
 
+/* A field that says nothing: null where that may be, else the nothing of its type. */
+static bool import_no_value(const struct nanots_column *column, const char *text,
+                            struct nanots_value *value, char reason[IMPORT_REASON_SIZE])
+{
+    value->type = NANOTS_TYPE_NULL;
+    if ((column->flags & NANOTS_COLUMN_NULLABLE) != 0)
+        return true;
+    if (column->type == NANOTS_TYPE_UTF8)
+        return cli_value_parse("", 0, NANOTS_TYPE_UTF8, value);
+    if (column->type == NANOTS_TYPE_F64 || column->type == NANOTS_TYPE_F32)
+        return cli_value_parse("NaN", 3, column->type, value);
+    snprintf(reason, IMPORT_REASON_SIZE,
+             "'%.60s' in column '%.60s' is not %s, and the column may not be null", text,
+             column->name, cli_type_phrase(column->type));
+    return false;
+}
+
+static bool import_parse_value(const struct import_job *job, const struct nanots_column *column,
+                               const struct cli_csv_field *field, struct nanots_value *value,
+                               char reason[IMPORT_REASON_SIZE])
+{
+    if (cli_import_is_null(job->options, field, column->type))
+        return import_no_value(column, field->text, value, reason);
+    if (cli_value_parse(field->text, field->size, column->type, value))
+        return true;
+    snprintf(reason, IMPORT_REASON_SIZE, "'%.60s' in column '%.60s' is not %s", field->text,
+             column->name, cli_type_phrase(column->type));
+    return false;
+}
+
 /* Parses one record into the batch; false leaves the reason. */
-static bool import_parse_row(struct import_job *job, const char *const *fields,
+static bool import_parse_row(struct import_job *job, const struct cli_csv_field *fields,
                              char reason[IMPORT_REASON_SIZE])
 {
     const struct cli_import_plan *plan = &job->plan;
@@ -155,28 +186,23 @@ static bool import_parse_row(struct import_job *job, const char *const *fields,
         return false;
     }
     for (size_t i = 0; i < plan->value_count; i++) {
-        const char *text = fields[plan->value_indexes[i]];
-        double *value = &job->columns[job->targets[i]][job->batch_count];
-        if (cli_is_missing(text)) {
-            *value = NAN;
-        } else if (!cli_number_parse(text, value)) {
-            snprintf(reason, IMPORT_REASON_SIZE, "'%.60s' in column '%.60s' is no number", text,
-                     job->sample.names[plan->value_indexes[i]]);
+        const size_t target = job->targets[i];
+        if (!import_parse_value(job, &job->schema.columns[target], &fields[plan->value_indexes[i]],
+                                &job->row[target], reason))
             return false;
-        }
     }
-    job->ts[job->batch_count++] = ts;
+    cli_row_batch_add(job->batch, ts, job->row);
     return true;
 }
 
 /* Takes one record. `*go_on` is false after a bad line that ends the import. */
-static int import_take(struct import_job *job, uint64_t line, const char *const *fields,
+static int import_take(struct import_job *job, uint64_t line, const struct cli_csv_field *fields,
                        bool *go_on)
 {
     char reason[IMPORT_REASON_SIZE];
     if (!import_parse_row(job, fields, reason))
         *go_on = import_bad(job, line, reason);
-    return job->batch_count == IMPORT_BATCH_ROWS ? import_flush(job) : CLI_OK;
+    return cli_row_batch_is_full(job->batch) ? import_flush(job) : CLI_OK;
 }
 
 static bool import_count_fits(const struct import_job *job, const struct cli_csv_record *record,
@@ -218,8 +244,7 @@ static int import_rows(struct import_job *job, bool *go_on)
     int exit_code = CLI_OK;
     for (size_t row = 0; row < sample->row_count && *go_on && exit_code == CLI_OK; row++)
         exit_code =
-            import_take(job, sample->lines[row],
-                        (const char *const *)&sample->cells[row * sample->column_count], go_on);
+            import_take(job, sample->lines[row], &sample->cells[row * sample->column_count], go_on);
     if (exit_code == CLI_OK && *go_on && job->bad_line != 0)
         *go_on = import_bad(job, job->bad_line, job->bad_reason);
     if (exit_code == CLI_OK)
@@ -234,9 +259,13 @@ static int import_rows(struct import_job *job, bool *go_on)
 static void import_keep(struct cli_import_sample *sample, const struct cli_csv_record *record)
 {
     size_t begin = sample->row_count * sample->column_count;
-    sample->cells = cli_resize(sample->cells, begin + sample->column_count, sizeof(char *));
-    for (size_t i = 0; i < sample->column_count; i++)
-        sample->cells[begin + i] = cli_copy_text(record->fields[i]);
+    sample->cells = cli_resize(sample->cells, begin + sample->column_count, sizeof(*sample->cells));
+    for (size_t i = 0; i < sample->column_count; i++) {
+        char *copy = cli_alloc(record->fields[i].size + 1, 1);
+        memcpy(copy, record->fields[i].text, record->fields[i].size);
+        sample->cells[begin + i] = record->fields[i];
+        sample->cells[begin + i].text = copy;
+    }
     sample->lines[sample->row_count++] = record->line;
 }
 
@@ -252,12 +281,13 @@ static int import_read_header(struct import_job *job, bool no_header)
         return cli_fail("%s is empty", sample->file_name);
     if (result != CLI_CSV_RECORD)
         return cli_fail("%s:%" PRIu64 ": %s", sample->file_name, record.line, why);
+    sample->has_header = !no_header;
     sample->column_count = record.field_count;
     sample->names = cli_alloc(record.field_count, sizeof(char *));
     for (size_t i = 0; i < record.field_count; i++) {
         snprintf(name, sizeof(name), "c%zu", i);
-        bool named = !no_header && record.fields[i][0] != '\0';
-        sample->names[i] = cli_copy_text(named ? record.fields[i] : name);
+        bool named = !no_header && record.fields[i].size > 0;
+        sample->names[i] = cli_copy_text(named ? record.fields[i].text : name);
     }
     if (no_header)
         import_keep(sample, &record);
@@ -299,17 +329,18 @@ static const char *import_value_name(const struct import_job *job, size_t index)
 static int import_create_table(struct import_job *job)
 {
     struct nanots_error error;
-    size_t count = job->plan.value_count;
+    struct nanots_table_options options = {.struct_size = sizeof(options)};
+    const size_t count = job->plan.value_count;
     struct nanots_column *columns = cli_alloc(count, sizeof(*columns));
-    for (size_t i = 0; i < count; i++) {
-        columns[i].name = import_value_name(job, i);
-        columns[i].type = NANOTS_TYPE_F64;
-        job->targets[i] = i;
-    }
-    job->column_count = count;
-    nanots_status status = nanots_create_table(job->db, job->table_name, columns, count, &error);
+    enum cli_time_unit unit = CLI_UNIT_MS;
+    int exit_code =
+        cli_import_types_make(job->csv, &job->sample, &job->plan, job->options, columns, &unit);
+    options.unit = cli_unit_for_table(unit);
+    if (exit_code == CLI_OK && nanots_create_table_with(job->db, job->table_name, columns, count,
+                                                        &options, &error) != NANOTS_OK)
+        exit_code = cli_fail_status(&error);
     cli_free(columns);
-    return status == NANOTS_OK ? CLI_OK : cli_fail_status(&error);
+    return exit_code;
 }
 
 static int import_no_target(const struct import_job *job, const struct nanots_schema *schema,
@@ -326,12 +357,12 @@ static int import_no_target(const struct import_job *job, const struct nanots_sc
     return exit_code;
 }
 
-/* Columns are matched by name, in any order, and must be the same on both sides. */
-static int import_match_table(struct import_job *job, const struct nanots_schema *schema)
+/* Columns are matched by name, in any order; those of the table that may be null may be absent. */
+static int import_match_columns(struct import_job *job)
 {
+    const struct nanots_schema *schema = &job->schema;
     bool *filled = cli_alloc(schema->column_count, sizeof(bool));
     int exit_code = CLI_OK;
-    job->column_count = schema->column_count;
     for (size_t i = 0; i < job->plan.value_count && exit_code == CLI_OK; i++) {
         const char *name = import_value_name(job, i);
         size_t target = 0;
@@ -346,35 +377,62 @@ static int import_match_table(struct import_job *job, const struct nanots_schema
         job->targets[i] = target;
     }
     for (size_t i = 0; i < schema->column_count && exit_code == CLI_OK; i++)
-        if (!filled[i])
+        if (!filled[i] && (schema->columns[i].flags & NANOTS_COLUMN_NULLABLE) == 0)
             exit_code = cli_fail("column '%s' of table '%s' is not among those imported from %s",
                                  schema->columns[i].name, job->table_name, job->sample.file_name);
     cli_free(filled);
     return exit_code;
 }
 
+/* --start and --step in ticks of the table. */
+static int import_count_times(struct import_job *job)
+{
+    const struct cli_import_options *options = job->options;
+    const enum cli_time_unit unit = job->plan.table_unit;
+    if (options->start == NULL)
+        return CLI_OK;
+    if (!cli_duration_parse(options->step, unit, &job->plan.step) || job->plan.step <= 0)
+        return cli_usage("--step takes a duration such as 500ms, 10s or 5m, and of one %s of the "
+                         "table at least, not '%s'",
+                         nanots_time_unit_name(job->schema.unit), options->step);
+    return cli_time_argument("--start", options->start, options->unit, unit, false,
+                             &job->plan.start);
+}
+
+/* The table as it is, or made; `*is_new_out` says which. */
+static int import_find_table(struct import_job *job, bool *is_new_out)
+{
+    struct nanots_error error;
+    nanots_status status = nanots_table_schema(job->db, job->table_name, &job->schema, &error);
+    *is_new_out = status == NANOTS_NOT_FOUND;
+    if (status == NANOTS_NOT_FOUND) {
+        int exit_code = import_create_table(job);
+        if (exit_code != CLI_OK)
+            return exit_code;
+        status = nanots_table_schema(job->db, job->table_name, &job->schema, &error);
+    }
+    return status == NANOTS_OK ? CLI_OK : cli_fail_status(&error);
+}
+
 static int import_prepare_table(struct import_job *job)
 {
-    struct nanots_schema schema;
-    struct nanots_error error;
-    int exit_code;
-    job->targets = cli_alloc(job->plan.value_count, sizeof(size_t));
-    nanots_status status = nanots_table_schema(job->db, job->table_name, &schema, &error);
-    if (status == NANOTS_OK) {
-        exit_code = import_match_table(job, &schema);
-        nanots_free(schema.block);
-    } else if (status == NANOTS_NOT_FOUND) {
-        exit_code = import_create_table(job);
-    } else {
-        exit_code = cli_fail_status(&error);
-    }
+    bool is_new = false;
+    int exit_code = import_find_table(job, &is_new);
     if (exit_code != CLI_OK)
         return exit_code;
-    job->ts = cli_alloc(IMPORT_BATCH_ROWS, sizeof(int64_t));
-    job->columns = cli_alloc(job->column_count, sizeof(double *));
-    for (size_t i = 0; i < job->column_count; i++)
-        job->columns[i] = cli_alloc(IMPORT_BATCH_ROWS, sizeof(double));
-    return CLI_OK;
+    job->plan.table_unit = cli_unit_of_table(job->schema.unit);
+    job->targets = cli_alloc(job->plan.value_count, sizeof(*job->targets));
+    job->row = cli_alloc(job->schema.column_count, sizeof(*job->row));
+    job->batch = cli_row_batch_new(job->schema.columns, job->schema.column_count);
+    if (job->options->table_unit != CLI_UNIT_GUESS &&
+        job->options->table_unit != job->plan.table_unit)
+        return cli_fail("table '%s' is there and counts time in %s, not as --table-unit says",
+                        job->table_name, nanots_time_unit_name(job->schema.unit));
+    if (!is_new)
+        exit_code = cli_import_types_check(job->table_name, &job->schema, job->options);
+    if (exit_code == CLI_OK)
+        exit_code = import_count_times(job);
+    return exit_code == CLI_OK ? import_match_columns(job) : exit_code;
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -391,11 +449,12 @@ static void import_print_summary(struct import_job *job)
     printf("%s from %s into table '%s'", rows, slash != NULL ? slash + 1 : job->sample.file_name,
            job->table_name);
     if (job->row_count > 0) {
-        enum cli_time_style style = cli_time_style_for(job->ts_min);
-        if (cli_time_style_for(job->ts_max) > style)
-            style = cli_time_style_for(job->ts_max);
-        cli_time_print(job->ts_min, style, first);
-        cli_time_print(job->ts_max, style, last);
+        const enum cli_time_unit unit = job->plan.table_unit;
+        enum cli_time_style style = cli_time_style_for(job->ts_min, unit);
+        if (cli_time_style_for(job->ts_max, unit) > style)
+            style = cli_time_style_for(job->ts_max, unit);
+        cli_time_print(job->ts_min, unit, style, first);
+        cli_time_print(job->ts_max, unit, style, last);
         printf(", %s to %s", first, last);
     }
     if (cli_is_terminal(stdout) && seconds >= 0.1)
@@ -427,16 +486,15 @@ static void import_release(struct import_job *job)
 {
     struct cli_import_sample *sample = &job->sample;
     for (size_t i = 0; i < sample->row_count * sample->column_count; i++)
-        cli_free(sample->cells[i]);
+        cli_free((void *)sample->cells[i].text);
     for (size_t i = 0; i < sample->column_count; i++)
         cli_free(sample->names[i]);
-    for (size_t i = 0; job->columns != NULL && i < job->column_count; i++)
-        cli_free(job->columns[i]);
     cli_free(sample->cells);
     cli_free(sample->names);
-    cli_free(job->columns);
-    cli_free(job->ts);
     cli_free(job->targets);
+    cli_free(job->row);
+    cli_row_batch_free(job->batch);
+    nanots_free(job->schema.block);
     cli_import_plan_free(&job->plan);
     cli_free(job);
 }

@@ -8,13 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "number.h"
-
 #define TIME_TEXT_MAX 256
 
 static const char *plan_cell(const struct cli_import_sample *sample, size_t row, size_t column)
 {
-    return sample->cells[row * sample->column_count + column];
+    return sample->cells[row * sample->column_count + column].text;
 }
 
 static bool plan_find_name(const struct cli_import_sample *sample, const char *name,
@@ -42,41 +40,69 @@ static int plan_no_column(const struct cli_import_sample *sample, const char *na
 /* ---- time --------------------------------------------------------------------------------- */
 
 /* Texts of the time columns of a row, joined with spaces. */
-static const char *plan_join_time(const struct cli_import_plan *plan, const char *const *fields,
-                                  char joined[TIME_TEXT_MAX])
+static const char *plan_join_time(const struct cli_import_plan *plan,
+                                  const struct cli_csv_field *fields, char joined[TIME_TEXT_MAX])
 {
     size_t used = 0;
     if (plan->time_count == 1)
-        return fields[plan->time_indexes[0]];
+        return fields[plan->time_indexes[0]].text;
     joined[0] = '\0';
     for (size_t i = 0; i < plan->time_count && used < TIME_TEXT_MAX; i++)
         used += (size_t)snprintf(joined + used, TIME_TEXT_MAX - used, "%s%s", i > 0 ? " " : "",
-                                 fields[plan->time_indexes[i]]);
+                                 fields[plan->time_indexes[i]].text);
     return joined;
 }
 
 enum cli_time_result cli_import_plan_time(const struct cli_import_plan *plan,
                                           const struct cli_import_options *options,
-                                          const char *const *fields, uint64_t row_index,
-                                          int64_t *ms_out)
+                                          const struct cli_csv_field *fields, uint64_t row_index,
+                                          int64_t *ts_out)
 {
     char joined[TIME_TEXT_MAX];
-    int64_t offset_ms;
+    int64_t offset;
     if (plan->mode == CLI_TIME_COUNTED) {
-        if (__builtin_mul_overflow(row_index, options->step_ms, &offset_ms) ||
-            __builtin_add_overflow(options->start_ms, offset_ms, ms_out))
+        if (__builtin_mul_overflow(row_index, plan->step, &offset) ||
+            __builtin_add_overflow(plan->start, offset, ts_out))
             return CLI_TIME_RANGE;
         return CLI_TIME_OK;
     }
     const char *text = plan_join_time(plan, fields, joined);
     enum cli_time_result result;
     if (plan->mode == CLI_TIME_FORMAT)
-        result = cli_time_parse_format(text, plan->format, ms_out);
+        result = cli_time_parse_format(text, plan->format, plan->table_unit, ts_out);
     else if (plan->mode == CLI_TIME_EPOCH)
-        result = cli_epoch_parse(text, plan->unit, ms_out);
+        result = cli_epoch_parse(text, plan->unit, plan->table_unit, ts_out);
     else
-        result = cli_time_parse(text, ms_out, NULL);
+        result = cli_time_parse(text, plan->table_unit, ts_out, NULL);
     return result == CLI_TIME_FINER && options->floor_times ? CLI_TIME_OK : result;
+}
+
+enum cli_time_unit cli_import_plan_precision(const struct cli_import_plan *plan,
+                                             const struct cli_csv_field *fields)
+{
+    char joined[TIME_TEXT_MAX];
+    if (plan->mode == CLI_TIME_TEXT)
+        return cli_time_precision(plan_join_time(plan, fields, joined));
+    if (plan->mode == CLI_TIME_EPOCH)
+        return cli_epoch_precision(plan_join_time(plan, fields, joined), plan->unit);
+    return CLI_UNIT_MS;
+}
+
+enum cli_time_unit cli_import_plan_unit(const struct cli_import_plan *plan,
+                                        const struct cli_import_sample *sample,
+                                        const struct cli_import_options *options,
+                                        enum cli_time_unit precision)
+{
+    if (options->table_unit != CLI_UNIT_GUESS)
+        return options->table_unit;
+    if (plan->time_count == 1 && plan->mode == CLI_TIME_EPOCH) {
+        const char *name = sample->names[plan->time_indexes[0]];
+        const enum cli_time_unit named =
+            strncmp(name, "ts_", 3) == 0 ? cli_unit_parse(name + 3) : CLI_UNIT_GUESS;
+        if (named != CLI_UNIT_GUESS)
+            return named;
+    }
+    return options->floor_times ? CLI_UNIT_MS : precision;
 }
 
 /* Whether every text of a column in the sample is a plain number. The largest is its magnitude. */
@@ -134,7 +160,7 @@ static void plan_choose_mode(const struct cli_import_sample *sample,
         plan->mode = CLI_TIME_EPOCH;
         plan->unit = plan_unit_of_name(sample->names[column]);
         if (plan->unit == CLI_UNIT_GUESS) {
-            plan->unit = cli_unit_guess(magnitude);
+            plan->unit = cli_unit_guess(magnitude, CLI_UNIT_MS);
             cli_warn("the times in column '%s' are read as epoch %s (--unit says otherwise)",
                      sample->names[column], cli_unit_name(plan->unit));
         }
@@ -161,12 +187,13 @@ static int plan_named_time(const struct cli_import_sample *sample,
 /* Whether the whole sample of a column reads as times, in the way the plan would read it. */
 static bool plan_reads_as_times(const struct cli_import_sample *sample, size_t column)
 {
-    int64_t ms;
+    int64_t ts;
     double magnitude;
     if (plan_is_year(sample, column) || plan_is_numeric(sample, column, &magnitude))
         return true;
     for (size_t row = 0; row < sample->row_count; row++) {
-        enum cli_time_result result = cli_time_parse(plan_cell(sample, row, column), &ms, NULL);
+        enum cli_time_result result =
+            cli_time_parse(plan_cell(sample, row, column), CLI_UNIT_MS, &ts, NULL);
         if (result != CLI_TIME_OK && result != CLI_TIME_FINER)
             return false;
     }
@@ -254,7 +281,7 @@ static int plan_time(const struct cli_import_sample *sample,
                      const struct cli_import_options *options, struct cli_import_plan *plan)
 {
     int exit_code = CLI_OK;
-    if (options->has_start) {
+    if (options->start != NULL) {
         plan->mode = CLI_TIME_COUNTED;
         return CLI_OK;
     }
@@ -283,28 +310,6 @@ static bool plan_is_time_column(const struct cli_import_plan *plan, size_t colum
     return false;
 }
 
-/* First row of the sample with text in this column, or row_count. A column of more numbers than
- * texts is one of numbers with bad rows in it. */
-static size_t plan_text_row(const struct cli_import_sample *sample, size_t column,
-                            bool *is_text_out)
-{
-    size_t text_row = sample->row_count;
-    size_t text_count = 0;
-    size_t number_count = 0;
-    double value;
-    for (size_t row = 0; row < sample->row_count; row++) {
-        const char *text = plan_cell(sample, row, column);
-        if (cli_is_missing(text))
-            continue;
-        if (cli_number_parse(text, &value))
-            number_count++;
-        else if (text_count++ == 0)
-            text_row = row;
-    }
-    *is_text_out = text_count > number_count;
-    return text_row;
-}
-
 static int plan_named_values(const struct cli_import_sample *sample,
                              const struct cli_import_options *options, struct cli_import_plan *plan)
 {
@@ -319,14 +324,6 @@ static int plan_named_values(const struct cli_import_sample *sample,
     }
     cli_free(names);
     return exit_code;
-}
-
-static int plan_refuse_text(const struct cli_import_sample *sample, size_t column, size_t row)
-{
-    return cli_fail("%s:%" PRIu64 ": column '%s' is text, not numbers: '%.60s'; leave such "
-                    "columns out with --skip-text, or name those wanted with --columns",
-                    sample->file_name, sample->lines[row], sample->names[column],
-                    plan_cell(sample, row, column));
 }
 
 static void plan_tell_skipped(const struct cli_import_sample *sample, const size_t *columns,
@@ -344,32 +341,27 @@ static void plan_tell_skipped(const struct cli_import_sample *sample, const size
     cli_free(list);
 }
 
-/* Every column but those of time; a column of text stops it or is left out. */
+/* Every column but those of time, and with --skip-text those of text. */
 static int plan_all_values(const struct cli_import_sample *sample,
                            const struct cli_import_options *options, struct cli_import_plan *plan)
 {
-    bool is_text;
     size_t *skipped = cli_alloc(sample->column_count, sizeof(size_t));
     size_t skipped_count = 0;
-    int exit_code = CLI_OK;
     plan->value_indexes = cli_alloc(sample->column_count, sizeof(size_t));
-    for (size_t column = 0; column < sample->column_count && exit_code == CLI_OK; column++) {
+    for (size_t column = 0; column < sample->column_count; column++) {
         if (plan_is_time_column(plan, column))
             continue;
-        size_t row = plan_text_row(sample, column, &is_text);
-        if (!is_text)
-            plan->value_indexes[plan->value_count++] = column;
-        else if (options->skip_text)
+        if (options->skip_text && cli_import_is_text(sample, options, column))
             skipped[skipped_count++] = column;
         else
-            exit_code = plan_refuse_text(sample, column, row);
+            plan->value_indexes[plan->value_count++] = column;
     }
     if (skipped_count > 0)
         plan_tell_skipped(sample, skipped, skipped_count);
-    if (exit_code == CLI_OK && plan->value_count == 0)
-        exit_code = cli_fail("%s has no column of numbers beside the time", sample->file_name);
     cli_free(skipped);
-    return exit_code;
+    return plan->value_count > 0 ? CLI_OK
+                                 : cli_fail("%s has no column beside the time%s", sample->file_name,
+                                            skipped_count > 0 ? " but those of text" : "");
 }
 
 int cli_import_plan_make(const struct cli_import_sample *sample,

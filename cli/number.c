@@ -89,6 +89,22 @@ size_t cli_number_print(double value, char text[CLI_NUMBER_TEXT_SIZE])
     return number_print_decimal(scaled, decimals, text);
 }
 
+double cli_number_of_float(float value)
+{
+    char text[CLI_NUMBER_TEXT_SIZE];
+    /* A text of up to six digits is what %.6g gives; but subnormals have fewer. */
+    int digits = fabsf(value) < FLT_MIN ? 1 : 6;
+    if (!isfinite(value) || value == 0)
+        return value;
+    for (; digits < 9; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            return strtod(text, NULL);
+    }
+    snprintf(text, sizeof(text), "%.9g", (double)value);
+    return strtod(text, NULL);
+}
+
 int cli_number_decimals(double value)
 {
     char text[CLI_NUMBER_TEXT_SIZE];
@@ -136,7 +152,7 @@ bool cli_number_parse(const char *text, double *value_out)
     if (*text == '\0' || strpbrk(text, "xX(") != NULL)
         return false;
     *value_out = strtod(text, &end);
-    if (end == text || isnan(*value_out))
+    if (end == text || (isnan(*value_out) && !cli_is_nan(text)))
         return false;
     while (*end == ' ')
         end++;
@@ -145,13 +161,18 @@ bool cli_number_parse(const char *text, double *value_out)
 
 bool cli_is_missing(const char *text)
 {
-    static const char *const words[] = {"NA", "N/A", "#N/A", "NaN", "null", "None", "\\N"};
+    static const char *const words[] = {"NA", "N/A", "#N/A", "null", "None", "\\N"};
     if (*text == '\0')
         return true;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (strcasecmp(text, words[i]) == 0)
             return true;
     return false;
+}
+
+bool cli_is_nan(const char *text)
+{
+    return strcasecmp(text, "NaN") == 0;
 }
 
 void cli_number_brief(double value, char text[CLI_NUMBER_TEXT_SIZE])

@@ -14,11 +14,16 @@ size_t cli_number_print(double value, char text[CLI_NUMBER_TEXT_SIZE]);
 /* Decimals behind the point of the shortest text; -1 if it has an exponent or is no number. */
 int cli_number_decimals(double value);
 
-/* Parses a decimal number, inf included and hexadecimal excluded, correctly rounded. */
+/* The double whose shortest text is the shortest that strtof reads back as the very same float. */
+double cli_number_of_float(float value);
+
+/* Parses a decimal number, inf and NaN included and hexadecimal excluded, correctly rounded. */
 bool cli_number_parse(const char *text, double *value_out);
 
-/* Whether a CSV field stands for a missing value: empty, NA, N/A, #N/A, NaN, null, None, \N. */
+/* Whether a text stands for no value: empty, NA, N/A, #N/A, null, None, \N, in any case. */
 bool cli_is_missing(const char *text);
+/* Whether a text is the word NaN, in any case. */
+bool cli_is_nan(const char *text);
 
 /* Six digits for the eye: 12.3457, 3.12441G, 0. */
 void cli_number_brief(double value, char text[CLI_NUMBER_TEXT_SIZE]);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "humantime.h"
-#include "number.h"
 #include "rowview.h"
+#include "value.h"
 
 /* Text is gathered in a block: a call of stdio for each number would be half of the work. */
 #define ROWS_BUFFER_SIZE    65536
@@ -26,12 +26,10 @@ struct cli_row_writer {
     char buffer[ROWS_BUFFER_SIZE];
 };
 
-double cli_batch_value(const struct nanots_batch *batch, size_t column, size_t row)
+const char *cli_ts_name(enum cli_time_unit unit)
 {
-    const struct nanots_batch_column *values = &batch->columns[column];
-    if (values->validity != NULL && (values->validity[row / 8] >> (row % 8) & 1) == 0)
-        return NAN;
-    return ((const double *)values->values)[row];
+    static const char *const names[] = {"ts_ms", "ts_s", "ts_ms", "ts_us", "ts_ns"};
+    return names[unit];
 }
 
 /* ---- buffer ------------------------------------------------------------------------------- */
@@ -69,21 +67,22 @@ static void rows_put_time(struct cli_row_writer *writer, int64_t ts)
         writer->used += (size_t)snprintf(at, ROWS_FIELD_SIZE_MAX, "%" PRId64, ts);
         return;
     }
-    enum cli_time_style style = cli_time_style_for(ts);
-    cli_time_print(ts, style > CLI_STYLE_SECONDS ? style : CLI_STYLE_SECONDS, at);
+    const enum cli_time_unit unit = writer->options->unit;
+    enum cli_time_style style = cli_time_style_for(ts, unit);
+    cli_time_print(ts, unit, style > CLI_STYLE_SECONDS ? style : CLI_STYLE_SECONDS, at);
     writer->used += strlen(at);
 }
 
-static void rows_put_number(struct cli_row_writer *writer, double value)
+static void rows_put_value(struct cli_row_writer *writer, const struct nanots_value *value)
 {
-    writer->used += cli_number_print(value, rows_reserve(writer));
+    writer->used += cli_value_print(value, rows_reserve(writer));
 }
 
 /* ---- CSV ---------------------------------------------------------------------------------- */
 
 static const char *rows_time_name(const struct cli_row_writer *writer)
 {
-    return writer->options->iso ? "time" : "ts_ms";
+    return writer->options->iso ? "time" : cli_ts_name(writer->options->unit);
 }
 
 static void rows_csv_begin(struct cli_row_writer *writer)
@@ -91,18 +90,30 @@ static void rows_csv_begin(struct cli_row_writer *writer)
     fputs(rows_time_name(writer), writer->stream);
     for (size_t i = 0; i < writer->column_count; i++) {
         fputc(',', writer->stream);
-        cli_csv_field(writer->stream, writer->names[i]);
+        cli_csv_field(writer->stream, writer->names[i], strlen(writer->names[i]));
     }
     fputc('\n', writer->stream);
 }
 
-static void rows_csv_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+static void rows_csv_value(struct cli_row_writer *writer, const struct nanots_value *value)
 {
-    for (size_t row = 0; row < batch->row_count; row++) {
+    if (value->type == NANOTS_TYPE_UTF8) {
+        rows_drain(writer);
+        cli_csv_field(writer->stream, value->as.utf8.data, value->as.utf8.size);
+    } else if (value->type != NANOTS_TYPE_NULL) {
+        rows_put_value(writer, value);
+    }
+}
+
+static void rows_csv_add(struct cli_row_writer *writer, const struct nanots_batch *batch,
+                         size_t first, size_t end)
+{
+    for (size_t row = first; row < end; row++) {
         rows_put_time(writer, batch->ts[row]);
         for (size_t i = 0; i < batch->column_count; i++) {
+            const struct nanots_value value = cli_batch_value(batch, i, row);
             rows_put(writer, ",");
-            rows_put_number(writer, cli_batch_value(batch, i, row));
+            rows_csv_value(writer, &value);
         }
         rows_put(writer, "\n");
     }
@@ -121,7 +132,7 @@ static void rows_json_begin(struct cli_row_writer *writer)
         if (memory == NULL)
             continue;
         fputs(", ", memory);
-        cli_json_string(memory, writer->names[i]);
+        cli_json_string(memory, writer->names[i], strlen(writer->names[i]));
         fputs(": ", memory);
         fclose(memory);
     }
@@ -129,13 +140,28 @@ static void rows_json_begin(struct cli_row_writer *writer)
         rows_put(writer, "[");
 }
 
-static void rows_json_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+static void rows_json_value(struct cli_row_writer *writer, const struct nanots_value *value)
+{
+    const bool is_float = value->type == NANOTS_TYPE_F64 || value->type == NANOTS_TYPE_F32;
+    if (value->type == NANOTS_TYPE_UTF8) {
+        rows_drain(writer);
+        cli_json_string(writer->stream, value->as.utf8.data, value->as.utf8.size);
+    } else if (value->type == NANOTS_TYPE_NULL ||
+               (is_float && !isfinite(cli_value_number(value)))) {
+        rows_put(writer, "null");
+    } else {
+        rows_put_value(writer, value);
+    }
+}
+
+static void rows_json_add(struct cli_row_writer *writer, const struct nanots_batch *batch,
+                          size_t first, size_t end)
 {
     bool lines = writer->options->format == CLI_FORMAT_JSONL;
     const char *quote = writer->options->iso ? "\"" : "";
-    for (size_t row = 0; row < batch->row_count; row++) {
+    for (size_t row = first; row < end; row++) {
         if (!lines)
-            rows_put(writer, writer->row_count + row > 0 ? ",\n " : "\n ");
+            rows_put(writer, writer->row_count + (row - first) > 0 ? ",\n " : "\n ");
         rows_put(writer, "{\"");
         rows_put(writer, rows_time_name(writer));
         rows_put(writer, "\": ");
@@ -143,12 +169,9 @@ static void rows_json_add(struct cli_row_writer *writer, const struct nanots_bat
         rows_put_time(writer, batch->ts[row]);
         rows_put(writer, quote);
         for (size_t i = 0; i < batch->column_count; i++) {
-            double value = cli_batch_value(batch, i, row);
+            const struct nanots_value value = cli_batch_value(batch, i, row);
             rows_put(writer, writer->prefixes[i]);
-            if (isfinite(value))
-                rows_put_number(writer, value);
-            else
-                rows_put(writer, "null");
+            rows_json_value(writer, &value);
         }
         rows_put(writer, lines ? "}\n" : "}");
     }
@@ -167,15 +190,16 @@ static void rows_begin(struct cli_row_writer *writer)
         rows_json_begin(writer);
 }
 
-static void rows_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
+void cli_row_writer_add(struct cli_row_writer *writer, const struct nanots_batch *batch,
+                        size_t first, size_t end)
 {
     if (writer->view != NULL)
-        cli_row_view_add(writer->view, batch);
+        cli_row_view_add(writer->view, batch, first, end);
     else if (writer->options->format == CLI_FORMAT_CSV)
-        rows_csv_add(writer, batch);
+        rows_csv_add(writer, batch, first, end);
     else
-        rows_json_add(writer, batch);
-    writer->row_count += batch->row_count;
+        rows_json_add(writer, batch, first, end);
+    writer->row_count += end - first;
 }
 
 static void rows_finish(struct cli_row_writer *writer)
@@ -210,11 +234,6 @@ struct cli_row_writer *cli_row_writer_new(const struct cli_row_options *options,
     return writer;
 }
 
-void cli_row_writer_add(struct cli_row_writer *writer, const struct nanots_batch *batch)
-{
-    rows_add(writer, batch);
-}
-
 void cli_row_writer_flush(struct cli_row_writer *writer)
 {
     rows_drain(writer);
@@ -229,19 +248,31 @@ void cli_row_writer_finish(struct cli_row_writer *writer)
 
 /* ---- query -------------------------------------------------------------------------------- */
 
-int cli_range_options(const struct cli_args *args, struct nanots_query *query)
+int cli_table_unit(struct nanots_db *db, const char *table, enum cli_time_unit *unit_out)
+{
+    struct nanots_schema schema;
+    struct nanots_error error;
+    if (nanots_table_schema(db, table, &schema, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    *unit_out = cli_unit_of_table(schema.unit);
+    nanots_free(schema.block);
+    return CLI_OK;
+}
+
+int cli_range_options(const struct cli_args *args, enum cli_time_unit unit,
+                      struct nanots_query *query)
 {
     const char *from = cli_option(args, "from");
     const char *to = cli_option(args, "to");
-    enum cli_time_unit unit;
-    int exit_code = cli_unit_option(args, &unit);
+    enum cli_time_unit number_unit;
+    int exit_code = cli_unit_option(args, &number_unit);
     if (exit_code == CLI_OK && from != NULL) {
         query->flags |= NANOTS_QUERY_FROM;
-        exit_code = cli_time_argument("--from", from, unit, false, &query->from);
+        exit_code = cli_time_argument("--from", from, number_unit, unit, false, &query->from);
     }
     if (exit_code == CLI_OK && to != NULL) {
         query->flags |= NANOTS_QUERY_TO;
-        exit_code = cli_time_argument("--to", to, unit, true, &query->to);
+        exit_code = cli_time_argument("--to", to, number_unit, unit, true, &query->to);
     }
     return exit_code;
 }
@@ -306,7 +337,7 @@ static int rows_stream(struct cli_row_writer *writer, struct nanots_cursor *curs
         if (nanots_query_next(cursor, &batch, &error) != NANOTS_OK)
             return cli_fail_status(&error);
         if (batch != NULL)
-            rows_add(writer, batch);
+            cli_row_writer_add(writer, batch, 0, batch->row_count);
     } while (batch != NULL && !cli_output_broken(writer->stream));
     return CLI_OK;
 }

@@ -15,18 +15,19 @@
 #include <strings.h>
 #include <time.h>
 
-#define MS_PER_SECOND INT64_C(1000)
-#define MS_PER_DAY    INT64_C(86400000)
-#define YEAR_MAX      INT64_C(292278994) /* the year in which int64 milliseconds end */
+#define SECONDS_PER_DAY INT64_C(86400)
+#define NS_PER_SECOND   INT64_C(1000000000)
+#define YEAR_MAX        INT64_C(292277026597) /* the year after int64 seconds end */
 
 struct time_scan {
     const char *at;
     int64_t year;
     unsigned month;
     unsigned day;
-    int64_t day_ms;    /* time of day */
-    int64_t offset_ms; /* east of UTC */
-    bool finer;        /* digits below a millisecond were not all zero */
+    int64_t second;   /* of the day */
+    int64_t offset;   /* seconds east of UTC */
+    int64_t fraction; /* nanoseconds */
+    bool finer;       /* digits below a nanosecond were not all zero */
     enum cli_time_span span;
 };
 
@@ -54,6 +55,12 @@ static void time_date_from_days(int64_t days, int64_t *year_out, unsigned *month
     *day_out = (unsigned)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
     *month_out = (unsigned)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
     *year_out = year_of_era + era * 400 + (*month_out <= 2);
+}
+
+int64_t cli_ticks_per_second(enum cli_time_unit unit)
+{
+    static const int64_t ticks[] = {1000, 1, 1000, 1000000, NS_PER_SECOND};
+    return ticks[unit];
 }
 
 static unsigned time_days_in_month(int64_t year, unsigned month)
@@ -226,7 +233,7 @@ static bool time_scan_date(struct time_scan *scan)
     if (is_signed)
         scan->at++;
     const char *start = scan->at;
-    if (!time_scan_digits(scan, 1, 9, &number))
+    if (!time_scan_digits(scan, 1, 12, &number))
         return false;
     ptrdiff_t count = scan->at - start;
     if (count <= 2 && !is_signed) {
@@ -242,11 +249,10 @@ static bool time_scan_date(struct time_scan *scan)
     return time_scan_after_year(scan);
 }
 
-/* Seconds' fraction: the first three digits count, the rest must be zeros or is noted. */
-static bool time_scan_fraction(struct time_scan *scan, int64_t *ms_out)
+/* Seconds' fraction in nanoseconds; digits behind those must be zeros or are noted. */
+static bool time_scan_fraction(struct time_scan *scan)
 {
-    int64_t weight = 100;
-    *ms_out = 0;
+    int64_t weight = NS_PER_SECOND / 10;
     if (*scan->at != '.' && *scan->at != ',')
         return true;
     scan->at++;
@@ -255,7 +261,7 @@ static bool time_scan_fraction(struct time_scan *scan, int64_t *ms_out)
     for (; time_is_digit(*scan->at); scan->at++) {
         if (weight == 0 && *scan->at != '0')
             scan->finer = true;
-        *ms_out += weight * (*scan->at - '0');
+        scan->fraction += weight * (*scan->at - '0');
         weight /= 10;
     }
     return true;
@@ -296,7 +302,7 @@ static bool time_scan_offset(struct time_scan *scan)
         return false;
     if (hours > 23 || minutes > 59)
         return false;
-    scan->offset_ms = sign * (hours * 60 + minutes) * 60 * MS_PER_SECOND;
+    scan->offset = sign * (hours * 60 + minutes) * 60;
     return true;
 }
 
@@ -305,65 +311,91 @@ static bool time_scan_clock(struct time_scan *scan)
     int64_t hour;
     int64_t minute = 0;
     int64_t second = 0;
-    int64_t fraction_ms = 0;
     if (!time_scan_digits(scan, 1, 2, &hour))
         return false;
     bool colon = time_scan_char(scan, ':');
     if (!time_scan_digits(scan, 2, 2, &minute))
         return false;
     if (colon ? time_scan_char(scan, ':') : time_is_digit(*scan->at))
-        if (!time_scan_digits(scan, 2, 2, &second) || !time_scan_fraction(scan, &fraction_ms))
+        if (!time_scan_digits(scan, 2, 2, &second) || !time_scan_fraction(scan))
             return false;
     if (!time_scan_half_day(scan, &hour))
         return false;
-    bool midnight_24 = hour == 24 && minute == 0 && second == 0 && fraction_ms == 0;
+    bool midnight_24 = hour == 24 && minute == 0 && second == 0 && scan->fraction == 0;
     if ((hour > 23 && !midnight_24) || minute > 59 || second > 59)
         return false;
-    scan->day_ms = ((hour * 60 + minute) * 60 + second) * MS_PER_SECOND + fraction_ms;
+    scan->second = (hour * 60 + minute) * 60 + second;
     scan->span = CLI_SPAN_INSTANT;
     return time_scan_offset(scan);
 }
 
 /* ---- parsing ------------------------------------------------------------------------------ */
 
-static enum cli_time_result time_join(int64_t days, int64_t rest_ms, int64_t *ms_out)
+static enum cli_time_result time_join(int64_t days, int64_t seconds, int64_t ns,
+                                      enum cli_time_unit unit, int64_t *ts_out)
 {
-    int64_t ms;
-    if (__builtin_mul_overflow(days, MS_PER_DAY, &ms) || __builtin_add_overflow(ms, rest_ms, &ms)) {
+    const int64_t per_second = cli_ticks_per_second(unit);
+    const int64_t per_day = per_second * SECONDS_PER_DAY;
+    const int64_t ns_per_tick = NS_PER_SECOND / per_second;
+    const int64_t rest = seconds * per_second + ns / ns_per_tick;
+    int64_t ts;
+    if (__builtin_mul_overflow(days, per_day, &ts) || __builtin_add_overflow(ts, rest, &ts)) {
         /* The first day of int64 begins before INT64_MIN but ends after it. */
-        if (days >= 0 || __builtin_mul_overflow(days + 1, MS_PER_DAY, &ms) ||
-            __builtin_add_overflow(ms, rest_ms - MS_PER_DAY, &ms))
+        if (days >= 0 || __builtin_mul_overflow(days + 1, per_day, &ts) ||
+            __builtin_add_overflow(ts, rest - per_day, &ts))
             return CLI_TIME_RANGE;
     }
-    *ms_out = ms;
-    return CLI_TIME_OK;
+    *ts_out = ts;
+    return ns % ns_per_tick == 0 ? CLI_TIME_OK : CLI_TIME_FINER;
 }
 
-enum cli_time_result cli_time_parse(const char *text, int64_t *ms_out, enum cli_time_span *span_out)
+/* Reads all of `text`; its fields are left in `scan`. */
+static enum cli_time_result time_scan_text(const char *text, struct time_scan *scan)
 {
-    struct time_scan scan = {.at = text};
-    *ms_out = 0;
-    if (!time_scan_date(&scan))
+    memset(scan, 0, sizeof(*scan));
+    scan->at = text;
+    if (!time_scan_date(scan))
         return CLI_TIME_BAD;
-    if (scan.month < 1 || scan.month > 12 || scan.day < 1)
+    if (scan->month < 1 || scan->month > 12 || scan->day < 1)
         return CLI_TIME_BAD;
-    if (scan.year > YEAR_MAX || scan.year < -YEAR_MAX)
+    if (scan->year > YEAR_MAX || scan->year < -YEAR_MAX)
         return CLI_TIME_RANGE;
-    if (scan.day > time_days_in_month(scan.year, scan.month))
+    if (scan->day > time_days_in_month(scan->year, scan->month))
         return CLI_TIME_BAD;
-    if (*scan.at == 'T' || *scan.at == 't' || *scan.at == ',')
-        scan.at++;
-    time_scan_spaces(&scan);
-    if (*scan.at != '\0' && !time_scan_clock(&scan))
+    if (*scan->at == 'T' || *scan->at == 't' || *scan->at == ',')
+        scan->at++;
+    time_scan_spaces(scan);
+    if (*scan->at != '\0' && !time_scan_clock(scan))
         return CLI_TIME_BAD;
-    time_scan_spaces(&scan);
-    if (*scan.at != '\0')
-        return CLI_TIME_BAD;
+    time_scan_spaces(scan);
+    return *scan->at == '\0' ? CLI_TIME_OK : CLI_TIME_BAD;
+}
+
+enum cli_time_result cli_time_parse(const char *text, enum cli_time_unit unit, int64_t *ts_out,
+                                    enum cli_time_span *span_out)
+{
+    struct time_scan scan;
+    *ts_out = 0;
+    enum cli_time_result result = time_scan_text(text, &scan);
+    if (result != CLI_TIME_OK)
+        return result;
     if (span_out != NULL)
         *span_out = scan.span;
     int64_t days = cli_days_from_date(scan.year, scan.month, scan.day);
-    enum cli_time_result result = time_join(days, scan.day_ms - scan.offset_ms, ms_out);
+    result = time_join(days, scan.second - scan.offset, scan.fraction, unit, ts_out);
     return result == CLI_TIME_OK && scan.finer ? CLI_TIME_FINER : result;
+}
+
+enum cli_time_unit cli_time_precision(const char *text)
+{
+    struct time_scan scan;
+    if (time_scan_text(text, &scan) != CLI_TIME_OK)
+        return CLI_UNIT_MS;
+    if (scan.finer)
+        return CLI_UNIT_NS;
+    if (scan.fraction % 1000000 == 0)
+        return CLI_UNIT_MS;
+    return scan.fraction % 1000 == 0 ? CLI_UNIT_US : CLI_UNIT_NS;
 }
 
 bool cli_is_plain_number(const char *text)
@@ -383,17 +415,30 @@ bool cli_is_plain_number(const char *text)
     return has_digit;
 }
 
-/* Digits of `text` before the point, then as many behind it as a millisecond has. Exact, where a
- * double would round the nanoseconds of today. */
-enum cli_time_result cli_epoch_parse(const char *text, enum cli_time_unit unit, int64_t *ms_out)
+enum cli_time_unit cli_epoch_precision(const char *text, enum cli_time_unit unit)
 {
-    static const int shifts[] = {[CLI_UNIT_S] = 3, [CLI_UNIT_US] = -3, [CLI_UNIT_NS] = -6};
-    int shift = unit == CLI_UNIT_MS ? 0 : shifts[unit];
+    const char *point = strchr(text, '.');
+    int decimals = 0;
+    for (int i = 1; point != NULL && time_is_digit(point[i]); i++)
+        if (point[i] != '0')
+            decimals = i;
+    const int finest = (int)unit + (decimals + 2) / 3;
+    if (finest <= (int)CLI_UNIT_MS)
+        return CLI_UNIT_MS;
+    return finest < (int)CLI_UNIT_NS ? CLI_UNIT_US : CLI_UNIT_NS;
+}
+
+/* Digits of `text` before the point, then as many behind it as a tick of the result has. Exact,
+ * where a double would round the nanoseconds of today. */
+enum cli_time_result cli_epoch_parse(const char *text, enum cli_time_unit unit,
+                                     enum cli_time_unit to_unit, int64_t *ts_out)
+{
+    const int shift = 3 * ((int)to_unit - (int)unit);
     bool negative = *text == '-';
     bool finer = false;
     int64_t value = 0;
 
-    *ms_out = 0;
+    *ts_out = 0;
     if (!cli_is_plain_number(text))
         return CLI_TIME_BAD;
     const char *p = text + (*text == '-' || *text == '+');
@@ -415,16 +460,17 @@ enum cli_time_result cli_epoch_parse(const char *text, enum cli_time_unit unit, 
         return CLI_TIME_RANGE;
     if (!negative && __builtin_sub_overflow(INT64_C(0), value, &value))
         return CLI_TIME_RANGE;
-    *ms_out = value;
+    *ts_out = value;
     return finer ? CLI_TIME_FINER : CLI_TIME_OK;
 }
 
-enum cli_time_result cli_time_parse_format(const char *text, const char *format, int64_t *ms_out)
+enum cli_time_result cli_time_parse_format(const char *text, const char *format,
+                                           enum cli_time_unit unit, int64_t *ts_out)
 {
     /* strptime leaves what the pattern does not name; the first day of a month is the start. */
     struct tm fields = {.tm_mday = 1, .tm_year = 70};
     const char *end = strptime(text, format, &fields);
-    *ms_out = 0;
+    *ts_out = 0;
     if (end == NULL || *end != '\0')
         return CLI_TIME_BAD;
     int64_t year = (int64_t)fields.tm_year + 1900;
@@ -434,14 +480,14 @@ enum cli_time_result cli_time_parse_format(const char *text, const char *format,
     int64_t days = cli_days_from_date(year, month, (unsigned)fields.tm_mday);
     int64_t seconds = (int64_t)fields.tm_hour * 3600 + (int64_t)fields.tm_min * 60 + fields.tm_sec -
                       fields.tm_gmtoff;
-    return time_join(days, seconds * MS_PER_SECOND, ms_out);
+    return time_join(days, seconds, 0, unit, ts_out);
 }
 
-enum cli_time_unit cli_unit_guess(double magnitude)
+enum cli_time_unit cli_unit_guess(double magnitude, enum cli_time_unit small)
 {
     double size = fabs(magnitude);
     if (size < 1e8)
-        return CLI_UNIT_MS;
+        return small;
     if (size < 1e11)
         return CLI_UNIT_S;
     if (size < 1e14)
@@ -472,35 +518,54 @@ const char *cli_unit_name(enum cli_time_unit unit)
 
 /* ---- printing ----------------------------------------------------------------------------- */
 
-/* Day and time of day of any int64, rounding towards the past. */
-static void time_split(int64_t ms, int64_t *days_out, int64_t *day_ms_out)
+enum cli_time_unit cli_unit_of_table(nanots_time_unit unit)
 {
-    int64_t days = ms / MS_PER_DAY;
-    int64_t rest = ms % MS_PER_DAY;
-    if (rest < 0) {
-        days--;
-        rest += MS_PER_DAY;
-    }
-    *days_out = days;
-    *day_ms_out = rest;
+    static const enum cli_time_unit units[] = {[NANOTS_UNIT_MS] = CLI_UNIT_MS,
+                                               [NANOTS_UNIT_S] = CLI_UNIT_S,
+                                               [NANOTS_UNIT_US] = CLI_UNIT_US,
+                                               [NANOTS_UNIT_NS] = CLI_UNIT_NS};
+    return units[unit];
 }
 
-enum cli_time_style cli_time_style_for(int64_t ms)
+nanots_time_unit cli_unit_for_table(enum cli_time_unit unit)
 {
-    if (ms % MS_PER_DAY == 0)
+    static const nanots_time_unit units[] = {[CLI_UNIT_GUESS] = NANOTS_UNIT_MS,
+                                             [CLI_UNIT_S] = NANOTS_UNIT_S,
+                                             [CLI_UNIT_MS] = NANOTS_UNIT_MS,
+                                             [CLI_UNIT_US] = NANOTS_UNIT_US,
+                                             [CLI_UNIT_NS] = NANOTS_UNIT_NS};
+    return units[unit];
+}
+
+/* Quotient and rest, rounding towards the past. */
+static int64_t time_divide(int64_t ts, int64_t divisor, int64_t *rest_out)
+{
+    *rest_out = ts % divisor;
+    if (*rest_out < 0)
+        *rest_out += divisor;
+    return ts / divisor - (ts % divisor < 0);
+}
+
+enum cli_time_style cli_time_style_for(int64_t ts, enum cli_time_unit unit)
+{
+    const int64_t per_second = cli_ticks_per_second(unit);
+    if (ts % (per_second * SECONDS_PER_DAY) == 0)
         return CLI_STYLE_DATE;
-    return ms % MS_PER_SECOND == 0 ? CLI_STYLE_SECONDS : CLI_STYLE_MS;
+    enum cli_time_style style = CLI_STYLE_SECONDS;
+    for (int64_t divisor = per_second; ts % divisor != 0; divisor /= 1000)
+        style = (enum cli_time_style)(style + 1);
+    return style;
 }
 
-void cli_time_print(int64_t ms, enum cli_time_style style, char text[CLI_TIME_TEXT_SIZE])
+void cli_time_print(int64_t ts, enum cli_time_unit unit, enum cli_time_style style,
+                    char text[CLI_TIME_TEXT_SIZE])
 {
-    int64_t days;
     int64_t rest;
     int64_t year;
     unsigned month;
     unsigned day;
-    time_split(ms, &days, &rest);
-    time_date_from_days(days, &year, &month, &day);
+    const int64_t per_second = cli_ticks_per_second(unit);
+    time_date_from_days(time_divide(ts, per_second * SECONDS_PER_DAY, &rest), &year, &month, &day);
 
     size_t size = CLI_TIME_TEXT_SIZE;
     const char *year_form =
@@ -508,10 +573,15 @@ void cli_time_print(int64_t ms, enum cli_time_style style, char text[CLI_TIME_TE
     int used = snprintf(text, size, year_form, year, month, day);
     if (style == CLI_STYLE_DATE || used < 0)
         return;
-    int second = (int)(rest / MS_PER_SECOND);
+    int second = (int)(rest / per_second);
     used += snprintf(text + used, size - (size_t)used, "T%02d:%02d:%02d", second / 3600,
                      second / 60 % 60, second % 60);
-    if (style == CLI_STYLE_MS)
-        used += snprintf(text + used, size - (size_t)used, ".%03d", (int)(rest % MS_PER_SECOND));
+    if (style >= CLI_STYLE_MS) {
+        char digits[16];
+        snprintf(digits, sizeof(digits), "%09" PRId64,
+                 rest % per_second * (NS_PER_SECOND / per_second));
+        used += snprintf(text + used, size - (size_t)used, ".%.*s",
+                         3 * (int)(style - CLI_STYLE_SECONDS), digits);
+    }
     snprintf(text + used, size - (size_t)used, "Z");
 }

@@ -17,8 +17,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from cli_case import NANOTS, ROOT, CliCase, ms_of  # noqa: E402
 
-COMMANDS = ("import append create collect query export tail plot tables info stats verify pack "
-            "retain").split()
+COMMANDS = ("import append create collect query export tail plot tables schema info stats verify "
+            "pack retain add-column rename drop").split()
 
 
 class HelpTest(CliCase):
@@ -307,17 +307,17 @@ class UpkeepTest(CliCase):
     def test_tables_lists_rows_and_times(self):
         self.load_days()
         shown = self.out("tables", self.db)
-        self.assertRegex(shown, r"(?m)^t +100 +2024-01-01 +2024-04-09 .* v$")
+        self.assertRegex(shown, r"(?m)^t +100 +2024-01-01 +2024-04-09 .* v:i64$")
         listed = json.loads(self.out("tables", self.db, "--format", "json"))
-        self.assertEqual([(row["table"], row["rows"], row["first_ts_ms"]) for row in listed],
+        self.assertEqual([(row["table"], row["rows"], row["first_ts"]) for row in listed],
                          [("t", 100, ms_of(2024, 1, 1))])
         self.assertEqual(self.out("tables", self.db, "--format", "csv").splitlines()[0],
-                         "table,rows,first_ts_ms,last_ts_ms,disk_bytes,columns")
+                         "table,rows,first_ts,last_ts,unit,disk_bytes,columns")
 
     def test_tables_of_an_empty_table(self):
         self.out("create", self.db, "t", "a")
         listed = json.loads(self.out("tables", self.db, "--format", "json"))
-        self.assertEqual((listed[0]["rows"], listed[0]["first_ts_ms"]), (0, None))
+        self.assertEqual((listed[0]["rows"], listed[0]["first_ts"]), (0, None))
 
     def test_many_tables_are_all_there_again(self):
         for number in range(40):
@@ -555,7 +555,7 @@ class TailTest(CliCase):
         self.assertEqual(self.end(child), "")
 
     def test_tail_follows_in_each_format(self):
-        self.load("ts_ms,a\n10,1\n")
+        self.load("ts_ms,a\n10,1\n", "--types", "a:f64")
         child = self.follow("--format", "json")
         self.assertEqual(self.lines(child, 1), ['{"ts_ms": 10, "a": 1}'])
         self.out("append", self.db, "t", 11, 2)

@@ -177,9 +177,39 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
     end->damaged = log_has_synced_record_behind(log, &walk, known);
 }
 
+static nanots_status groups_fail(uint64_t seq, struct nanots_error *error)
+{
+    return nts_fail(error, NANOTS_CORRUPT,
+                    "log: the group before row %llu has no right begin or end",
+                    (unsigned long long)seq);
+}
+
+nanots_status nts_wal_groups_follow(struct nts_wal_groups *groups,
+                                    const struct nts_wal_record *record, struct nanots_error *error)
+{
+    const bool begins = record->kind == NTS_WAL_GROUP_BEGIN;
+    const bool ends = record->kind == NTS_WAL_GROUP_COMMIT;
+    if ((begins && groups->is_open) ||
+        (ends && (!groups->is_open || nts_load_u64(record->payload) != groups->record_count)))
+        return groups_fail(record->first_seq, error);
+    if (begins || ends) {
+        groups->is_open = begins;
+        groups->record_count = 0;
+    } else if (record->kind != NTS_WAL_SEAL) {
+        groups->record_count++;
+    }
+    return NANOTS_OK;
+}
+
+nanots_status nts_wal_groups_end(const struct nts_wal_groups *groups, struct nanots_error *error)
+{
+    return groups->is_open ? groups_fail(0, error) : NANOTS_OK;
+}
+
 nanots_status nts_wal_replay(const struct nts_wal_log *log, uint64_t record_count,
                              nts_wal_apply apply, void *context, struct nanots_error *error)
 {
+    struct nts_wal_groups groups = {0, false};
     struct wal_walk walk;
     struct nts_wal_record record;
 
@@ -187,9 +217,10 @@ nanots_status nts_wal_replay(const struct nts_wal_log *log, uint64_t record_coun
     for (uint64_t i = 0; i < record_count; i++) {
         if (!walk_next(&walk, &record))
             return nts_fail(error, NANOTS_CORRUPT, "the log changed while it was read");
+        NTS_TRY(nts_wal_groups_follow(&groups, &record, error));
         if (record.kind == NTS_WAL_ROWS || record.kind == NTS_WAL_SEGMENT ||
             record.kind == NTS_WAL_CREATE)
             NTS_TRY(apply(context, &record, error));
     }
-    return NANOTS_OK;
+    return nts_wal_groups_end(&groups, error);
 }

@@ -52,6 +52,19 @@ void nts_wal_measure(const struct nts_wal_log *log, uint64_t flushed_seq,
 /* Whether the sizes inside a record agree with each other. */
 NTS_CHECKED bool nts_wal_record_is_consistent(const struct nts_wal_record *record);
 
+/* Groups, as records go by. A group without its commit does not get that far. */
+struct nts_wal_groups {
+    uint64_t record_count; /* of the one that is open */
+    bool is_open;
+};
+/* CORRUPT at a begin inside of a group, and at a commit outside of one or of another number. */
+NTS_CHECKED nanots_status nts_wal_groups_follow(struct nts_wal_groups *groups,
+                                                const struct nts_wal_record *record,
+                                                struct nanots_error *error);
+/* The same after the last record: no group may be open. */
+NTS_CHECKED nanots_status nts_wal_groups_end(const struct nts_wal_groups *groups,
+                                             struct nanots_error *error);
+
 typedef nanots_status (*nts_wal_apply)(void *context, const struct nts_wal_record *record,
                                        struct nanots_error *error);
 

@@ -145,12 +145,24 @@ static nanots_status tail_read_piece(struct tail_read *read, uint64_t *probe, bo
     return NANOTS_OK;
 }
 
+/* What was taken begins and ends outside of groups. */
+static nanots_status tail_check_groups(const struct nts_buf *buf, size_t from,
+                                       struct nanots_error *error)
+{
+    struct nts_wal_groups groups = {0, false};
+    struct nts_wal_record record;
+    while (nts_wal_tail_next(buf, &from, &record))
+        NTS_TRY(nts_wal_groups_follow(&groups, &record, error));
+    return nts_wal_groups_end(&groups, error);
+}
+
 nanots_status nts_wal_tail_read(struct nts_wal_tail *tail, struct nanots_file *file,
                                 nts_wal_segment_check check, void *context, struct nts_buf *buf,
                                 struct nanots_error *error)
 {
     struct tail_read read = {
         .tail = *tail, .file = file, .buf = buf, .check = check, .context = context};
+    const size_t from = buf->size;
     uint64_t probe = TAIL_PROBE_SIZE;
     bool more = tail->extent_count != 0;
 
@@ -160,6 +172,7 @@ nanots_status nts_wal_tail_read(struct nts_wal_tail *tail, struct nanots_file *f
         read.tail = read.group_tail;
         buf->size = read.group_size;
     }
+    NTS_TRY(tail_check_groups(buf, from, error));
     *tail = read.tail;
     return NANOTS_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* tests/model/test_model.c - random operations, compared row by row with arrays in memory.
  *
- * Three tables are appended to in every way, flushed, packed, cut, closed and reopened; queries
+ * Three tables are appended to in every way, in groups too, of which some stay open over other
+ * operations and some are rolled back; flushed, packed, cut, closed and reopened; queries
  * with random ranges, columns, limits and directions must give what the arrays give, bit for bit.
  * Cursors stay open over other operations, and now and then a copy of the live file, which is what
  * kill -9 would leave, must hold every row.
@@ -50,6 +51,8 @@ struct model {
     struct nanots_db *db;
     struct model_table tables[MODEL_TABLES];
     struct model_cursor cursors[MODEL_CURSORS];
+    struct nanots_group *group; /* or NULL */
+    struct db_rows grouped[MODEL_TABLES];
     uint64_t seed;
     uint64_t step;
     char trace[MODEL_TRACE][80];
@@ -161,6 +164,63 @@ static void model_append(struct model *model)
     db_rows_join(&table->rows, &batch);
     table->is_unsorted = true;
     db_rows_free(&batch);
+}
+
+/* ---- groups ------------------------------------------------------------------------------- */
+
+static void model_group_begin(struct model *model)
+{
+    model_note(model, "begin a group");
+    db_ok(nanots_batch_begin(model->db, &model->group, &db_error));
+    for (size_t t = 0; t < MODEL_TABLES; t++)
+        model->grouped[t] = db_rows_new(model_widths[t]);
+}
+
+static void model_group_append(struct model *model)
+{
+    const size_t t = (size_t)model_below(model, MODEL_TABLES);
+    const size_t width = model_widths[t];
+    const uint64_t most = model_below(model, 6) == 0 ? 6000 : 40;
+    const size_t count = 1 + (size_t)model_below(model, most);
+    if (model->tables[t].rows.row_count + model->grouped[t].row_count > MODEL_ROWS_MAX)
+        return;
+    struct db_rows rows = model_batch(model, &model->tables[t], count);
+    model_note(model, "%zu rows for %s into the group", count, model_names[t]);
+    for (size_t i = 0; i < count; i++)
+        db_ok(nanots_group_append(model->group, model_names[t], rows.ts[i], rows.values + i * width,
+                                  width, &db_error));
+    db_rows_join(&model->grouped[t], &rows);
+    db_rows_free(&rows);
+}
+
+/* `commit`, or roll back; a close rolls back by itself. */
+static void model_group_end(struct model *model, bool commit, bool by_close)
+{
+    if (model->group == NULL)
+        return;
+    model_note(model, commit ? "commit" : "roll back");
+    if (commit)
+        db_ok(nanots_batch_commit(model->group, NULL, &db_error));
+    else if (!by_close)
+        nanots_batch_rollback(model->group);
+    model->group = NULL;
+    for (size_t t = 0; t < MODEL_TABLES; t++) {
+        if (commit) {
+            db_rows_join(&model->tables[t].rows, &model->grouped[t]);
+            model->tables[t].is_unsorted = true;
+        }
+        db_rows_free(&model->grouped[t]);
+    }
+}
+
+static void model_group(struct model *model)
+{
+    if (model->group == NULL)
+        model_group_begin(model);
+    else if (model_below(model, 4) != 0)
+        model_group_append(model);
+    else
+        model_group_end(model, model_below(model, 4) != 0, false);
 }
 
 /* ---- queries ------------------------------------------------------------------------------ */
@@ -342,6 +402,7 @@ static void model_reopen(struct model *model)
 {
     model_note(model, "close and open");
     model_finish_queries(model);
+    model_group_end(model, false, true);
     db_close(model->db);
     model_open(model);
     model_compare(model, model->db);
@@ -378,8 +439,10 @@ static void model_kill(struct model *model)
 static void model_do_step(struct model *model)
 {
     const uint64_t dice = model_below(model, 1000);
-    if (dice < 600)
+    if (dice < 480)
         model_append(model);
+    else if (dice < 600)
+        model_group(model);
     else if (dice < 900)
         model_query(model);
     else if (dice < 940) {

@@ -30,7 +30,8 @@ struct log_image {
     uint32_t at;     /* its end */
     uint64_t chain;
     uint64_t next_seq;
-    uint64_t synced_seq; /* that the next records carry */
+    uint64_t synced_seq;    /* that the next records carry */
+    uint64_t group_records; /* since the last GROUP_BEGIN, without SEALs */
     struct {
         uint32_t extent;
         uint32_t start;
@@ -84,6 +85,9 @@ static inline void log_image_put(struct log_image *image, struct nts_wal_record 
         nts_wal_payload_checksum(bytes + NTS_WAL_RECORD_HEADER_SIZE, payload_size, image->log.salt),
         bytes);
     image->next_seq += record->row_count;
+    image->group_records += record->kind != NTS_WAL_SEAL;
+    if (record->kind == NTS_WAL_GROUP_BEGIN)
+        image->group_records = 0;
     image->records[image->record_count].extent = image->extent;
     image->records[image->record_count].start = image->at;
     image->records[image->record_count].end = image->at + record->size;
@@ -102,7 +106,8 @@ static inline uint8_t *log_image_payload(struct log_image *image)
 static inline void log_image_put_kind(struct log_image *image, uint8_t kind)
 {
     struct nts_wal_record record = {.kind = kind};
-    nts_store_u64(log_image_payload(image), 0x0123456789ABCDEFu);
+    nts_store_u64(log_image_payload(image),
+                  kind == NTS_WAL_GROUP_COMMIT ? image->group_records : 0x0123456789ABCDEFu);
     log_image_put(image, &record, kind == NTS_WAL_GROUP_BEGIN ? 0 : 8);
 }
 

@@ -215,6 +215,17 @@ class WalTest(ReaderCase):
         wal.record(GROUP_COMMIT, struct.pack("<Q", 2))
         self.assertEqual(self.rows(wal_image(wal)), [(1, 1.0), (2, 2.0), (3, 3.0)])
 
+    def test_wal_groups_that_contradict_themselves_are_damage(self):
+        for kinds, count in (((GROUP_COMMIT,), 1), ((GROUP_BEGIN, GROUP_COMMIT), 2),
+                             ((GROUP_BEGIN, GROUP_BEGIN), 0)):
+            wal = Wal()
+            for kind in kinds[:-1]:
+                wal.record(kind)
+            wal.rows([1], [1.0])
+            wal.record(kinds[-1], struct.pack("<Q", count) if kinds[-1] == GROUP_COMMIT else b"")
+            with self.subTest(kinds=kinds):
+                self.fails(wal_image(wal), "group")
+
     def test_wal_goes_on_in_the_extent_that_a_seal_names(self):
         wal = Wal()
         wal.rows([1], [1.0])

@@ -183,6 +183,34 @@ static void wal_replay_group_is_all_or_nothing(void **state)
     assert_int_equal(seen_count, 1u << 0 | 1u << 2 | 1u << 6 | 1u << 7 | 1u << 15);
 }
 
+/* Goal: records of groups that contradict each other are damage. Method: a commit without begin,
+ * one of a wrong number, a group in a group, with its commit and without. */
+static void wal_replay_groups_that_contradict_themselves_are_damage(void **state)
+{
+    (void)state;
+    for (unsigned variant = 0; variant < 4; variant++) {
+        struct nanots_error error;
+        struct nts_wal_end end;
+        struct log_image image;
+        struct seen seen = seen_of_start();
+        log_image_init(&image, SALT);
+        if (variant != 0)
+            log_image_put_kind(&image, NTS_WAL_GROUP_BEGIN);
+        log_image_put_rows(&image, 1);
+        if (variant >= 2)
+            log_image_put_kind(&image, NTS_WAL_GROUP_BEGIN);
+        log_image_put_rows(&image, 1);
+        if (variant == 1)
+            image.group_records++;
+        if (variant != 3)
+            log_image_put_kind(&image, NTS_WAL_GROUP_COMMIT);
+        nts_wal_measure(&image.log, 0, replay_check, &seen, &end);
+        assert_int_equal(nts_wal_replay(&image.log, end.record_count, replay_apply, &seen, &error),
+                         NANOTS_CORRUPT);
+        assert_non_null(strstr(error.message, "group"));
+    }
+}
+
 /* Goal: what an open group leaves behind is counted as cut. */
 static void wal_replay_open_group_counts_as_torn(void **state)
 {
@@ -392,6 +420,7 @@ int main(void)
         cmocka_unit_test(wal_replay_flipped_bit_ends_the_log_before_it),
         cmocka_unit_test(wal_replay_group_is_all_or_nothing),
         cmocka_unit_test(wal_replay_open_group_counts_as_torn),
+        cmocka_unit_test(wal_replay_groups_that_contradict_themselves_are_damage),
         cmocka_unit_test(wal_replay_synced_rows_of_an_open_group_are_no_damage),
         cmocka_unit_test(wal_replay_seal_leads_to_fresh_listed_extents_only),
         cmocka_unit_test(wal_replay_old_lap_never_continues_the_log),

@@ -178,6 +178,25 @@ static void wal_tail_takes_whole_groups(void **state)
     follow_end(&follow);
 }
 
+/* Goal: a commit of a wrong number is damage here as in recovery, and moves nothing. */
+static void wal_tail_refuses_a_commit_of_a_wrong_number(void **state)
+{
+    struct follow follow;
+    struct nanots_error error;
+    follow_begin(&follow, *state);
+    log_image_put_kind(&follow.image, NTS_WAL_GROUP_BEGIN);
+    log_image_put_rows(&follow.image, 2);
+    follow.image.group_records = 7;
+    log_image_put_kind(&follow.image, NTS_WAL_GROUP_COMMIT);
+    follow_write(&follow, HEADER_TRUE);
+    const struct nts_wal_tail before = follow.tail;
+    assert_int_equal(
+        nts_wal_tail_read(&follow.tail, follow.file, follow_check, &follow, &follow.buf, &error),
+        NANOTS_CORRUPT);
+    assert_memory_equal(&before, &follow.tail, sizeof before);
+    follow_end(&follow);
+}
+
 /* Goal: what a segment's check refuses ends the log, as recovery has it. */
 static void wal_tail_ends_before_a_segment_that_is_not_whole(void **state)
 {
@@ -249,6 +268,7 @@ int main(void)
         WITH_SCRATCH(wal_tail_takes_each_record_once),
         WITH_SCRATCH(wal_tail_waits_for_a_record_that_is_being_written),
         WITH_SCRATCH(wal_tail_takes_whole_groups),
+        WITH_SCRATCH(wal_tail_refuses_a_commit_of_a_wrong_number),
         WITH_SCRATCH(wal_tail_ends_before_a_segment_that_is_not_whole),
         WITH_SCRATCH(wal_tail_that_fails_has_not_moved),
         WITH_SCRATCH(wal_tail_counter_is_the_greatest),

@@ -48,7 +48,7 @@ static struct nanots_db *arrow_open(const char *path)
 
 static struct nanots_db *arrow_create(const char *path)
 {
-    struct nanots_column columns[WORKLOAD_COLUMNS_MAX];
+    struct nanots_column columns[WORKLOAD_COLUMNS_MAX] = {{0}};
     struct nanots_error error;
 
     unlink(path);

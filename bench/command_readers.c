@@ -77,7 +77,7 @@ static void readers_poll(const struct readers_job *job, struct readers_board *bo
 
 static struct nanots_table *readers_create(const struct readers_job *job, struct nanots_db **db_out)
 {
-    struct nanots_column columns[WORKLOAD_COLUMNS_MAX];
+    struct nanots_column columns[WORKLOAD_COLUMNS_MAX] = {{0}};
     char names[WORKLOAD_COLUMNS_MAX][8];
     struct nanots_table *table = NULL;
     struct nanots_error error;

@@ -47,7 +47,7 @@ static struct nanots_table *upkeep_open(const struct upkeep_job *job, struct nan
 {
     struct nanots_open_options options = {.struct_size = sizeof options,
                                           .auto_maintenance = job->maintenance};
-    struct nanots_column columns[WORKLOAD_COLUMNS_MAX];
+    struct nanots_column columns[WORKLOAD_COLUMNS_MAX] = {{0}};
     char names[WORKLOAD_COLUMNS_MAX][8];
     struct nanots_table *table = NULL;
     struct nanots_error error;

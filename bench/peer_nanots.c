@@ -42,7 +42,7 @@ static void nanots_remove(const char *path)
 
 static void nanots_create(struct peer_db *db)
 {
-    struct nanots_column columns[WORKLOAD_COLUMNS_MAX];
+    struct nanots_column columns[WORKLOAD_COLUMNS_MAX] = {{0}};
     struct nanots_error error;
 
     for (size_t i = 0; i < db->column_count; i++) {

@@ -43,12 +43,14 @@ static void block_has_the_columns_asked_for(void **state)
 
 struct holder {
     struct nts_batch_block *block;
+    size_t index;
 };
 
 static void holder_run(void *context)
 {
     struct holder *holder = context;
-    ((int64_t *)holder->block->columns[0].values)[0] = 1; /* the sanitizers see a block freed */
+    ((int64_t *)holder->block->columns[0].values)[holder->index] =
+        1; /* the sanitizers see a block freed */
     nts_batch_block_unref(holder->block);
 }
 
@@ -68,6 +70,7 @@ static void block_is_freed_by_the_last_thread(void **state)
         assert_int_equal(nts_batch_block_new(&memory.alloc, def, asked, 2, ROWS, &block, NULL),
                          NANOTS_OK);
         for (size_t t = 0; t < THREADS; t++) {
+            holders[t].index = t;
             holders[t].block = nts_batch_block_ref(block);
             assert_ptr_equal(holders[t].block, block);
         }

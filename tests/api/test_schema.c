@@ -238,7 +238,7 @@ static void *append_bulk_until_dropped(void *argument)
 
 /* Goal: the log names segments of a table that is gone, whose bytes others have by now: rows behind
  * that record are there after a kill, and what was dropped gave its space back.
- * Method: batches come all the while; those between the flush of the drop and its commit are such. */
+ * Method: batches come all the while, also between the flush of the drop and its commit. */
 static void log_goes_on_behind_segments_of_a_dropped_table(void **state)
 {
     const struct scratch *scratch = *state;

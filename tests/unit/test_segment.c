@@ -112,6 +112,7 @@ static void segment_random_tables_round_trip(void **state)
     const struct scratch *scratch = *state;
     static const uint32_t counts[] = {
         1, 2, 3, 1023, 1024, 1025, NTS_GROUP_ROWS, NTS_GROUP_ROWS + 1};
+    uint64_t map_count = 0;
     for (unsigned round = 0; round < 24; round++) {
         struct table_file table;
         struct nts_segment_entry entry;
@@ -129,10 +130,14 @@ static void segment_random_tables_round_trip(void **state)
             assert_int_equal(entry.ts_max, times[row_count - 1]);
             assert_int_equal(read_entry(&table, &entry, NULL), NANOTS_OK);
         }
-        assert_int_equal(table.faults.map_count != 0, round % 3 != 1);
+        /* A table of derived vectors alone has nothing to map. */
+        map_count += table.faults.map_count;
+        if (round % 3 == 1)
+            assert_int_equal(table.faults.map_count, 0);
         table_file_close(&table);
         (void)remove(scratch->path);
     }
+    assert_true(map_count != 0);
 }
 
 /* Goal: a regular series costs next to nothing. Method: 100k rows of a fixed step and one value. */

@@ -150,14 +150,17 @@ void nts_catalog_redefine(struct nanots_table *table, struct nts_table_def *def,
                           struct nts_retired_def *node)
 {
     struct nanots_db *db = table->db;
+    const bool is_renamed = strcmp(table->def->name, def->name) != 0;
     node->def = table->def;
     node->next = table->retired;
-    HASH_DEL(db->tables, table);
+    if (is_renamed) /* else the old name serves as key: it stays as long as the table */
+        HASH_DEL(db->tables, table);
     table->retired = node;
     table->def = def;
     table->shape = nts_table_shape(def);
     table->active = NULL; /* rows of the new form go to a memtable of it */
-    HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
+    if (is_renamed)
+        HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
 }
 
 void nts_catalog_drop(struct nanots_table *table)

@@ -85,7 +85,7 @@ static struct nanots_table *readers_create(const struct readers_job *job, struct
     unlink(job->path);
     readers_check(nanots_open(job->path, NULL, db_out, &error), &error);
     for (size_t i = 0; i < job->rows->column_count; i++) {
-        snprintf(names[i], sizeof names[i], "c%zu", i);
+        snprintf(names[i], sizeof names[i], "c%u", (unsigned)i % 1000);
         columns[i].name = names[i];
         columns[i].type = NANOTS_TYPE_F64;
     }

@@ -55,7 +55,7 @@ static struct nanots_table *upkeep_open(const struct upkeep_job *job, struct nan
     unlink(job->path);
     upkeep_check(nanots_open(job->path, &options, db_out, &error), &error);
     for (size_t i = 0; i < job->rows->column_count; i++) {
-        snprintf(names[i], sizeof names[i], "c%zu", i);
+        snprintf(names[i], sizeof names[i], "c%u", (unsigned)i % 1000);
         columns[i].name = names[i];
         columns[i].type = NANOTS_TYPE_F64;
     }

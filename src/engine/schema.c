@@ -145,6 +145,7 @@ static nanots_status schema_run_locked(struct schema_change *change, struct nano
     struct nanots_db *db = change->table->db;
     NTS_TRY(nts_db_check_writable(db, error));
     NTS_TRY(nts_flush_locked(db, NTS_FLUSH_URGENT, error));
+    NTS_TRY(nts_extents_leave_tiny(db, error)); /* as before any commit that is the first */
     nanots_status status = schema_begin(change, error);
     if (status != NANOTS_OK)
         return status;

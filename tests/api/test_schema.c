@@ -516,9 +516,45 @@ static void changes_are_whole_for_other_processes(void **state)
     }
 }
 
+/* Goal: a schema change is the first commit on a file in tiny form, whose rows lie where the
+ * superblocks of a larger file are. Method: each kind of change, then commits that write both. */
+static void change_of_a_tiny_file_leaves_its_rows_whole(void **state)
+{
+    const struct scratch *scratch = *state;
+    const struct nanots_column added = {"added", NANOTS_TYPE_I64, NANOTS_COLUMN_NULLABLE};
+    for (unsigned kind = 0; kind < 4; kind++) {
+        struct nanots_verify_report report = {.struct_size = sizeof report};
+        struct nanots_series series;
+        struct nanots_db *db = db_open(scratch->path);
+        db_ok(nanots_append(db, "kept", 1, 71.5, NULL, &db_error));
+        db_ok(nanots_append(db, "other", 1, 1.0, NULL, &db_error));
+        db = db_reopen(db, scratch->path);
+        if (kind == 0)
+            db_ok(nanots_add_column(db, "other", &added, &db_error));
+        else if (kind == 1)
+            db_ok(nanots_rename_column(db, "other", "value", "v", &db_error));
+        else if (kind == 2)
+            db_ok(nanots_rename_table(db, "other", "another", &db_error));
+        else
+            db_ok(nanots_drop_table(db, "other", &db_error));
+        for (int64_t i = 0; i < 3; i++) {
+            db_ok(nanots_append(db, "new", i, 0.5, NULL, &db_error));
+            db_ok(nanots_flush(db, &db_error));
+        }
+        db_ok(nanots_verify(db, NULL, NULL, &report, &db_error));
+        assert_int_equal(report.damage, 0);
+        db_ok(nanots_query_range(db, "kept", INT64_MIN, INT64_MAX, &series, &db_error));
+        assert_int_equal(series.row_count, 1);
+        nanots_free(series.block);
+        db_close(db);
+        (void)remove(scratch->path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_SCRATCH(change_of_a_tiny_file_leaves_its_rows_whole),
         WITH_SCRATCH(changes_that_cannot_be_are_refused),
         WITH_SCRATCH(added_column_is_null_in_older_rows),
         WITH_SCRATCH(open_cursors_and_handles_follow_their_table),

@@ -48,8 +48,8 @@ static void append_text(size_t i, const char *string)
 static void append_kind(unsigned kind, size_t i)
 {
     static const char *const states[] = {"running", "idle",
-                                         "fault: \xC3\xBC"
-                                         "berhitzt",
+                                         ("fault: \xC3\xBC"
+                                          "berhitzt"),
                                          "", "off"};
     static const char *const verbs[] = {"GET", "PUT", "POST", "DELETE"};
     const uint64_t random = seed_next(&seed);

@@ -352,30 +352,40 @@ static nanots_status read_validity(struct value_read *read, size_t null_count)
     return NANOTS_OK;
 }
 
+/* The start of every look into a vector: behind its validity, if it has one. */
+static nanots_status value_read_begin(struct value_read *read, struct nts_value_work *work,
+                                      const struct nts_value_shape *shape, const uint8_t *src,
+                                      size_t src_size)
+{
+    assert(shape->null_count <= shape->count);
+    *read = (struct value_read){.work = work,
+                                .count = shape->count,
+                                .dense_count = shape->count - shape->null_count,
+                                .src = src,
+                                .src_size = src_size,
+                                .min = shape->min};
+    if (shape->null_count == 0 || read->dense_count == 0)
+        return NANOTS_OK;
+    return read_validity(read, shape->null_count);
+}
+
 nanots_status nts_value_vector_decode(struct nts_value_work *work,
                                       const struct nts_value_shape *shape, const uint8_t *src,
                                       size_t src_size, struct nts_column_buffer *dst, size_t at,
                                       struct nanots_error *error)
 {
-    struct value_read read = {.work = work,
-                              .dst = dst,
-                              .at = at,
-                              .count = shape->count,
-                              .dense_count = shape->count - shape->null_count,
-                              .src = src,
-                              .src_size = src_size,
-                              .min = shape->min};
+    struct value_read read;
     nanots_status status;
 
-    assert(shape->null_count <= shape->count);
     if (shape->null_count != 0 && dst->validity == NULL)
         return NANOTS_CORRUPT;
+    NTS_TRY(value_read_begin(&read, work, shape, src, src_size));
+    read.dst = dst;
+    read.at = at;
     if (read.dense_count == 0) {
         nts_column_buffer_put_nulls(dst, at, read.count);
         return src_size == 0 ? NANOTS_OK : NANOTS_CORRUPT;
     }
-    if (shape->null_count != 0)
-        NTS_TRY(read_validity(&read, shape->null_count));
     switch ((nanots_type)dst->type) {
     case NANOTS_TYPE_F64:
         status = read_doubles(&read);
@@ -399,30 +409,24 @@ nanots_status nts_value_vector_text(struct nts_value_work *work,
                                     const struct nts_value_shape *shape, const uint8_t *src,
                                     size_t src_size, uint64_t *bytes_out)
 {
-    struct value_read read = {
-        .work = work, .count = shape->count, .src = src, .src_size = src_size};
+    struct value_read read;
 
     *bytes_out = 0;
-    if (shape->null_count == shape->count)
+    NTS_TRY(value_read_begin(&read, work, shape, src, src_size));
+    if (read.dense_count == 0)
         return NANOTS_OK;
-    if (shape->null_count != 0)
-        NTS_TRY(read_validity(&read, shape->null_count));
-    return nts_strings_peek(read.src, read.src_size, shape->count - shape->null_count, bytes_out);
+    return nts_strings_peek(read.src, read.src_size, read.dense_count, bytes_out);
 }
 
 nanots_status nts_value_vector_codec(struct nts_value_work *work, unsigned type,
                                      const struct nts_value_shape *shape, const uint8_t *src,
                                      size_t src_size, unsigned *codec_out)
 {
-    struct value_read read = {
-        .work = work, .count = shape->count, .src = src, .src_size = src_size};
+    struct value_read read;
 
     *codec_out = NTS_CODEC_CONSTANT;
-    if (shape->null_count == shape->count)
-        return NANOTS_OK;
-    if (shape->null_count != 0)
-        NTS_TRY(read_validity(&read, shape->null_count));
-    if (read.src_size != 0)
+    NTS_TRY(value_read_begin(&read, work, shape, src, src_size));
+    if (read.dense_count != 0 && read.src_size != 0)
         *codec_out = read.src[0] + (type == NANOTS_TYPE_UTF8 ? NTS_CODEC_STRINGS : 0u);
     return NANOTS_OK;
 }

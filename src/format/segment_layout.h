@@ -76,9 +76,14 @@ static inline struct nts_index_kind nts_index_kind_of_time(void)
     return kind;
 }
 
-static inline struct nts_index_kind nts_index_kind_of(const struct nts_column_def *column)
+/* Of a segment's column: 0 is the timestamp, c the value column c - 1 of `def`. */
+static inline struct nts_index_kind nts_index_kind_of(const struct nts_table_def *def,
+                                                      uint32_t column)
 {
-    const struct nts_index_kind kind = {column->type, nts_column_is_nullable(column)};
+    if (column == 0)
+        return nts_index_kind_of_time();
+    const struct nts_column_def *of = &def->columns[column - 1];
+    const struct nts_index_kind kind = {of->type, nts_column_is_nullable(of)};
     return kind;
 }
 

@@ -180,12 +180,6 @@ static const char *segment_column_name(const struct nts_segment *segment, uint32
     return nts_table_def_column_name(segment->def, column);
 }
 
-static struct nts_index_kind segment_kind(const struct nts_segment *segment, uint32_t column)
-{
-    return column == 0 ? nts_index_kind_of_time()
-                       : nts_index_kind_of(&segment->def->columns[column - 1]);
-}
-
 static nanots_status segment_decode_index(struct nts_segment *segment,
                                           struct nts_segment_reader *reader, uint32_t column,
                                           struct nts_column_index **index_out,
@@ -194,7 +188,7 @@ static nanots_status segment_decode_index(struct nts_segment *segment,
     const uint8_t *bytes = NULL;
     size_t size = 0;
     struct nts_column_index *index = nts_column_index_new(reader->alloc, segment->entry.row_count,
-                                                          segment_kind(segment, column));
+                                                          nts_index_kind_of(segment->def, column));
 
     *index_out = NULL;
     if (index == NULL)

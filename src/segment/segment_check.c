@@ -60,9 +60,8 @@ nanots_status nts_segment_check_chunks(const struct nanots_allocator *alloc, con
     struct nts_index_work *work = nts_alloc(alloc, sizeof *work);
     nanots_status status = work == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
     for (uint32_t c = 0; c <= footer->column_count && status == NANOTS_OK; c++) {
-        struct nts_column_index *index = nts_column_index_new(
-            alloc, header->row_count,
-            c == 0 ? nts_index_kind_of_time() : nts_index_kind_of(&def->columns[c - 1]));
+        struct nts_column_index *index =
+            nts_column_index_new(alloc, header->row_count, nts_index_kind_of(def, c));
         if (index == NULL)
             status = NANOTS_NO_MEMORY;
         else if (!column_is_whole(work, index, bytes, header, footer, c))

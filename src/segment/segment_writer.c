@@ -45,11 +45,6 @@ static void writer_drop_indexes(struct nts_segment_writer *writer)
     writer->column_count = 0;
 }
 
-static struct nts_index_kind writer_kind(const struct nts_table_def *def, uint32_t column)
-{
-    return column == 0 ? nts_index_kind_of_time() : nts_index_kind_of(&def->columns[column - 1]);
-}
-
 /* Segments of one shape follow each other when many small tables are flushed. */
 static bool writer_reuse_indexes(struct nts_segment_writer *writer, const struct nts_table_def *def,
                                  uint32_t row_count)
@@ -57,7 +52,7 @@ static bool writer_reuse_indexes(struct nts_segment_writer *writer, const struct
     if (writer->column_count != def->column_count + 1u)
         return false;
     for (uint32_t c = 0; c < writer->column_count; c++)
-        if (!nts_column_index_reset(writer->indexes[c], row_count, writer_kind(def, c)))
+        if (!nts_column_index_reset(writer->indexes[c], row_count, nts_index_kind_of(def, c)))
             return false;
     return true;
 }
@@ -105,7 +100,7 @@ nanots_status nts_segment_writer_begin(struct nts_segment_writer *writer,
     writer_drop_indexes(writer);
     for (uint32_t c = 0; c <= start->def->column_count; c++) {
         writer->indexes[c] =
-            nts_column_index_new(writer->alloc, start->row_count, writer_kind(start->def, c));
+            nts_column_index_new(writer->alloc, start->row_count, nts_index_kind_of(start->def, c));
         if (writer->indexes[c] == NULL)
             return nts_fail_memory(error, start->row_count);
         writer->column_count = c + 1;

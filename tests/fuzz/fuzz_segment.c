@@ -57,9 +57,8 @@ static void column_decode(const uint8_t *bytes, const struct nts_segment_header 
     static int64_t ts[NTS_VECTOR_ROWS];
     const uint8_t *index_bytes = NULL;
     size_t index_size = 0;
-    struct nts_column_index *index = nts_column_index_new(
-        nts_alloc_libc(), header->row_count,
-        column == 0 ? nts_index_kind_of_time() : nts_index_kind_of(&def->columns[column - 1]));
+    struct nts_column_index *index =
+        nts_column_index_new(nts_alloc_libc(), header->row_count, nts_index_kind_of(def, column));
 
     if (index == NULL)
         return;

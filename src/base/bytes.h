@@ -133,33 +133,6 @@ static inline uint64_t nts_bits_of_double(double x)
     return bits;
 }
 
-/* A binary32 as the binary64 of the same value, and back; a NaN keeps its payload. */
-static inline double nts_widen_f32(float value)
-{
-    uint32_t narrow;
-    double wide = (double)value;
-    memcpy(&narrow, &value, sizeof narrow);
-    if (value != value) {
-        const uint64_t bits = (uint64_t)(narrow >> 31) << 63 | (uint64_t)0x7ff << 52 |
-                              (uint64_t)(narrow & 0x7fffffu) << 29;
-        memcpy(&wide, &bits, sizeof wide);
-    }
-    return wide;
-}
-
-static inline float nts_narrow_f64(double value)
-{
-    uint64_t wide;
-    float narrow;
-    memcpy(&wide, &value, sizeof wide);
-    if (value == value)
-        return (float)value;
-    const uint32_t bits =
-        (uint32_t)(wide >> 63) << 31 | (uint32_t)0xff << 23 | (uint32_t)(wide >> 29 & 0x7fffffu);
-    memcpy(&narrow, &bits, sizeof narrow);
-    return narrow;
-}
-
 static inline double nts_double_of_bits(uint64_t bits)
 {
     double x;

@@ -107,7 +107,7 @@ static uint32_t narrow(uint64_t bits)
     return narrow_normal(bits);
 }
 
-static void widen_all(double *dst, const float *src, size_t count)
+void nts_f32_widen(double *dst, const float *src, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
@@ -115,6 +115,15 @@ static void widen_all(double *dst, const float *src, size_t count)
         const uint64_t wide = widen(bits);
         memcpy(&dst[i], &wide, sizeof wide);
     }
+}
+
+float nts_f32_narrow(double value)
+{
+    const uint32_t narrowed = narrow(nts_bits_of_double(value));
+    float out;
+
+    memcpy(&out, &narrowed, sizeof out);
+    return out;
 }
 
 /* Rounds all; false if a NaN has bits that a float has no place for. */
@@ -246,7 +255,7 @@ size_t nts_f32_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const flo
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
-    widen_all(wide, src, count);
+    nts_f32_widen(wide, src, count);
     const unsigned digits = f32_all_equal(src, count) ? 0 : f32_guess_digits(wide, count);
     if (digits > 0) {
         const double scale = power_of_ten(digits);
@@ -256,7 +265,7 @@ size_t nts_f32_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const flo
         size = encode_wide(scratch, dst, size, count);
         if (size <= count)
             return size;
-        widen_all(wide, src, count);
+        nts_f32_widen(wide, src, count);
     }
     size = encode_wide(scratch, dst, size, count);
     return size < nts_f32_bound(count) ? size : f32_raw_write(dst, src, count);

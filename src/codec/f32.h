@@ -27,6 +27,11 @@ static inline size_t nts_f32_bound(size_t count)
     return 1 + 4 * count;
 }
 
+/* The doubles of the same values, exactly; and a double rounded to the nearest float. Both keep the
+ * payload of a NaN. */
+void nts_f32_widen(double *dst, const float *src, size_t count);
+float nts_f32_narrow(double value);
+
 /* Encodes src[0..count), 1 <= count <= NTS_VECTOR_ROWS, to dst, which has room for
  * nts_f32_bound(count). Cannot fail. Returns the bytes written. */
 size_t nts_f32_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const float *src,

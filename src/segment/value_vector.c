@@ -70,10 +70,9 @@ static const float *dense_floats(struct nts_value_work *work, const struct nts_c
     const float *from = (const float *)nts_column_at(column, row);
     size_t used = 0;
     for (size_t i = 0; i < count; i++)
-        if (!has_nulls || !nts_column_is_null(column, row + i)) {
-            work->floats[used] = from[i];
-            work->doubles[used++] = nts_widen_f32(from[i]);
-        }
+        if (!has_nulls || !nts_column_is_null(column, row + i))
+            work->floats[used++] = from[i];
+    nts_f32_widen(work->doubles, work->floats, used);
     return work->floats;
 }
 
@@ -271,7 +270,7 @@ static nanots_status read_floats(const struct value_read *read)
     size_t used = 0;
     if (read->src_size == 0)
         for (size_t i = 0; i < read->dense_count; i++)
-            dense[i] = nts_narrow_f64(nts_double_of_bits(read->min));
+            dense[i] = nts_f32_narrow(nts_double_of_bits(read->min));
     else
         NTS_TRY(nts_f32_decode(&read->work->index.scratch, dense, read->dense_count, read->src,
                                read->src_size));

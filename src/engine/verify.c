@@ -67,30 +67,9 @@ static nanots_status verify_ts_vector(struct verify *verify, struct nts_segment 
     return NANOTS_OK;
 }
 
-/* What the vectors of a row group add up to. */
-struct verify_group {
-    bool has_values;
-    uint64_t sum;
-    uint64_t first;
-    uint64_t last;
-};
-
-static void verify_add_zone(struct verify_group *group, struct nts_index_kind kind, uint32_t rows,
-                            const struct nts_zone *zone)
-{
-    if (zone->null_count == rows)
-        return;
-    if (!group->has_values)
-        group->first = zone->first;
-    group->has_values = true;
-    group->last = zone->last;
-    group->sum = nts_index_is_float(kind) ? nts_zone_sum_add_bits(group->sum, zone->sum)
-                                          : group->sum + zone->sum;
-}
-
 static nanots_status verify_value_vector(struct verify *verify, struct nts_segment *segment,
                                          const struct nts_column_index *index, uint32_t column,
-                                         uint32_t vector, struct verify_group *sums,
+                                         uint32_t vector, struct nts_zone_total *sums,
                                          struct nanots_error *detail)
 {
     const struct nts_column_def *def = &segment->def->columns[column - 1];
@@ -112,7 +91,7 @@ static nanots_status verify_value_vector(struct verify *verify, struct nts_segme
     NTS_TRY(status);
     if (in_group == 0)
         memset(sums, 0, sizeof *sums);
-    verify_add_zone(sums, index->kind, rows, &zone);
+    nts_zone_total_add(sums, nts_index_is_float(index->kind), rows, &zone);
     const bool ends_group = in_group + 1 == NTS_GROUP_VECTORS || vector + 1 == index->vector_count;
     const bool is_right = zone.min == index->min[vector] && zone.max == index->max[vector] &&
                           zone.nan_count == index->nan_count[vector] &&
@@ -130,7 +109,7 @@ static nanots_status verify_column(struct verify *verify, struct nts_segment *se
 {
     const struct nts_column_index *index = NULL;
     struct nanots_error detail;
-    struct verify_group sums = {false, 0, 0, 0};
+    struct nts_zone_total sums = {false, 0, 0, 0};
 
     bool has_column = false;
     nanots_status status = nts_segment_has_column(segment, column, &has_column, &detail);

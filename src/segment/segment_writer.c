@@ -135,45 +135,22 @@ static size_t writer_add_ts_vector(struct nts_segment_writer *writer, uint8_t *d
     return nts_i64_encode(&writer->work.index.scratch, dst, ts, count);
 }
 
-/* Whether a vector before this one, of its row group, has a value. */
-static bool index_group_has_values(const struct nts_column_index *index, uint32_t vector)
+/* Encodes one vector of values, records its zone map and adds it to `total`. */
+static nanots_status
+writer_add_value_vector(struct nts_segment_writer *writer, uint32_t column, uint8_t *dst,
+                        uint32_t vector, const struct nts_column *values, size_t row, size_t count,
+                        size_t *size_out, struct nts_zone_total *total, struct nanots_error *error)
 {
-    for (uint32_t v = vector / NTS_GROUP_VECTORS * NTS_GROUP_VECTORS; v < vector; v++)
-        if (index->null_count[v] < nts_vector_rows(index->row_count, v))
-            return true;
-    return false;
-}
-
-/* Records the zone map of a vector and adds it to that of its row group. */
-static void writer_note_zone(struct nts_column_index *index, uint32_t vector, size_t count,
-                             const struct nts_zone *zone)
-{
-    const uint32_t group = vector / NTS_GROUP_VECTORS;
-    index->min[vector] = zone->min;
-    index->max[vector] = zone->max;
-    index->nan_count[vector] = (uint16_t)zone->nan_count;
-    index->null_count[vector] = (uint16_t)zone->null_count;
-    if (zone->null_count == count)
-        return;
-    if (!index_group_has_values(index, vector))
-        index->first[group] = zone->first;
-    index->last[group] = zone->last;
-    index->sum[group] = nts_index_is_float(index->kind)
-                            ? nts_zone_sum_add_bits(index->sum[group], zone->sum)
-                            : index->sum[group] + zone->sum;
-}
-
-static nanots_status writer_add_value_vector(struct nts_segment_writer *writer, uint32_t column,
-                                             uint8_t *dst, uint32_t vector,
-                                             const struct nts_column *values, size_t row,
-                                             size_t count, size_t *size_out,
-                                             struct nanots_error *error)
-{
+    struct nts_column_index *index = writer->indexes[column];
     struct nts_zone zone;
     NTS_TRY(
         nts_value_vector_encode(&writer->work, values, row, count, dst, size_out, &zone, error));
-    assert(zone.null_count == 0 || writer->indexes[column]->kind.nullable);
-    writer_note_zone(writer->indexes[column], vector, count, &zone);
+    assert(zone.null_count == 0 || index->kind.nullable);
+    index->min[vector] = zone.min;
+    index->max[vector] = zone.max;
+    index->nan_count[vector] = (uint16_t)zone.nan_count;
+    index->null_count[vector] = (uint16_t)zone.null_count;
+    nts_zone_total_add(total, nts_index_is_float(index->kind), count, &zone);
     return NANOTS_OK;
 }
 
@@ -199,6 +176,7 @@ static nanots_status writer_add_chunk(struct nts_segment_writer *writer, uint32_
     struct nts_column_index *index = writer->indexes[column];
     const uint32_t group = writer->rows_added / NTS_GROUP_ROWS;
     uint32_t vector = writer->rows_added / NTS_VECTOR_ROWS;
+    struct nts_zone_total total = {false, 0, 0, 0};
     uint8_t *chunk = NULL;
     size_t size = 0;
 
@@ -211,10 +189,13 @@ static nanots_status writer_add_chunk(struct nts_segment_writer *writer, uint32_
             used = writer_add_ts_vector(writer, chunk + size, vector, ts + row, count);
         else
             NTS_TRY(writer_add_value_vector(writer, column, chunk + size, vector, values, row,
-                                            count, &used, error));
+                                            count, &used, &total, error));
         index->vector_size[vector] = (uint32_t)used;
         size += used;
     }
+    index->sum[group] = total.sum;
+    index->first[group] = total.first;
+    index->last[group] = total.last;
     index->chunk_off[group] = nts_extent_writer_place(writer->out) - writer->off;
     index->chunk_size[group] = size;
     index->chunk_checksum[group] =

@@ -50,9 +50,18 @@ double nts_zone_sum_add(double sum, double x)
     return both == both ? both : nts_double_of_bits(ZONE_SUM_NAN);
 }
 
-uint64_t nts_zone_sum_add_bits(uint64_t sum, uint64_t x)
+void nts_zone_total_add(struct nts_zone_total *total, bool is_float, size_t count,
+                        const struct nts_zone *zone)
 {
-    return nts_bits_of_double(nts_zone_sum_add(nts_double_of_bits(sum), nts_double_of_bits(x)));
+    if (zone->null_count == count)
+        return;
+    if (!total->has_values)
+        total->first = zone->first;
+    total->has_values = true;
+    total->last = zone->last;
+    total->sum = is_float ? nts_bits_of_double(nts_zone_sum_add(nts_double_of_bits(total->sum),
+                                                                nts_double_of_bits(zone->sum)))
+                          : total->sum + zone->sum;
 }
 
 void nts_zone_of_doubles(const double *values, size_t count, struct nts_zone *zone)

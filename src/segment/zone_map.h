@@ -25,10 +25,21 @@ struct nts_zone {
     bool all_equal; /* the values that are not null have the same bits */
 };
 
+/* What the vectors of one row group add up to; begins as all zeros. */
+struct nts_zone_total {
+    bool has_values; /* a row that is not null */
+    uint64_t sum;
+    uint64_t first;
+    uint64_t last;
+};
+
+/* Adds the next vector, of `count` rows. */
+void nts_zone_total_add(struct nts_zone_total *total, bool is_float, size_t count,
+                        const struct nts_zone *zone);
+
 /* The sum of two sums. A NaN always has the bits 0x7ff8000000000000: those that infinities of both
  * signs give differ between processors, and with the order of the operands. */
 double nts_zone_sum_add(double sum, double x);
-uint64_t nts_zone_sum_add_bits(uint64_t sum, uint64_t x);
 
 /* All take 1 <= count values, none of them null. If all floats are NaN, min and max have the bits
  * of the first. */

@@ -598,8 +598,10 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_pack_table(struct nanots_db *db, 
                                                           uint64_t target_rows,
                                                           struct nanots_error *error);
 
-/* Removes the rows with ts < cutoff appended before this call from `table` (NULL: from every table)
- * and gives their space back. `rows_removed_out` may be NULL. */
+/* Removes the rows with ts < cutoff appended before this call from `table` (NULL: from every table,
+ * one after the other) and gives their space back. Of one table all of them go in one commit, which
+ * is durable on return; on a disk too full to rewrite the rest beside them, segments that are old
+ * as a whole go first. `rows_removed_out` may be NULL. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention(struct nanots_db *db,
                                                                  const char *table, int64_t cutoff,
                                                                  uint64_t *rows_removed_out,

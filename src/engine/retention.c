@@ -4,7 +4,12 @@
  *   segments:  [ old ] [ old ] [ straddles ] [ young ]
  *                 removed          rewritten     kept
  *
- * Rows appended before the call are flushed first, so that segments are all there is to cut.
+ *   cut    on request: rows appended before it are flushed, then all of that in one commit. Only on
+ *          a full disk what is old as a whole goes first, and makes room for the rest.
+ *   sweep  upkeep, of segments alone: what is old as a whole, and what is so in its greater part
+ *
+ * Where a table keeps one row of a time, rows hide others of that time. There nothing goes before
+ * what overlaps it can go in the same commit: a row must not come to light that was replaced.
  */
 #include "base/check.h"
 #include "engine/catalog.h"
@@ -15,32 +20,71 @@
 
 #define RETENTION_JOIN_BYTES (16u << 20) /* a smaller file is not worth it */
 
-/* Removes the segments that are older as a whole, in one commit. */
-static nanots_status retention_drop_whole(struct nanots_table *table,
-                                          const struct nts_version *version, int64_t cutoff,
-                                          uint64_t *rows_removed, struct nanots_error *error)
-{
-    const struct nanots_allocator *alloc = table->db->alloc;
-    struct nts_segment **old =
-        nts_alloc_array(alloc, version->count + 1, sizeof(struct nts_segment *));
-    nanots_status status = NANOTS_OK;
-    uint64_t rows = 0;
-    size_t count = 0;
+struct retention {
+    struct nanots_table *table;
+    int64_t cutoff;
+    nts_pulse_fn pulse; /* or NULL, for rewrites */
+    uint64_t *rows_removed;
+};
 
-    if (old == NULL)
-        return nts_fail_memory(error, version->count);
-    for (size_t i = 0; i < version->count; i++) {
-        if (version->segments[i]->entry.ts_max >= cutoff)
-            continue;
-        old[count++] = version->segments[i];
-        rows += version->segments[i]->entry.row_count;
+static bool keeps_all(const struct retention *job)
+{
+    return job->table->def->duplicates == NTS_DUPLICATES_KEEP_ALL;
+}
+
+/* Whether a segment is old in part. */
+static bool straddles(const struct nts_segment_entry *entry, int64_t cutoff)
+{
+    return entry->ts_max >= cutoff && entry->ts_min < cutoff;
+}
+
+/* Whether that part is at least half of the time that it spans. */
+static bool straddles_by_half(const struct nts_segment_entry *entry, int64_t cutoff)
+{
+    const uint64_t old = (uint64_t)cutoff - (uint64_t)entry->ts_min;
+    const uint64_t span = (uint64_t)entry->ts_max - (uint64_t)entry->ts_min;
+    return straddles(entry, cutoff) && old > span / 2;
+}
+
+/* The least time of rows that are in no version yet, if that is below `floor`. */
+static int64_t floor_of_parts(const struct nanots_table *table, int64_t floor)
+{
+    nts_mutex_lock(&table->db->write_lock);
+    for (const struct nts_part *part = table->parts_first; part != NULL; part = part->next) {
+        const int64_t least =
+            part->memtable != NULL ? part->memtable->ts_min : part->segment->entry.ts_min;
+        floor = least < floor ? least : floor;
     }
-    if (count != 0)
-        status = nts_rewrite_commit(table, old, count, NULL, 0, error);
-    nts_free(old);
-    if (status == NANOTS_OK)
-        *rows_removed += rows;
-    return status;
+    nts_mutex_unlock(&table->db->write_lock);
+    return floor;
+}
+
+/* Segments that end before it may go while those that straddle the cutoff stay. */
+static int64_t retention_floor(const struct retention *job, const struct nts_version *version)
+{
+    int64_t floor = job->cutoff;
+    if (keeps_all(job))
+        return floor;
+    for (size_t i = 0; i < version->count; i++) {
+        const struct nts_segment_entry *entry = &version->segments[i]->entry;
+        if (straddles(entry, job->cutoff) && entry->ts_min < floor)
+            floor = entry->ts_min;
+    }
+    return floor_of_parts(job->table, floor);
+}
+
+/* Has the segments leave that end before `floor`. */
+static nanots_status retention_remove(const struct nts_version *version, int64_t floor,
+                                      struct nts_exchange *exchange, uint64_t *rows,
+                                      struct nanots_error *error)
+{
+    for (size_t i = 0; i < version->count; i++) {
+        if (version->segments[i]->entry.ts_max >= floor)
+            continue;
+        NTS_TRY(nts_exchange_remove(exchange, version->segments[i], error));
+        *rows += version->segments[i]->entry.row_count;
+    }
+    return NANOTS_OK;
 }
 
 /* The segments to be rewritten with the straddling one at `first`: of the same seq interval those
@@ -55,39 +99,91 @@ static size_t straddle_end(const struct nts_version *version, size_t first)
     return end;
 }
 
-/* Whether a segment is old in part; `half`: at least half of the time that it spans. */
-static bool straddles(const struct nts_segment_entry *entry, int64_t cutoff, bool half)
-{
-    if (entry->ts_max < cutoff || entry->ts_min >= cutoff)
-        return false;
-    const uint64_t old = (uint64_t)cutoff - (uint64_t)entry->ts_min;
-    const uint64_t span = (uint64_t)entry->ts_max - (uint64_t)entry->ts_min;
-    return !half || old > span / 2;
-}
-
-static nanots_status retention_rewrite(struct nanots_table *table,
-                                       const struct nts_version *version, int64_t cutoff, bool half,
-                                       nts_pulse_fn pulse, uint64_t *rows_removed,
+/* Rewrites the straddling segment at *at, which moves on to the last that goes with it. */
+static nanots_status retention_rewrite(const struct retention *job,
+                                       const struct nts_version *version, size_t *at,
+                                       struct nts_exchange *exchange, uint64_t *rows,
                                        struct nanots_error *error)
 {
-    for (size_t i = 0; i < version->count; i++) {
-        if (!straddles(&version->segments[i]->entry, cutoff, half))
-            continue;
-        const size_t end = straddle_end(version, i);
-        uint64_t rows = 0;
-        for (size_t k = i; k < end; k++)
-            rows += version->segments[k]->entry.row_count;
-        struct nts_rewrite rewrite = {.table = table,
-                                      .inputs = version->segments + i,
-                                      .input_count = end - i,
-                                      .from = cutoff,
-                                      .pulse = pulse,
-                                      .target_rows = NTS_SEGMENT_ROWS_MAX};
-        NTS_TRY(nts_rewrite_run(&rewrite, error));
-        *rows_removed += rows - rewrite.rows_written;
-        i = end - 1;
-    }
+    const size_t end = straddle_end(version, *at);
+    struct nts_rewrite rewrite = {.table = job->table,
+                                  .inputs = version->segments + *at,
+                                  .input_count = end - *at,
+                                  .from = job->cutoff,
+                                  .pulse = job->pulse,
+                                  .target_rows = NTS_SEGMENT_ROWS_MAX};
+    NTS_TRY(nts_rewrite_into(&rewrite, exchange, error));
+    for (size_t i = *at; i < end; i++)
+        *rows += version->segments[i]->entry.row_count;
+    *rows -= rewrite.rows_written;
+    *at = end - 1;
     return NANOTS_OK;
+}
+
+/* Commits and ends an exchange of which `status` has come, and counts what it removed. */
+static nanots_status retention_finish(const struct retention *job, struct nts_exchange *exchange,
+                                      nanots_status status, uint64_t rows,
+                                      struct nanots_error *error)
+{
+    if (status == NANOTS_OK)
+        status = nts_exchange_commit(exchange, error);
+    if (status == NANOTS_OK)
+        *job->rows_removed += rows;
+    nts_exchange_end(exchange);
+    return status;
+}
+
+/* What is old as a whole. */
+static nanots_status retention_drop(const struct retention *job, struct nanots_error *error)
+{
+    struct nts_version *version = nts_version_now(job->table);
+    struct nts_exchange exchange;
+    uint64_t rows = 0;
+
+    nts_exchange_begin(&exchange, job->table);
+    nanots_status status =
+        retention_remove(version, retention_floor(job, version), &exchange, &rows, error);
+    status = retention_finish(job, &exchange, status, rows, error);
+    nts_version_unref(version);
+    return status;
+}
+
+/* What straddles the cutoff, by half at least if so asked, each in a commit of its own. */
+static nanots_status retention_rewrite_each(const struct retention *job, bool by_half,
+                                            struct nanots_error *error)
+{
+    struct nts_version *version = nts_version_now(job->table);
+    nanots_status status = NANOTS_OK;
+
+    for (size_t i = 0; i < version->count && status == NANOTS_OK; i++) {
+        const struct nts_segment_entry *entry = &version->segments[i]->entry;
+        struct nts_exchange exchange;
+        uint64_t rows = 0;
+        if (!(by_half ? straddles_by_half : straddles)(entry, job->cutoff))
+            continue;
+        nts_exchange_begin(&exchange, job->table);
+        status = retention_rewrite(job, version, &i, &exchange, &rows, error);
+        status = retention_finish(job, &exchange, status, rows, error);
+    }
+    nts_version_unref(version);
+    return status;
+}
+
+/* All that is old, in one commit. */
+static nanots_status retention_at_once(const struct retention *job, struct nanots_error *error)
+{
+    struct nts_version *version = nts_version_now(job->table);
+    struct nts_exchange exchange;
+    uint64_t rows = 0;
+
+    nts_exchange_begin(&exchange, job->table);
+    nanots_status status = retention_remove(version, job->cutoff, &exchange, &rows, error);
+    for (size_t i = 0; i < version->count && status == NANOTS_OK; i++)
+        if (straddles(&version->segments[i]->entry, job->cutoff))
+            status = retention_rewrite(job, version, &i, &exchange, &rows, error);
+    status = retention_finish(job, &exchange, status, rows, error);
+    nts_version_unref(version);
+    return status;
 }
 
 /* Small segments of slow tables keep the holes that a fast table leaves from being joined: when
@@ -108,84 +204,86 @@ static nanots_status retention_join_holes(struct nanots_db *db, struct nanots_er
     }
 }
 
-/* With upkeep_lock. What is dropped as a whole is given back first: on a full disk the rewriting
- * of the rest lives on it. */
-static nanots_status retention_cut_locked(struct nanots_table *table, int64_t cutoff,
-                                          uint64_t *rows_removed, struct nanots_error *error)
+/* With upkeep_lock. On a full disk the rewriting lives on what was dropped as a whole. */
+static nanots_status retention_cut_locked(const struct retention *job, struct nanots_error *error)
 {
-    struct nanots_db *db = table->db;
+    struct nanots_db *db = job->table->db;
     NTS_TRY(nts_extents_begin_upkeep(db, error));
-    struct nts_version *version = nts_version_now(table);
-    nanots_status status = retention_drop_whole(table, version, cutoff, rows_removed, error);
-    nts_version_unref(version);
-    NTS_TRY(status);
-    NTS_TRY(nts_extents_end_upkeep(db, error));
-    version = nts_version_now(table);
-    status = retention_rewrite(table, version, cutoff, false, NULL, rows_removed, error);
-    nts_version_unref(version);
+    nanots_status status = retention_at_once(job, error);
+    if (status == NANOTS_NO_SPACE) {
+        NTS_TRY(retention_drop(job, error));
+        NTS_TRY(nts_extents_end_upkeep(db, error));
+        status = keeps_all(job) ? retention_rewrite_each(job, false, error)
+                                : retention_at_once(job, error);
+    }
     NTS_TRY(status);
     NTS_TRY(retention_join_holes(db, error));
     return nts_extents_end_upkeep(db, error);
 }
 
 /* The disk is too full for the flush that comes first: what is old as a whole goes without it. */
-static nanots_status retention_make_room(struct nanots_table *table, int64_t cutoff,
-                                         uint64_t *rows_removed, struct nanots_error *error)
+static nanots_status retention_make_room(const struct retention *job, struct nanots_error *error)
 {
-    struct nanots_db *db = table->db;
+    struct nanots_db *db = job->table->db;
     nts_mutex_lock(&db->upkeep_lock);
-    struct nts_version *version = nts_version_now(table);
-    nanots_status status = retention_drop_whole(table, version, cutoff, rows_removed, error);
-    nts_version_unref(version);
+    nanots_status status = retention_drop(job, error);
     if (status == NANOTS_OK)
         status = nts_extents_end_upkeep(db, error);
     nts_mutex_unlock(&db->upkeep_lock);
     return status;
 }
 
-/* Whether a sweep would change anything. What is damaged is dropped as a whole, never rewritten. */
-static bool retention_is_due(const struct nanots_table *table, const struct nts_version *version,
-                             int64_t cutoff)
+nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff, uint64_t *rows_removed,
+                                struct nanots_error *error)
 {
-    for (size_t i = 0; i < version->count; i++)
-        if (version->segments[i]->entry.ts_max < cutoff ||
-            (!table->is_damaged && straddles(&version->segments[i]->entry, cutoff, true)))
-            return true;
-    return false;
+    const struct retention job = {table, cutoff, NULL, rows_removed};
+    struct nanots_db *db = table->db;
+    nanots_status status = nts_flush(db, NTS_FLUSH_URGENT, error);
+    if (status == NANOTS_NO_SPACE) {
+        NTS_TRY(retention_make_room(&job, error));
+        status = nts_flush(db, NTS_FLUSH_URGENT, error);
+    }
+    NTS_TRY(status);
+    nts_mutex_lock(&db->upkeep_lock);
+    status = retention_cut_locked(&job, error);
+    nts_mutex_unlock(&db->upkeep_lock);
+    return status;
+}
+
+/* ---- sweep -------------------------------------------------------------------------------- */
+
+/* What a sweep would do. What is damaged is dropped as a whole, never rewritten. */
+struct sweep {
+    bool drop;
+    bool rewrite;
+};
+
+static struct sweep sweep_plan(const struct retention *job)
+{
+    struct nts_version *version = nts_version_now(job->table);
+    struct sweep plan = {false, false};
+    const int64_t floor = retention_floor(job, version);
+
+    for (size_t i = 0; i < version->count; i++) {
+        plan.drop |= version->segments[i]->entry.ts_max < floor;
+        plan.rewrite |= straddles_by_half(&version->segments[i]->entry, job->cutoff);
+    }
+    plan.rewrite = plan.rewrite && !job->table->is_damaged;
+    nts_version_unref(version);
+    return plan;
 }
 
 nanots_status nts_retention_sweep(struct nanots_table *table, int64_t cutoff, nts_pulse_fn pulse,
                                   uint64_t *rows_removed, struct nanots_error *error)
 {
-    struct nts_version *version = nts_version_now(table);
-    nanots_status status = NANOTS_OK;
-    const bool is_due = retention_is_due(table, version, cutoff);
+    const struct retention job = {table, cutoff, pulse, rows_removed};
+    const struct sweep plan = sweep_plan(&job);
 
-    if (is_due)
-        status = nts_extents_begin_upkeep(table->db, error);
-    if (is_due && status == NANOTS_OK)
-        status = retention_drop_whole(table, version, cutoff, rows_removed, error);
-    nts_version_unref(version);
-    if (!is_due || status != NANOTS_OK || table->is_damaged)
-        return status;
-    version = nts_version_now(table);
-    status = retention_rewrite(table, version, cutoff, true, pulse, rows_removed, error);
-    nts_version_unref(version);
-    return status;
-}
-
-nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff, uint64_t *rows_removed,
-                                struct nanots_error *error)
-{
-    struct nanots_db *db = table->db;
-    nanots_status status = nts_flush(db, NTS_FLUSH_URGENT, error);
-    if (status == NANOTS_NO_SPACE) {
-        NTS_TRY(retention_make_room(table, cutoff, rows_removed, error));
-        status = nts_flush(db, NTS_FLUSH_URGENT, error);
-    }
-    NTS_TRY(status);
-    nts_mutex_lock(&db->upkeep_lock);
-    status = retention_cut_locked(table, cutoff, rows_removed, error);
-    nts_mutex_unlock(&db->upkeep_lock);
-    return status;
+    if (!plan.drop && !plan.rewrite)
+        return NANOTS_OK;
+    NTS_TRY(nts_extents_begin_upkeep(table->db, error));
+    if (plan.rewrite && !keeps_all(&job) && floor_of_parts(table, cutoff) == cutoff)
+        return retention_at_once(&job, error);
+    NTS_TRY(retention_drop(&job, error));
+    return plan.rewrite && keeps_all(&job) ? retention_rewrite_each(&job, true, error) : NANOTS_OK;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "engine/commit.h"
 #include "engine/extents.h"
 #include "query/scan.h"
 #include "segment/segment_writer.h"
@@ -23,9 +22,7 @@ struct rewriter {
     uint32_t column_count;
     struct nts_segment_writer *writer;
     struct nts_extent_writer out;
-    struct nts_segment **outputs;
-    size_t output_count;
-    size_t output_capacity;
+    struct nts_exchange *exchange;
     uint64_t seq_first;
     uint64_t seq_last;
     uint64_t text_bytes;
@@ -157,21 +154,14 @@ static nanots_status rewriter_add_output(struct rewriter *rewriter,
                                          const struct nts_segment_entry *entry,
                                          struct nanots_error *error)
 {
-    struct nanots_db *db = rewriter->job->table->db;
-    if (rewriter->output_count == rewriter->output_capacity) {
-        const size_t capacity = rewriter->output_capacity == 0 ? 8 : rewriter->output_capacity * 2;
-        struct nts_segment **outputs =
-            nts_realloc(db->alloc, rewriter->outputs, capacity * sizeof(struct nts_segment *));
-        if (outputs == NULL)
-            return nts_fail_memory(error, capacity);
-        rewriter->outputs = outputs;
-        rewriter->output_capacity = capacity;
-    }
-    struct nts_segment *segment = nts_segment_new(&db->view, entry, rewriter->def);
+    struct nts_segment *segment =
+        nts_segment_new(&rewriter->job->table->db->view, entry, rewriter->def);
     if (segment == NULL)
         return nts_fail_memory(error, sizeof *segment);
-    rewriter->outputs[rewriter->output_count++] = segment;
-    return NANOTS_OK;
+    const nanots_status status = nts_exchange_add(rewriter->exchange, segment, error);
+    if (status != NANOTS_OK)
+        nts_segment_unref(segment);
+    return status;
 }
 
 static nanots_status rewriter_write_rows(struct rewriter *rewriter, uint32_t rows,
@@ -303,96 +293,36 @@ static nanots_status rewriter_write(struct rewriter *rewriter, struct nanots_err
     return NANOTS_OK;
 }
 
-static nanots_status rewrite_put_edits(struct nts_commit *commit,
-                                       struct nts_segment *const *removed, size_t removed_count,
-                                       struct nts_segment *const *added, size_t added_count)
+nanots_status nts_rewrite_into(struct nts_rewrite *rewrite, struct nts_exchange *exchange,
+                               struct nanots_error *error)
 {
-    const uint64_t seed = commit->db->file_seed;
-    for (size_t i = 0; i < removed_count; i++)
-        NTS_TRY(nts_manifest_put_removals(&commit->edits, seed, &removed[i]->entry.segment_id, 1));
-    for (size_t i = 0; i < added_count; i++) {
-        const struct nts_segment_entry *entry = &added[i]->entry;
-        NTS_TRY(nts_manifest_put_segments(&commit->edits, seed, entry, 1));
-        if (commit->end_min < entry->off + entry->size)
-            commit->end_min = entry->off + entry->size;
-    }
-    return NANOTS_OK;
-}
-
-/* With flush_lock. */
-static nanots_status rewrite_commit_locked(struct nts_commit *commit, struct nanots_table *table,
-                                           struct nts_segment *const *removed, size_t removed_count,
-                                           struct nts_segment **added, size_t added_count,
-                                           struct nanots_error *error)
-{
-    struct nanots_db *db = table->db;
-    if (rewrite_put_edits(commit, removed, removed_count, added, added_count) != NANOTS_OK)
-        return nts_fail_memory(error, commit->edits.size);
-    struct nts_version *version =
-        nts_version_edit(db->alloc, table->version, added, added_count, removed, removed_count);
-    if (version == NULL)
-        return nts_fail_memory(error, added_count);
-    for (size_t i = 0; i < added_count; i++)
-        nts_segment_ref(added[i]); /* the version's */
-    commit->sync_all = true;
-    const nanots_status status = nts_commit_run(commit, error);
-    if (status != NANOTS_OK) {
-        nts_version_unref(version);
-        return status;
-    }
-    nts_mutex_lock(&db->write_lock);
-    struct nts_version *old = table->version;
-    table->version = version;
-    nts_mutex_unlock(&db->write_lock);
-    nts_version_unref(old);
-    for (size_t i = 0; i < added_count; i++)
-        nts_space_settle(&db->space, added[i]->entry.off, added[i]->entry.size);
-    for (size_t i = 0; i < removed_count; i++) {
-        const struct nts_extent extent = {removed[i]->entry.off, removed[i]->entry.size};
-        nts_extents_free_later(db, extent, removed[i], db->sb.generation);
-    }
-    return NANOTS_OK;
-}
-
-nanots_status nts_rewrite_commit(struct nanots_table *table, struct nts_segment *const *removed,
-                                 size_t removed_count, struct nts_segment **added,
-                                 size_t added_count, struct nanots_error *error)
-{
-    struct nanots_db *db = table->db;
-    struct nts_commit commit;
-    nts_mutex_lock(&db->flush_lock);
-    nts_commit_begin(db, &commit);
-    const nanots_status status =
-        rewrite_commit_locked(&commit, table, removed, removed_count, added, added_count, error);
-    nts_commit_end(&commit);
-    nts_mutex_unlock(&db->flush_lock);
-    return status;
-}
-
-nanots_status nts_rewrite_run(struct nts_rewrite *rewrite, struct nanots_error *error)
-{
-    struct nanots_db *db = rewrite->table->db;
     struct rewriter rewriter;
-    nanots_status status;
+    nanots_status status = NANOTS_OK;
 
     assert(rewrite->input_count != 0);
     assert(rewrite->target_rows != 0);
     memset(&rewriter, 0, sizeof rewriter);
     rewriter.job = rewrite;
+    rewriter.exchange = exchange;
     rewriter.def = rewrite->table->def;
-    status = rewriter_write(&rewriter, error);
+    for (size_t i = 0; i < rewrite->input_count && status == NANOTS_OK; i++)
+        status = nts_exchange_remove(exchange, rewrite->inputs[i], error);
     if (status == NANOTS_OK)
-        status = nts_rewrite_commit(rewrite->table, rewrite->inputs, rewrite->input_count,
-                                    rewriter.outputs, rewriter.output_count, error);
-    for (size_t i = 0; i < rewriter.output_count; i++) {
-        if (status != NANOTS_OK)
-            nts_space_settle(&db->space, rewriter.outputs[i]->entry.off, 0);
-        nts_segment_unref(rewriter.outputs[i]);
-    }
-    nts_free(rewriter.outputs);
+        status = rewriter_write(&rewriter, error);
     nts_scan_free(rewriter.scan);
     rewriter_free_buffers(&rewriter);
     nts_extent_writer_deinit(&rewriter.out);
     nts_segment_writer_free(rewriter.writer);
+    return status;
+}
+
+nanots_status nts_rewrite_run(struct nts_rewrite *rewrite, struct nanots_error *error)
+{
+    struct nts_exchange exchange;
+    nts_exchange_begin(&exchange, rewrite->table);
+    nanots_status status = nts_rewrite_into(rewrite, &exchange, error);
+    if (status == NANOTS_OK)
+        status = nts_exchange_commit(&exchange, error);
+    nts_exchange_end(&exchange);
     return status;
 }

@@ -2,7 +2,7 @@
 /* engine/rewrite.h - some segments of one table read in order and written anew: the common part of
  * pack, merging and retention.
  *
- *   inputs (neighbours in order of arrival) -> scan -> row groups -> outputs -> one commit: removed, added
+ *   inputs (neighbours in order of arrival) -> scan -> row groups -> outputs -> exchange
  *
  * Inputs stay readable until the commit, and for readers that have them after it. Appends and
  * flushes go on meanwhile: flush_lock is taken for the commit only. Needs upkeep_lock.
@@ -10,7 +10,7 @@
 #ifndef NTS_REWRITE_H
 #define NTS_REWRITE_H
 
-#include "engine/db.h"
+#include "engine/exchange.h"
 
 struct nts_rewrite {
     struct nanots_table *table;
@@ -24,14 +24,13 @@ struct nts_rewrite {
     uint64_t rows_written; /* out */
 };
 
-/* Replaces the inputs by sorted, non-overlapping segments of their rows, in one commit. */
-NTS_CHECKED nanots_status nts_rewrite_run(struct nts_rewrite *rewrite, struct nanots_error *error);
+/* Writes sorted, non-overlapping segments of the inputs' rows, and has the exchange, which the
+ * caller commits and ends, put them in the inputs' place. */
+NTS_CHECKED nanots_status nts_rewrite_into(struct nts_rewrite *rewrite,
+                                           struct nts_exchange *exchange,
+                                           struct nanots_error *error);
 
-/* The commit alone: `removed` leave the table's version, `added`, whose extents are held, join it.
- * The caller keeps its references. Takes flush_lock. */
-NTS_CHECKED nanots_status nts_rewrite_commit(struct nanots_table *table,
-                                             struct nts_segment *const *removed,
-                                             size_t removed_count, struct nts_segment **added,
-                                             size_t added_count, struct nanots_error *error);
+/* The same as an exchange of its own, with its commit. */
+NTS_CHECKED nanots_status nts_rewrite_run(struct nts_rewrite *rewrite, struct nanots_error *error);
 
 #endif

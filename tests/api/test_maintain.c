@@ -270,6 +270,58 @@ static void maintain_removes_rows_older_than_retention(void **state)
     db_close(db);
 }
 
+#define HIDDEN_ROWS 50u
+
+/* A segment of `count` rows a second apart; all have the value 1 but the first `hidden`. */
+static void flush_rows(struct nanots_db *db, size_t count, size_t hidden, int64_t ts)
+{
+    struct db_rows rows = db_rows_new(1);
+    for (size_t i = 0; i < count; i++)
+        db_rows_add(&rows, ts + (int64_t)i * 1000, &(const double){i < hidden ? 2 : 1});
+    db_append_all(db, "a", &rows);
+    db_ok(nanots_flush(db, &db_error));
+    db_rows_free(&rows);
+}
+
+/* Goal: no row comes to light that another one hid. Method: a short segment, old as a whole, hides
+ * the first rows of a long one, of which `old_s` of 1000 seconds are old. Returns how many rows
+ * maintenance left, all of them right. */
+static size_t rows_after_retention(const char *path, nanots_duplicates rule, int64_t old_s)
+{
+    const struct nanots_open_options open = {.struct_size = sizeof open, .retention_ms = HOUR_MS};
+    const struct nanots_table_options options = {.struct_size = sizeof options, .duplicates = rule};
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64, 0};
+    const int64_t begin = now_ms() - HOUR_MS - old_s * 1000;
+    struct nanots_db *db = db_open_with(path, &open);
+
+    db_ok(nanots_create_table_with(db, "a", &column, 1, &options, &db_error));
+    if (rule == NANOTS_DUPLICATES_KEEP_FIRST)
+        flush_rows(db, HIDDEN_ROWS, 0, begin);
+    flush_rows(db, 1000, HIDDEN_ROWS, begin);
+    if (rule == NANOTS_DUPLICATES_KEEP_LAST)
+        flush_rows(db, HIDDEN_ROWS, 0, begin);
+    (void)maintain(db);
+    struct db_rows rows = db_rows_read(db, "a", NULL);
+    for (size_t i = 0; i < rows.row_count; i++)
+        assert_true(rows.values[i] == 1);
+    const size_t count = rows.row_count;
+    db_rows_free(&rows);
+    db_ok(nanots_drop_table(db, "a", &db_error));
+    db_close(db);
+    return count;
+}
+
+static void retention_brings_no_hidden_row_to_light(void **state)
+{
+    const struct scratch *scratch = *state;
+    static const nanots_duplicates rules[] = {NANOTS_DUPLICATES_KEEP_LAST,
+                                              NANOTS_DUPLICATES_KEEP_FIRST};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(rows_after_retention(scratch->path, rules[i], 200), 1000);
+        assert_in_range(rows_after_retention(scratch->path, rules[i], 600), 300, 400);
+    }
+}
+
 /* What is freed at the end of the file is given back. */
 static void maintain_shrinks_the_file(void **state)
 {
@@ -312,6 +364,7 @@ int main(void)
         WITH_SCRATCH(maintain_keeps_to_its_budget),
         WITH_SCRATCH(maintain_leaves_snapshots_alone),
         WITH_SCRATCH(maintain_removes_rows_older_than_retention),
+        WITH_SCRATCH(retention_brings_no_hidden_row_to_light),
         WITH_SCRATCH(maintain_shrinks_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,7 @@ struct cut {
     struct nanots_db *db;
     size_t begun;
     size_t durable;
+    const char *last; /* operation begun */
 };
 
 static nanots_status cut_open(struct cut *cut, struct nanots_error *error)
@@ -67,6 +68,7 @@ static bool cut_workload(struct cut *cut)
         struct typed_op op;
         typed_op_plan(&model, &op);
         cut->begun++;
+        cut->last = typed_op_name(&op);
         status = typed_op_run(&model, &op, cut->db, &error);
         typed_op_apply(&model, &op);
         if (status == NANOTS_OK && op_is_durable(&op, cut->sync_mode))
@@ -110,8 +112,8 @@ static void cut_check(struct cut *cut, uint64_t k)
         typed_model_deinit(&model);
     }
     if (!is_one)
-        fail_msg("cut %llu: no state of %zu to %zu operations; that of %zu: %s",
-                 (unsigned long long)k, cut->durable, cut->begun, cut->durable, first);
+        fail_msg("cut %llu: no state of %zu to %zu operations, up to a %s; that of %zu: %s",
+                 (unsigned long long)k, cut->durable, cut->begun, cut->last, cut->durable, first);
     assert_int_equal(nanots_verify(cut->db, NULL, NULL, &report, &error), NANOTS_OK);
     assert_int_equal(report.damage, 0);
     assert_int_equal(cut_close(cut, &error), NANOTS_OK);
@@ -119,7 +121,7 @@ static void cut_check(struct cut *cut, uint64_t k)
 
 static bool cut_once(uint64_t seed, uint64_t k, nanots_sync_mode sync_mode)
 {
-    struct cut cut = {.sync_mode = sync_mode, .seed = seed};
+    struct cut cut = {.sync_mode = sync_mode, .seed = seed, .last = "none"};
     uint64_t random = seed + k;
     struct nanots_error error;
     memvfs_init(&cut.disk);

@@ -88,6 +88,7 @@ static nanots_status catalog_make_id_room(struct nanots_db *db, uint32_t table_i
 nanots_status nts_catalog_add(struct nanots_db *db, struct nts_table_def *def,
                               struct nanots_table **table_out, struct nanots_error *error)
 {
+    const struct nanots_allocator *hash_alloc = db->alloc;
     *table_out = NULL;
     if (def->table_id >= NTS_TABLES_MAX)
         return nts_fail(error, NANOTS_TOO_BIG, "table '%s': a file holds at most %u tables",
@@ -146,21 +147,41 @@ static void table_free(struct nanots_table *table)
     nts_free(table);
 }
 
+/* The table is found under its definition's name from now on. Its place in the list stays, and the
+ * buckets do not grow, so that nothing is allocated: the commit that renames is done already. */
+static void catalog_rekey(struct nanots_table *table)
+{
+    const struct nanots_allocator *hash_alloc = table->db->alloc;
+    UT_hash_handle *handle = &table->hh;
+    UT_hash_table *names = handle->tbl;
+    const unsigned noexpand = names->noexpand;
+    unsigned bucket = 0;
+    int is_out_of_memory = 0;
+
+    HASH_TO_BKT(handle->hashv, names->num_buckets, bucket);
+    HASH_DEL_IN_BKT(names->buckets[bucket], handle);
+    handle->key = table->def->name;
+    handle->keylen = (unsigned)strlen(table->def->name);
+    HASH_VALUE(handle->key, handle->keylen, handle->hashv);
+    HASH_TO_BKT(handle->hashv, names->num_buckets, bucket);
+    names->noexpand = 1;
+    HASH_ADD_TO_BKT(names->buckets[bucket], hh, handle, is_out_of_memory);
+    names->noexpand = noexpand;
+    assert(is_out_of_memory == 0);
+}
+
 void nts_catalog_redefine(struct nanots_table *table, struct nts_table_def *def,
                           struct nts_retired_def *node)
 {
-    struct nanots_db *db = table->db;
     const bool is_renamed = strcmp(table->def->name, def->name) != 0;
     node->def = table->def;
     node->next = table->retired;
-    if (is_renamed) /* else the old name serves as key: it stays as long as the table */
-        HASH_DEL(db->tables, table);
     table->retired = node;
     table->def = def;
     table->shape = nts_table_shape(def);
     table->active = NULL; /* rows of the new form go to a memtable of it */
-    if (is_renamed)
-        HASH_ADD_KEYPTR(hh, db->tables, def->name, strlen(def->name), table);
+    if (is_renamed)       /* else the old name serves as key: it stays as long as the table */
+        catalog_rekey(table);
 }
 
 void nts_catalog_drop(struct nanots_table *table)

@@ -21,9 +21,10 @@
 #ifndef NTS_DB_H
 #define NTS_DB_H
 
-/* uthash exits when out of memory unless told otherwise; its memory is the allocator's. */
+/* uthash exits when out of memory unless told otherwise. Its memory is the handle's: whoever adds
+ * to a hash has a local variable `hash_alloc`. */
 #define HASH_NONFATAL_OOM            1
-#define uthash_malloc(size)          nts_alloc(nts_alloc_libc(), size)
+#define uthash_malloc(size)          nts_alloc(hash_alloc, size)
 #define uthash_free(block, size)     nts_free(block)
 #define uthash_nonfatal_oom(element) ((element)->db = NULL)
 #include <uthash.h>

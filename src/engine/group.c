@@ -73,7 +73,8 @@ static nanots_status group_add_table(struct nanots_group *group, struct nanots_t
                                      const struct nts_table_def *def,
                                      struct nts_group_table **item_out, struct nanots_error *error)
 {
-    struct nts_group_table *item = nts_alloc_zeroed(group->db->alloc, sizeof *item);
+    const struct nanots_allocator *hash_alloc = group->db->alloc;
+    struct nts_group_table *item = nts_alloc_zeroed(hash_alloc, sizeof *item);
     if (item == NULL)
         return nts_fail_memory(error, sizeof *item);
     item->db = group->db;

@@ -387,6 +387,9 @@ nanots_status nts_flush_locked(struct nanots_db *db, enum nts_flush_scope scope,
     struct nts_run *run = db->frozen_first;
     db->flush_is_due = false;
     nts_mutex_unlock(&db->write_lock);
+    /* A reader that is gone may have kept the room that this needs. */
+    if (status == NANOTS_OK && run != NULL && db->limbo_count != 0)
+        status = nts_extents_reap(db, error);
     while (status == NANOTS_OK && run != NULL) {
         struct nts_run *const next = run == last ? NULL : run->next;
         status = flush_run(db, run, NULL, scope == NTS_FLUSH_URGENT, error);

@@ -3,11 +3,11 @@
  * lost.
  *
  *   append until NO_SPACE -> all acknowledged calls are readable, also after reopening
- *     -> retention frees space -> appends go on
+ *     -> retention, or a drop, frees space -> appends go on
  *
  * The tmpfs is mounted in a mount namespace of the test's own, so nobody else sees it and it ends
- * with
- * the process. Where neither root nor a user namespace may mount, the tests are skipped and say so.
+ * with the process. Where neither root nor a user namespace may mount, the tests are skipped and
+ * say so.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -162,14 +162,179 @@ static void disk_full_file_reopens_and_retention_frees_space(void **state)
     full_run(*state, true);
 }
 
+/* ---- schema changes ----------------------------------------------------------------------- */
+
+#define BALLAST      "ballast"
+#define BALLAST_ROWS 100000u
+
+static const struct nanots_column ballast_columns[] = {{"noise", NANOTS_TYPE_F64, 0}};
+
+/* A table that takes a quarter of the disk, in segments. */
+static void full_add_ballast(struct full *full)
+{
+    static int64_t ts[BALLAST_ROWS];
+    static double values[BALLAST_ROWS];
+    uint64_t seed = full->oracle.seed;
+    struct nanots_error error;
+
+    for (uint32_t i = 0; i < BALLAST_ROWS; i++) {
+        ts[i] = i;
+        values[i] = (double)(int64_t)seed_next(&seed);
+    }
+    if (nanots_create_table(full->db, BALLAST, ballast_columns, 1, &error) != NANOTS_OK ||
+        nanots_append_rows(full->db, BALLAST, ts, values, BALLAST_ROWS, 1, NULL, &error) !=
+            NANOTS_OK ||
+        nanots_flush(full->db, &error) != NANOTS_OK)
+        fail_msg("ballast: %s", error.message);
+}
+
+/* What the schema calls of a full disk have left of the ballast. */
+struct ballast {
+    const char *name;
+    const char *column;
+    size_t column_count;
+    bool has_new_table;
+};
+
+static bool full_is_done(nanots_status status, const struct nanots_error *error)
+{
+    if (status != NANOTS_OK && status != NANOTS_NO_SPACE)
+        fail_msg("%s: %s", nanots_status_name(status), error->message);
+    return status == NANOTS_OK;
+}
+
+static void full_change_schema(const struct full *full, struct ballast *ballast)
+{
+    const struct nanots_column added = {"more", NANOTS_TYPE_UTF8, NANOTS_COLUMN_NULLABLE};
+    struct nanots_error error;
+    ballast->has_new_table =
+        full_is_done(nanots_create_table(full->db, "new", ballast_columns, 1, &error), &error);
+    if (full_is_done(nanots_rename_table(full->db, BALLAST, "stone", &error), &error))
+        ballast->name = "stone";
+    if (full_is_done(nanots_rename_column(full->db, ballast->name, "noise", "hiss", &error),
+                     &error))
+        ballast->column = "hiss";
+    if (full_is_done(nanots_add_column(full->db, ballast->name, &added, &error), &error))
+        ballast->column_count++;
+    (void)printf("# full: table '%s', column '%s' of %zu, new table: %d\n", ballast->name,
+                 ballast->column, ballast->column_count, (int)ballast->has_new_table);
+}
+
+/* Bytes of committed segments. */
+static uint64_t full_data_bytes(const struct full *full)
+{
+    struct nanots_diagnosis diagnosis = {.struct_size = sizeof diagnosis};
+    assert_int_equal(nanots_diagnose(full->db, &diagnosis, NULL), NANOTS_OK);
+    return diagnosis.data_bytes;
+}
+
+static bool full_has_table(const struct full *full, const char *name)
+{
+    struct nanots_table *table = NULL;
+    return nanots_table_open(full->db, name, &table, NULL) == NANOTS_OK;
+}
+
+static void full_check_ballast(const struct full *full, const struct ballast *ballast)
+{
+    struct nanots_schema schema;
+    uint64_t row_count = 0;
+    assert_int_equal(nanots_table_schema(full->db, ballast->name, &schema, NULL), NANOTS_OK);
+    assert_int_equal(schema.column_count, ballast->column_count);
+    assert_string_equal(schema.columns[0].name, ballast->column);
+    nanots_free(schema.block);
+    assert_int_equal(nanots_row_count(full->db, ballast->name, &row_count, NULL), NANOTS_OK);
+    assert_int_equal(row_count, BALLAST_ROWS);
+    assert_int_equal(full_has_table(full, "new"), ballast->has_new_table);
+    assert_int_equal(full_has_table(full, "stone") + full_has_table(full, BALLAST), 1);
+}
+
+static void full_reopen(struct full *full, const char *path)
+{
+    struct nanots_error error;
+    const nanots_status closed = nanots_close(full->db, &error);
+    if (closed != NANOTS_OK) /* the close may find no room to tidy */
+        assert_int_equal(closed, NANOTS_NO_SPACE);
+    full_open(full, path);
+}
+
+static void full_drop_ballast(const struct full *full, const struct ballast *ballast)
+{
+    struct nanots_error error;
+    if (nanots_drop_table(full->db, ballast->name, &error) != NANOTS_OK)
+        fail_msg("drop: %s %s", nanots_status_name(error.code), error.message);
+}
+
+/* The table that takes much room is changed, and then dropped; a reader may still have it, so that
+ * the room is free when that one goes. */
+static void full_run_schema(const struct scratch *scratch, bool with_reader)
+{
+    static struct full full;
+    const struct nanots_open_options read_only = {.struct_size = sizeof read_only,
+                                                  .flags = NANOTS_OPEN_READ_ONLY};
+    struct ballast ballast = {BALLAST, "noise", 1, false};
+    struct nanots_db *reader = NULL;
+
+    memset(&full, 0, sizeof full);
+    oracle_init(&full.oracle, seed_of_run(), CALLS, WAL_BYTES / 2 + 8, full.seqs);
+    oracle_rows_init(&full.rows, &full.oracle);
+    full_mount(scratch);
+    full_open(&full, scratch->path);
+    full_add_ballast(&full);
+    full_fill(&full);
+    const uint32_t first_fill = full.next;
+    full_change_schema(&full, &ballast);
+    full_check(&full);
+    full_check_ballast(&full, &ballast);
+    full_reopen(&full, scratch->path);
+    full_check(&full);
+    full_check_ballast(&full, &ballast);
+    const uint64_t before = full_data_bytes(&full);
+    if (with_reader)
+        assert_int_equal(nanots_open(scratch->path, &read_only, &reader, NULL), NANOTS_OK);
+    full_drop_ballast(&full, &ballast);
+    const uint64_t dropped = before - full_data_bytes(&full);
+    full_fill(&full);
+    if (with_reader) {
+        assert_true(full_data_bytes(&full) < before - dropped / 2);
+        assert_int_equal(nanots_close(reader, NULL), NANOTS_OK);
+        full_fill(&full);
+    }
+    full_reopen(&full, scratch->path);
+    (void)printf("# %u calls filled the disk, %u more after the drop; bytes: %llu, %llu, %llu\n",
+                 first_fill, full.next - first_fill, (unsigned long long)before,
+                 (unsigned long long)(before - dropped),
+                 (unsigned long long)full_data_bytes(&full));
+    assert_true(dropped > DISK_BYTES / 5);
+    assert_true(full_data_bytes(&full) > before - dropped / 2);
+    full_check(&full);
+    assert_false(full_has_table(&full, ballast.name));
+    assert_int_equal(full_has_table(&full, "new"), ballast.has_new_table);
+    (void)nanots_close(full.db, NULL);
+    assert_int_equal(umount(scratch->directory), 0);
+    oracle_rows_deinit(&full.rows);
+    oracle_deinit(&full.oracle);
+}
+
+/* Goal: on a full disk a schema call does all or nothing and loses nothing, and a drop works and
+ * gives its space back at once, though no flush has room to begin with. */
+static void disk_full_schema_changes_are_whole_and_a_drop_frees_space(void **state)
+{
+    full_run_schema(*state, false);
+}
+
+/* Goal: the space of a dropped table that a reader still has is taken when the reader is gone. */
+static void disk_full_space_that_a_reader_kept_is_taken_when_it_goes(void **state)
+{
+    full_run_schema(*state, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            disk_full_keeps_what_was_acknowledged_and_retention_frees_space, scratch_setup,
-            scratch_teardown),
-        cmocka_unit_test_setup_teardown(disk_full_file_reopens_and_retention_frees_space,
-                                        scratch_setup, scratch_teardown),
+        WITH_SCRATCH(disk_full_keeps_what_was_acknowledged_and_retention_frees_space),
+        WITH_SCRATCH(disk_full_file_reopens_and_retention_frees_space),
+        WITH_SCRATCH(disk_full_schema_changes_are_whole_and_a_drop_frees_space),
+        WITH_SCRATCH(disk_full_space_that_a_reader_kept_is_taken_when_it_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,8 @@
 #include "engine/group.h"
 #include "os/clock.h"
 
+#define SEGMENT_ROWS_FEW 32u
+
 /* ---- room in the log ---------------------------------------------------------------------- */
 
 /* The size of WAL extents in which a record of `size` bytes is a small part. */
@@ -34,13 +36,24 @@ static bool run_is_full(const struct nanots_db *db)
            db->run->bulk_bytes >= NTS_RUN_BULK_BYTES_MAX;
 }
 
+/* After an extent of `filled` bytes: one of twice the size, or of as many times that as give each
+ * table of the run SEGMENT_ROWS_FEW rows. Segments of fewer are hardly worth their flush. */
+static uint64_t wal_size_after(const struct nanots_db *db, uint64_t filled)
+{
+    const uint64_t rows_wanted = (uint64_t)SEGMENT_ROWS_FEW * db->run->table_count;
+    uint64_t wanted = filled * 2;
+    for (uint64_t rows = db->run->row_count * 2; rows < rows_wanted && rows != 0; rows *= 2)
+        wanted *= 2;
+    return wanted < db->options.wal_bytes ? wanted : db->options.wal_bytes;
+}
+
 /* Ends the run with the extent, so that the flush frees the extent. */
 static nanots_status append_seal(struct nanots_db *db, struct nanots_error *error)
 {
     const uint64_t filled = db->wal.extents[db->wal.live_count - 1].place.size;
     NTS_TRY(nts_wal_seal(&db->wal, db->last_seq + 1, error));
-    if (db->wal_size_wanted <= filled && db->wal_size_wanted < db->options.wal_bytes)
-        db->wal_size_wanted *= 2;
+    if (db->wal_size_wanted <= filled)
+        db->wal_size_wanted = wal_size_after(db, filled);
     return nts_run_freeze(db) == NANOTS_OK ? NANOTS_OK : nts_fail_memory(error, sizeof *db->run);
 }
 

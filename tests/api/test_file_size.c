@@ -234,6 +234,26 @@ static void file_that_is_packed_often_does_not_grow(void **state)
     db_close(db);
 }
 
+#define MANY_TABLES 1000
+
+/* Goal: the log of many tables grows before it has made a segment of a few rows for each of them,
+ * again and again. Method: 24 rows for each in turn, about a megabyte of log. */
+static void log_of_many_tables_grows_at_once(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct nanots_db *db = db_open(scratch->path);
+    struct nanots_table_stats stats = {.struct_size = sizeof stats};
+    for (int64_t i = 0; i < MANY_TABLES * 24; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "s%d", (int)(i % MANY_TABLES));
+        db_ok(nanots_append(db, name, i, (double)i, NULL, &db_error));
+    }
+    db_ok(nanots_stats(db, "s0", &stats, &db_error));
+    assert_int_equal(stats.rows, 24);
+    assert_in_range(stats.segments, 1, 2);
+    db_close(db);
+}
+
 /* A closed file ends with its last live byte: no log, no spare, nothing to come. */
 static void file_is_tight_after_a_close(void **state)
 {
@@ -267,6 +287,7 @@ int main(void)
         SIZE_TEST(file_of_a_million_row_appends_is_smaller_than_raw),
         SIZE_TEST(file_under_retention_does_not_grow),
         SIZE_TEST(file_that_is_packed_often_does_not_grow),
+        SIZE_TEST(log_of_many_tables_grows_at_once),
         SIZE_TEST(file_is_tight_after_a_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

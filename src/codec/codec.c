@@ -25,7 +25,6 @@
 /* Bytes a value up to which nothing but INTEGER is tried for integers, nothing but DECIMAL for
  * decimals. Of few decimals XOR may do better, if they are short in binary too, such as 25.5. */
 #define INTEGER_SIZE_GOOD     4u
-#define DECIMAL_COUNT_FEW     63u
 #define DECIMAL_SIZE_GOOD_FEW 2u
 
 /* What one vector without runs becomes; size includes the codec byte. */
@@ -218,7 +217,7 @@ static size_t f64_encode_integers(struct nts_codec_scratch *scratch, uint8_t *ds
     } else if (nts_decimal_from_f64(&decimal, scratch, src, count)) {
         size = integers_encode(scratch, dst, &decimal, src, count, size_max);
         const size_t size_good =
-            count * (count > DECIMAL_COUNT_FEW ? INTEGER_SIZE_GOOD : DECIMAL_SIZE_GOOD_FEW);
+            count * (count > NTS_DECIMAL_COUNT_FEW ? INTEGER_SIZE_GOOD : DECIMAL_SIZE_GOOD_FEW);
         *is_good_out = size > 0 && size <= size_good && decimal.exception_count <= count / 16;
     } else {
         *is_good_out = false;

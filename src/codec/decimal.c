@@ -10,6 +10,8 @@
 #define EXCEPTIONS_FLAG      0x80u /* of control */
 #define DIGITS_NONE          (NTS_DECIMAL_DIGITS_MAX + 1)
 #define DECIMAL_SAMPLE_COUNT 32u
+/* Of a short vector: a larger one would be most of the work of encoding it. */
+#define DECIMAL_SAMPLE_COUNT_FEW 8u
 
 /* What a digit more costs each value, and what an exception costs, in thirds of a bit. */
 #define DIGIT_COST     10u
@@ -83,7 +85,9 @@ static void decimal_count_digits(size_t counts[DIGITS_NONE + 1], double *sample,
 
 static bool decimal_guess_digits(struct decimal_guess *guess, const double *src, size_t count)
 {
-    const size_t sample_count = count < DECIMAL_SAMPLE_COUNT ? count : DECIMAL_SAMPLE_COUNT;
+    const size_t sample_most =
+        count <= NTS_DECIMAL_COUNT_FEW ? DECIMAL_SAMPLE_COUNT_FEW : DECIMAL_SAMPLE_COUNT;
+    const size_t sample_count = count < sample_most ? count : sample_most;
     double sample[DECIMAL_SAMPLE_COUNT];
     size_t counts[DIGITS_NONE + 1] = {0};
     size_t more_count = sample_count; /* values that need more digits */

@@ -27,6 +27,9 @@
 
 #define NTS_DECIMAL_DIGITS_MAX 17u
 
+/* Up to so many values are a short vector, for which less is tried. */
+#define NTS_DECIMAL_COUNT_FEW 63u
+
 /* More exceptions than this and the writer does without. */
 #define NTS_DECIMAL_EXCEPTION_COUNT_MAX(count) (1 + (count) / 8)
 

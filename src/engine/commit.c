@@ -8,8 +8,9 @@
 #include "base/check.h"
 #include "engine/extents.h"
 
-#define MANIFEST_GROWTH 4u /* rewritten when so many times its live size */
-#define MANIFEST_SMALL  (64u << 10)
+#define MANIFEST_GROWTH        4u /* rewritten when so many times its live size */
+#define MANIFEST_SMALL         (64u << 10)
+#define SNAPSHOT_EDIT_SEGMENTS 64u /* at most so many in one edit of a rewritten manifest */
 
 void nts_commit_begin(struct nanots_db *db, struct nts_commit *commit)
 {
@@ -31,6 +32,22 @@ void nts_commit_end(struct nts_commit *commit)
     nts_buf_deinit(&commit->edits);
 }
 
+/* As few edits as a small array allows. */
+static nanots_status snapshot_put_segments(const struct nanots_db *db,
+                                           const struct nts_version *version, struct nts_buf *buf)
+{
+    struct nts_segment_entry entries[SNAPSHOT_EDIT_SEGMENTS];
+    size_t count = 0;
+    for (size_t i = 0; i < version->count; i++) {
+        entries[count++] = version->segments[i]->entry;
+        if (count < SNAPSHOT_EDIT_SEGMENTS && i + 1 < version->count)
+            continue;
+        NTS_TRY(nts_manifest_put_segments(buf, db->file_seed, entries, count));
+        count = 0;
+    }
+    return NANOTS_OK;
+}
+
 /* Needs write_lock, since a table that is being created may move the array of tables. */
 static nanots_status snapshot_put_tables(struct nanots_db *db, struct nts_buf *buf)
 {
@@ -40,9 +57,7 @@ static nanots_status snapshot_put_tables(struct nanots_db *db, struct nts_buf *b
         if (table == NULL || !table->in_manifest)
             continue;
         NTS_TRY(nts_manifest_put_table(buf, seed, table->def));
-        const struct nts_version *version = table->version;
-        for (size_t i = 0; i < version->count; i++)
-            NTS_TRY(nts_manifest_put_segments(buf, seed, &version->segments[i]->entry, 1));
+        NTS_TRY(snapshot_put_segments(db, table->version, buf));
     }
     return NANOTS_OK;
 }
@@ -70,8 +85,8 @@ static uint64_t manifest_live_size(struct nanots_db *db)
     for (size_t t = 0; t < db->by_id_count; t++) {
         const struct nanots_table *table = db->by_id[t];
         if (table != NULL && table->in_manifest)
-            size += NTS_EDIT_HEADER_SIZE + nts_table_def_encoded_size(table->def) +
-                    table->version->count * (NTS_EDIT_HEADER_SIZE + NTS_SEGMENT_ENTRY_SIZE);
+            size += 2 * NTS_EDIT_HEADER_SIZE + nts_table_def_encoded_size(table->def) +
+                    table->version->count * NTS_SEGMENT_ENTRY_SIZE;
     }
     nts_mutex_unlock(&db->write_lock);
     return size;

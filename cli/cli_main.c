@@ -22,12 +22,14 @@ static const struct {
     {NULL, &cli_command_schema},
     {NULL, &cli_command_info},
     {NULL, &cli_command_stats},
-    {NULL, &cli_command_verify},
     {"Upkeep", &cli_command_pack},
     {NULL, &cli_command_retain},
     {NULL, &cli_command_add_column},
     {NULL, &cli_command_rename},
     {NULL, &cli_command_drop},
+    {"Safety", &cli_command_verify},
+    {NULL, &cli_command_backup},
+    {NULL, &cli_command_repair},
 };
 #define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))
 

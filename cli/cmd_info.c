@@ -250,6 +250,9 @@ static void verify_print_damage(void *context, const char *message)
            message);
 }
 
+/* 1 says that the file can be read and is damaged. */
+#define VERIFY_NOT_READABLE 2
+
 static int verify_print(const char *path, struct nanots_db *db)
 {
     struct nanots_verify_report report = {.struct_size = sizeof(report)};
@@ -259,8 +262,10 @@ static int verify_print(const char *path, struct nanots_db *db)
     char segments[CLI_QUANTITY_TEXT_SIZE];
     char places[CLI_QUANTITY_TEXT_SIZE];
     char bytes[CLI_NUMBER_TEXT_SIZE];
-    if (nanots_verify(db, verify_print_damage, NULL, &report, &error) != NANOTS_OK)
-        return cli_fail_status(&error);
+    if (nanots_verify(db, verify_print_damage, NULL, &report, &error) != NANOTS_OK) {
+        (void)cli_fail_status(&error);
+        return VERIFY_NOT_READABLE;
+    }
     cli_quantity_print(report.rows, "row", rows);
     cli_quantity_print(report.tables, "table", tables);
     cli_quantity_print(report.segments, "segment", segments);
@@ -275,7 +280,7 @@ static int verify_print(const char *path, struct nanots_db *db)
 static int verify_run(const struct cli_args *args)
 {
     struct nanots_db *db = cli_open_read(args->operands[0]);
-    return db != NULL ? cli_close(db, verify_print(args->operands[0], db)) : CLI_FAILURE;
+    return db != NULL ? cli_close(db, verify_print(args->operands[0], db)) : VERIFY_NOT_READABLE;
 }
 
 const struct cli_command cli_command_verify = {
@@ -284,6 +289,6 @@ const struct cli_command cli_command_verify = {
     .operands = "DB",
     .operands_min = 1,
     .operands_max = 1,
-    .notes = "Names each damaged place and exits with 1 if there is any.\n",
+    .notes = "Names each damaged place. Exit status: 0 whole, 1 damaged, 2 cannot be read.\n",
     .run = verify_run,
 };

@@ -7,6 +7,7 @@
 
 extern const struct cli_command cli_command_add_column;
 extern const struct cli_command cli_command_append;
+extern const struct cli_command cli_command_backup;
 extern const struct cli_command cli_command_collect;
 extern const struct cli_command cli_command_create;
 extern const struct cli_command cli_command_drop;
@@ -17,6 +18,7 @@ extern const struct cli_command cli_command_pack;
 extern const struct cli_command cli_command_plot;
 extern const struct cli_command cli_command_query;
 extern const struct cli_command cli_command_rename;
+extern const struct cli_command cli_command_repair;
 extern const struct cli_command cli_command_retain;
 extern const struct cli_command cli_command_schema;
 extern const struct cli_command cli_command_stats;

@@ -778,6 +778,109 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_verify(struct nanots_db *db,
                                                       struct nanots_verify_report *report_out,
                                                       struct nanots_error *error);
 
+/* ---- backup and repair -------------------------------------------------------------------- */
+
+/* Bytes of segments done, of so many in all; called by the thread that makes the backup, without
+ * locks. */
+typedef void (*nanots_progress_callback)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+
+#define NANOTS_BACKUP_INCREMENTAL                                                                  \
+    1u /* bring the former backup at out_path up to date: only what it lacks is copied */
+#define NANOTS_BACKUP_REPLACE                                                                      \
+    2u /* write over a file that is there; it is lost even if the backup fails */
+
+/* Zero in a field means its default. */
+struct nanots_backup_options {
+    size_t struct_size;
+    uint32_t flags;                    /* NANOTS_BACKUP_*, one of them */
+    const struct nanots_vfs *vfs;      /* where out_path is; that of the handle */
+    nanots_progress_callback progress; /* or NULL */
+    void *context;
+};
+
+struct nanots_backup_report {
+    size_t struct_size; /* set by the caller */
+    uint64_t tables;
+    uint64_t rows;
+    uint64_t segments;        /* of the backup */
+    uint64_t bytes;           /* of these */
+    uint64_t copied_segments; /* written by this call; those of former backups stay */
+    uint64_t copied_bytes;
+    uint64_t last_seq; /* the backup has the rows up to here */
+};
+
+/* Copies what the database holds at this moment to `out_path`, a file of its own that is whole and
+ * closed; appends, flushes and queries go on meanwhile. Every call and every group that returned
+ * before is in it wholly, none that begins later. A read-only handle copies what it sees
+ * (nanots_refresh moves it on). Every checksum of what is copied is checked: damage fails the call.
+ * Kept logs are not copied. `options` and `report_out` may be NULL.
+ *
+ * A crash or a failure leaves a new file such that it does not open, and the former backup of
+ * NANOTS_BACKUP_INCREMENTAL as it was. A backup that was opened and written to is none any more.
+ * Durable on return.
+ * Returns OK, INVALID (no backup of this database), EXISTS, BUSY (out_path is open elsewhere),
+ * CORRUPT, NOT_FOUND, PERMISSION, IO, NO_SPACE, NO_MEMORY. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_backup(struct nanots_db *db, const char *out_path,
+                                                      const struct nanots_backup_options *options,
+                                                      struct nanots_backup_report *report_out,
+                                                      struct nanots_error *error);
+
+#define NANOTS_REPAIR_REPLACE                                                                      \
+    1u /* write over a file that is there; it is lost even if the repair fails */
+#define NANOTS_REPAIR_NULL_LOST                                                                    \
+    2u /* keep rows of which only values that may be null are lost: they become null */
+
+/* What became of one table. */
+struct nanots_repair_table {
+    size_t struct_size; /* set by the library */
+    const char *name;   /* until the callback returns */
+    uint64_t rows;      /* saved */
+    uint64_t rows_lost; /* as far as is known */
+    uint64_t values_nulled;
+    uint64_t segments;      /* of the table in the damaged file, as far as is known */
+    uint64_t segments_hurt; /* of these: something is lost of them */
+};
+typedef void (*nanots_repair_callback)(void *context, const struct nanots_repair_table *table);
+
+/* Zero in a field means its default. */
+struct nanots_repair_options {
+    size_t struct_size;
+    uint32_t flags;                           /* NANOTS_REPAIR_* */
+    const struct nanots_allocator *allocator; /* malloc */
+    const struct nanots_vfs *vfs;             /* of both files; nanots_vfs_default() */
+    nanots_damage_callback damage;            /* one lost place; or NULL */
+    nanots_repair_callback table;             /* each table, when it is written; or NULL */
+    void *context;                            /* of both */
+};
+
+struct nanots_repair_report {
+    size_t struct_size; /* set by the caller */
+    uint64_t tables;
+    uint64_t rows;      /* saved */
+    uint64_t rows_lost; /* as far as is known */
+    uint64_t values_nulled;
+    uint64_t segments;      /* found */
+    uint64_t segments_hurt; /* of these: something is lost of them */
+    uint64_t log_rows;      /* of `rows`: from the log, and from logs kept for a repair */
+    uint64_t damage;        /* places told to options->damage */
+    int superblock_lost;    /* 1: what the log had is lost with it */
+    int manifest_lost;      /* 1: the segments were searched for */
+};
+
+/* Writes all that can be read of the file `in_path`, which nobody may write meanwhile, to a new
+ * file `out_path`, whole and closed. in_path is only read. What cannot be read is told, table by
+ * table and place by place; no value is guessed: of a damaged segment the row groups of which every
+ * column is whole are saved. Where the manifest is lost, rows that retention or a dropped table
+ * had left in free space may be among what is saved, but no row twice.
+ * `options` and `report_out` may be NULL. A crash or a failure leaves an out_path that does not
+ * open. Durable on return.
+ * Returns OK (whatever was lost), NOT_A_DATABASE (nothing of a NanoTS file was found),
+ * NEWER_FORMAT, EXISTS, BUSY, INVALID, NOT_FOUND, PERMISSION, IO, NO_SPACE, NO_MEMORY. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_repair(const char *in_path, const char *out_path,
+                                                      const struct nanots_repair_options *options,
+                                                      struct nanots_repair_report *report_out,
+                                                      struct nanots_error *error);
+
 /* ---- memory of your own ------------------------------------------------------------------- */
 
 /* Where a handle takes its memory from. Every allocation of a handle opened with it goes through

@@ -85,3 +85,17 @@ nanots_status nts_api_options(const void *given, void *copy, size_t size, const 
     memcpy(copy, given, given_size < size ? given_size : size);
     return NANOTS_OK;
 }
+
+nanots_status nts_api_sized_check(const void *out, size_t given, size_t least, const char *name,
+                                  struct nanots_error *error)
+{
+    NTS_TRY(nts_api_no_null(out, name, error));
+    return given >= least ? NANOTS_OK
+                          : nts_fail(error, NANOTS_INVALID, "struct_size of %s is not set", name);
+}
+
+void nts_api_sized_copy(void *out, const void *from, size_t given, size_t size)
+{
+    memcpy((uint8_t *)out + sizeof(size_t), (const uint8_t *)from + sizeof(size_t),
+           (given < size ? given : size) - sizeof(size_t));
+}

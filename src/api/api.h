@@ -30,6 +30,12 @@ NTS_CHECKED nanots_status nts_api_no_null(const void *argument, const char *name
 NTS_CHECKED nanots_status nts_api_options(const void *given, void *copy, size_t size,
                                           const char *what, struct nanots_error *error);
 
+/* A struct of the caller's that begins with its struct_size, `given`: INVALID if it is NULL or
+ * smaller than `least`. What of `from`, of `size` bytes, it has room for is copied behind it. */
+NTS_CHECKED nanots_status nts_api_sized_check(const void *out, size_t given, size_t least,
+                                              const char *name, struct nanots_error *error);
+void nts_api_sized_copy(void *out, const void *from, size_t given, size_t size);
+
 /* Prepares the rows and appends them; none is no row, and the last seq stays. */
 NTS_CHECKED nanots_status nts_api_append_rows(struct nanots_table *table, struct nts_rows *rows,
                                               uint64_t *seq_out, struct nanots_error *error);

@@ -257,38 +257,22 @@ nanots_status nanots_compact_retention_now(struct nanots_db *db, uint64_t *rows_
                                     rows_removed_out, error);
 }
 
-/* ---- structs that may grow ---------------------------------------------------------------- */
-
-/* What the caller's version lacks is not written. */
-static nanots_status sized_check(const void *out, size_t given, size_t least, const char *name,
-                                 struct nanots_error *error)
-{
-    NTS_TRY(nts_api_no_null(out, name, error));
-    return given >= least ? NANOTS_OK
-                          : nts_fail(error, NANOTS_INVALID, "struct_size of %s is not set", name);
-}
-
-static void sized_copy(void *out, const void *from, size_t given, size_t size)
-{
-    memcpy((uint8_t *)out + sizeof(size_t), (const uint8_t *)from + sizeof(size_t),
-           (given < size ? given : size) - sizeof(size_t));
-}
-
 nanots_status nanots_maintain(struct nanots_db *db, const struct nanots_maintain_budget *budget,
                               struct nanots_maintain_report *report_out, struct nanots_error *error)
 {
     struct nts_maintain step = {.merge = true, .retain = true, .is_idle = true};
     NTS_TRY(nts_api_enter(db, error));
     if (report_out != NULL)
-        NTS_TRY(sized_check(report_out, report_out->struct_size, sizeof(size_t) + 8, "report_out",
-                            error));
+        NTS_TRY(nts_api_sized_check(report_out, report_out->struct_size, sizeof(size_t) + 8,
+                                    "report_out", error));
     if (budget != NULL) {
-        NTS_TRY(sized_check(budget, budget->struct_size, sizeof(size_t) + 8, "budget", error));
-        sized_copy(&step.budget, budget, budget->struct_size, sizeof step.budget);
+        NTS_TRY(
+            nts_api_sized_check(budget, budget->struct_size, sizeof(size_t) + 8, "budget", error));
+        nts_api_sized_copy(&step.budget, budget, budget->struct_size, sizeof step.budget);
     }
     const nanots_status status = nts_maintain_step(db, &step, error);
     if (report_out != NULL)
-        sized_copy(report_out, &step.report, report_out->struct_size, sizeof step.report);
+        nts_api_sized_copy(report_out, &step.report, report_out->struct_size, sizeof step.report);
     return status;
 }
 
@@ -302,8 +286,8 @@ nanots_status nanots_stats(struct nanots_db *db, const char *table,
     struct nanots_table_stats stats;
     memset(&stats, 0, sizeof stats);
     NTS_TRY(nts_api_enter_table(db, table, &found, error));
-    NTS_TRY(sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
-                        sizeof(size_t) + 8, "stats_out", error));
+    NTS_TRY(nts_api_sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
+                                sizeof(size_t) + 8, "stats_out", error));
     const size_t size = ((size_t)found->def->column_count + 1) * sizeof *columns;
     columns = nts_alloc_zeroed(db->alloc, size);
     if (columns == NULL)
@@ -312,7 +296,7 @@ nanots_status nanots_stats(struct nanots_db *db, const char *table,
         nts_stats(found, 0, found->def->column_count + 1, columns, &stats, error);
     nts_free(columns);
     if (status == NANOTS_OK)
-        sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);
+        nts_api_sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);
     return status;
 }
 
@@ -325,14 +309,14 @@ nanots_status nanots_stats_column(struct nanots_db *db, const char *table, size_
     memset(&whole, 0, sizeof whole);
     memset(&stats, 0, sizeof stats);
     NTS_TRY(nts_api_enter_table(db, table, &found, error));
-    NTS_TRY(sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
-                        sizeof(size_t) + 8, "stats_out", error));
+    NTS_TRY(nts_api_sized_check(stats_out, stats_out == NULL ? 0 : stats_out->struct_size,
+                                sizeof(size_t) + 8, "stats_out", error));
     if (column != NANOTS_COLUMN_TS && column >= found->def->column_count)
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns, number %zu is asked",
                         found->def->name, found->def->column_count, column);
     const uint32_t first = column == NANOTS_COLUMN_TS ? 0 : (uint32_t)column + 1;
     NTS_TRY(nts_stats(found, first, 1, &stats, &whole, error));
-    sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);
+    nts_api_sized_copy(stats_out, &stats, stats_out->struct_size, sizeof stats);
     return NANOTS_OK;
 }
 
@@ -361,10 +345,11 @@ nanots_status nanots_diagnose(struct nanots_db *db, struct nanots_diagnosis *dia
     struct nanots_diagnosis diagnosis;
     memset(&diagnosis, 0, sizeof diagnosis);
     NTS_TRY(nts_api_enter(db, error));
-    NTS_TRY(sized_check(diagnosis_out, diagnosis_out == NULL ? 0 : diagnosis_out->struct_size,
-                        sizeof(size_t) + 8, "diagnosis_out", error));
+    NTS_TRY(nts_api_sized_check(diagnosis_out,
+                                diagnosis_out == NULL ? 0 : diagnosis_out->struct_size,
+                                sizeof(size_t) + 8, "diagnosis_out", error));
     NTS_TRY(nts_diagnose(db, &diagnosis, error));
-    sized_copy(diagnosis_out, &diagnosis, diagnosis_out->struct_size, sizeof diagnosis);
+    nts_api_sized_copy(diagnosis_out, &diagnosis, diagnosis_out->struct_size, sizeof diagnosis);
     return NANOTS_OK;
 }
 
@@ -374,9 +359,9 @@ nanots_status nanots_verify(struct nanots_db *db, nanots_damage_callback callbac
     struct nanots_verify_report report;
     memset(&report, 0, sizeof report);
     NTS_TRY(nts_api_enter(db, error));
-    NTS_TRY(sized_check(report_out, report_out == NULL ? 0 : report_out->struct_size,
-                        sizeof(size_t) + 8, "report_out", error));
+    NTS_TRY(nts_api_sized_check(report_out, report_out == NULL ? 0 : report_out->struct_size,
+                                sizeof(size_t) + 8, "report_out", error));
     NTS_TRY(nts_verify(db, callback, context, &report, error));
-    sized_copy(report_out, &report, report_out->struct_size, sizeof report);
+    nts_api_sized_copy(report_out, &report, report_out->struct_size, sizeof report);
     return NANOTS_OK;
 }

@@ -20,6 +20,10 @@ void nts_commit_begin(struct nanots_db *db, struct nts_commit *commit)
     commit->salt = db->sb.wal_salt;
     commit->next_table_id = db->sb.next_table_id;
     commit->reserve = db->sb.reserve;
+    commit->incompat_flags = db->sb.incompat_flags;
+    commit->compat_flags = db->sb.compat_flags;
+    if (!db->is_copy_target)
+        commit->compat_flags &= ~(uint64_t)NTS_COMPAT_BACKUP;
     nts_buf_init(&commit->edits, db->alloc, NTS_MANIFEST_SIZE_MAX);
 }
 
@@ -315,6 +319,8 @@ nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *err
         (NANOTS_VERSION_MAJOR << 16) + (NANOTS_VERSION_MINOR << 8) + NANOTS_VERSION_PATCH;
     sb.flushed_seq = commit->flushed_seq;
     sb.reserve = commit->reserve;
+    sb.incompat_flags = commit->incompat_flags;
+    sb.compat_flags = commit->compat_flags;
     sb.tiny = commit->tiny;
     commit_list_wal(commit, &sb);
     sb.file_end = commit_file_end(commit, &sb);

@@ -37,7 +37,9 @@ struct nts_commit {
     uint64_t end_min;      /* end of what this commit names beyond the manifest */
     bool sync_all;         /* adopts bytes written without sync, or carries a schema change */
     bool rewrite_manifest;
-    bool shrink; /* file_end becomes exactly end_min */
+    uint64_t incompat_flags; /* as they are */
+    uint64_t compat_flags;   /* a backup is one no more once anything else commits */
+    bool shrink;             /* file_end becomes exactly end_min */
     bool tiny;
     struct nts_extent manifest; /* shrink: where the manifest goes, exactly; else chosen */
 };

@@ -154,9 +154,8 @@ static nanots_status superblock_look(struct nanots_db *db, struct nts_superblock
         return NANOTS_OK;
     *look_out = sb->generation ^ size;
     return nts_fail(error, NANOTS_CORRUPT,
-                    "%.100s is cut short: it has %llu bytes and should have %llu; the file "
-                    "cannot be opened, use a copy of it",
-                    db->path, (unsigned long long)size, (unsigned long long)sb->file_end);
+                    "%.100s is cut short: it has %llu bytes and should have %llu", db->path,
+                    (unsigned long long)size, (unsigned long long)sb->file_end);
 }
 
 /* Damage counts if it is seen twice: a commit may come between the size and the bytes. */
@@ -197,6 +196,17 @@ static nanots_status db_load(struct nanots_db *db, struct nanots_error *error)
     return nts_recover(db, error);
 }
 
+/* A file that is too damaged to be opened: the sentence ends in what can be done. */
+static void db_advise_repair(struct nanots_error *error)
+{
+    static const char advice[] = "; `nanots repair` saves what is whole of it";
+    if (error == NULL)
+        return;
+    const size_t most = sizeof error->message - sizeof advice;
+    const size_t used = strlen(error->message);
+    memcpy(error->message + (used < most ? used : most), advice, sizeof advice);
+}
+
 nanots_status nts_db_open(const char *path, const struct nanots_open_options *options,
                           struct nanots_db **db_out, struct nanots_error *error)
 {
@@ -222,6 +232,8 @@ nanots_status nts_db_open(const char *path, const struct nanots_open_options *op
     *db_out = db;
     return NANOTS_OK;
 out:
+    if (status == NANOTS_CORRUPT)
+        db_advise_repair(error);
     nts_db_free(db);
     return status;
 }

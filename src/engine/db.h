@@ -205,6 +205,7 @@ struct nanots_db {
     size_t limbo_capacity;
     uint64_t manifest_long_from; /* flush_lock: a manifest of fewer bytes is not rewritten */
     bool is_dirty;               /* flush_lock: this handle has committed something */
+    bool is_copy_target;         /* immutable: a backup or a repair writes here, nobody else */
     struct nts_kept_log kept_logs[NTS_KEPT_LOGS_MAX]; /* flush_lock: committed, oldest first */
     uint32_t kept_log_count;
 

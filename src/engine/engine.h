@@ -180,5 +180,10 @@ NTS_CHECKED nanots_status nts_diagnose_json(struct nanots_db *db, char **text_ou
 NTS_CHECKED nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback,
                                      void *context, struct nanots_verify_report *report,
                                      struct nanots_error *error);
+/* The same for one segment, with a fresh look at its bytes; adds to *report. */
+NTS_CHECKED nanots_status nts_verify_segment(struct nanots_db *db, struct nts_segment *segment,
+                                             nanots_damage_callback callback, void *context,
+                                             struct nanots_verify_report *report,
+                                             struct nanots_error *error);
 
 #endif

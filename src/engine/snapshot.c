@@ -35,27 +35,33 @@ static size_t table_source_count(const struct nanots_table *table)
     return count;
 }
 
+nanots_status nts_snapshot_take_locked(struct nanots_table *table, struct nts_snapshot *snapshot)
+{
+    snapshot->count = 0;
+    snapshot->def = table->def;
+    snapshot->sources =
+        nts_alloc_array(table->db->alloc, table_source_count(table) + 1, sizeof *snapshot->sources);
+    if (snapshot->sources == NULL)
+        return NANOTS_NO_MEMORY;
+    for (size_t i = 0; i < table->version->count; i++)
+        snapshot_add_segment(snapshot, table->version->segments[i]);
+    for (const struct nts_part *part = table->parts_first; part != NULL; part = part->next) {
+        if (part->memtable != NULL && part->memtable->visible_rows != 0)
+            snapshot_add_memtable(snapshot, part->memtable);
+        if (part->segment != NULL && part->is_visible)
+            snapshot_add_segment(snapshot, part->segment);
+    }
+    return NANOTS_OK;
+}
+
 nanots_status nts_snapshot_take(struct nanots_table *table, struct nts_snapshot *snapshot,
                                 struct nanots_error *error)
 {
     struct nanots_db *db = table->db;
-    snapshot->count = 0;
     nts_mutex_lock(&db->write_lock);
-    snapshot->def = table->def;
-    const size_t most = table_source_count(table);
-    snapshot->sources = nts_alloc_array(db->alloc, most + 1, sizeof *snapshot->sources);
-    if (snapshot->sources != NULL) {
-        for (size_t i = 0; i < table->version->count; i++)
-            snapshot_add_segment(snapshot, table->version->segments[i]);
-        for (const struct nts_part *part = table->parts_first; part != NULL; part = part->next) {
-            if (part->memtable != NULL && part->memtable->visible_rows != 0)
-                snapshot_add_memtable(snapshot, part->memtable);
-            if (part->segment != NULL && part->is_visible)
-                snapshot_add_segment(snapshot, part->segment);
-        }
-    }
+    const nanots_status status = nts_snapshot_take_locked(table, snapshot);
     nts_mutex_unlock(&db->write_lock);
-    return snapshot->sources == NULL ? nts_fail_memory(error, most) : NANOTS_OK;
+    return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof *snapshot->sources);
 }
 
 void nts_snapshot_free(struct nts_snapshot *snapshot)

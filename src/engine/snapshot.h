@@ -22,6 +22,10 @@ struct nts_snapshot {
 NTS_CHECKED nanots_status nts_snapshot_take(struct nanots_table *table,
                                             struct nts_snapshot *snapshot,
                                             struct nanots_error *error);
+/* The same with write_lock held, so that several tables are of one moment; needs no free if it
+ * fails. */
+NTS_CHECKED nanots_status nts_snapshot_take_locked(struct nanots_table *table,
+                                                   struct nts_snapshot *snapshot);
 void nts_snapshot_free(struct nts_snapshot *snapshot);
 
 /* Starts a scan over a snapshot taken now. */

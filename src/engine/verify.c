@@ -212,27 +212,50 @@ static void verify_kept_logs(const struct verify *verify)
     }
 }
 
+static nanots_status verify_init(struct verify *verify, struct nanots_error *error)
+{
+    const struct nanots_allocator *alloc = verify->db->alloc;
+    NTS_TRY(nts_segment_reader_init(&verify->reader, alloc, error));
+    verify->ts = nts_alloc_array(alloc, NTS_VECTOR_ROWS, sizeof *verify->ts);
+    if (verify->ts != NULL)
+        return NANOTS_OK;
+    nts_segment_reader_deinit(&verify->reader);
+    return nts_fail_memory(error, NTS_VECTOR_ROWS);
+}
+
+static void verify_deinit(struct verify *verify)
+{
+    nts_free(verify->ts);
+    nts_segment_reader_deinit(&verify->reader);
+}
+
+nanots_status nts_verify_segment(struct nanots_db *db, struct nts_segment *segment,
+                                 nanots_damage_callback callback, void *context,
+                                 struct nanots_verify_report *report, struct nanots_error *error)
+{
+    struct verify verify = {.db = db, .callback = callback, .context = context, .report = report};
+    NTS_TRY(verify_init(&verify, error));
+    const nanots_status status = verify_segment(&verify, segment, error);
+    verify_deinit(&verify);
+    return status;
+}
+
 nanots_status nts_verify(struct nanots_db *db, nanots_damage_callback callback, void *context,
                          struct nanots_verify_report *report, struct nanots_error *error)
 {
     struct verify verify = {.db = db, .callback = callback, .context = context, .report = report};
-    nanots_status status = nts_segment_reader_init(&verify.reader, db->alloc, error);
-
-    verify.ts = nts_alloc_array(db->alloc, NTS_VECTOR_ROWS, sizeof *verify.ts);
-    if (status == NANOTS_OK && verify.ts == NULL)
-        status = nts_fail_memory(error, NTS_VECTOR_ROWS);
-    if (status == NANOTS_OK) {
-        verify_log(&verify);
-        verify_kept_logs(&verify);
-    }
+    nanots_status status = NANOTS_OK;
     uint32_t table_id = 0;
+
+    NTS_TRY(verify_init(&verify, error));
+    verify_log(&verify);
+    verify_kept_logs(&verify);
     while (status == NANOTS_OK) {
         struct nanots_table *table = nts_catalog_next(db, &table_id);
         if (table == NULL)
             break;
         status = verify_table(&verify, table, error);
     }
-    nts_free(verify.ts);
-    nts_segment_reader_deinit(&verify.reader);
+    verify_deinit(&verify);
     return status;
 }

@@ -240,14 +240,10 @@ nanots_status nts_manifest_next(struct nts_manifest_reader *reader, struct nts_e
     const unsigned long long place = (unsigned long long)(reader->file_off + reader->at);
     if (size < NTS_EDIT_HEADER_SIZE || size % 8 != 0 || size > reader->size - reader->at)
         return nts_fail(error, NANOTS_CORRUPT,
-                        "manifest: impossible edit of %zu bytes at offset %llu; the file cannot be "
-                        "opened, use a copy of it",
-                        size, place);
+                        "manifest: impossible edit of %zu bytes at offset %llu", size, place);
     if (nts_load_u64(bytes) != edit_checksum(bytes, size, reader->seed))
         return nts_fail(error, NANOTS_CORRUPT,
-                        "manifest: wrong checksum of the edit at offset %llu; the file cannot be "
-                        "opened, use a copy of it",
-                        place);
+                        "manifest: wrong checksum of the edit at offset %llu", place);
     if (bytes[12] == 0 || bytes[12] >= NTS_EDIT_KIND_END)
         return nts_fail(error, NANOTS_CORRUPT, "manifest: edit of unknown kind %u at offset %llu",
                         bytes[12], place);

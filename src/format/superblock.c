@@ -178,7 +178,8 @@ nanots_status nts_superblock_decode(const uint8_t bytes[NTS_SUPERBLOCK_SIZE],
         return nts_fail(error, NANOTS_CORRUPT, "superblock: wrong checksum");
     superblock_load(bytes, sb);
     const uint32_t writer = sb->writer_version;
-    if (sb->format_version != NTS_FORMAT_VERSION || sb->incompat_flags != 0)
+    if (sb->format_version != NTS_FORMAT_VERSION ||
+        (sb->incompat_flags & ~(uint64_t)NTS_INCOMPAT_UNFINISHED) != 0)
         return nts_fail(
             error, NANOTS_NEWER_FORMAT,
             "the file needs a newer NanoTS: format %u, features %llx, written by version "
@@ -237,6 +238,10 @@ nanots_status nts_superblock_choose(const uint8_t *bytes, size_t size, struct nt
             *error = newer;
         return NANOTS_NEWER_FORMAT;
     }
+    if ((sb->incompat_flags & NTS_INCOMPAT_UNFINISHED) != 0)
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "the backup or repair that was writing this file did not end; make it "
+                        "again");
     if (sb->generation != 0) {
         nts_error_clear(error);
         return NANOTS_OK;
@@ -245,6 +250,5 @@ nanots_status nts_superblock_choose(const uint8_t *bytes, size_t size, struct nt
         return nts_fail(error, NANOTS_NOT_A_DATABASE,
                         "not a NanoTS file: no magic bytes at its start");
     return nts_fail(error, NANOTS_CORRUPT,
-                    "no valid superblock: the file's first 8192 bytes are damaged; the file cannot "
-                    "be opened, use a copy of it");
+                    "no valid superblock: the file's first 8192 bytes are damaged");
 }

@@ -27,6 +27,9 @@
 #define NTS_TINY_END        4096u /* ... to here */
 #define NTS_FORMAT_VERSION  1u
 
+#define NTS_INCOMPAT_UNFINISHED 1u /* being written by a backup or a repair that has not ended */
+#define NTS_COMPAT_BACKUP       1u /* nothing but backups has written the file */
+
 struct nts_extent {
     uint64_t off;
     uint64_t size;

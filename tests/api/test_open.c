@@ -204,10 +204,10 @@ static void open_of_a_file_cut_short_says_what_to_do(void **state)
     uint8_t *bytes = db_file_read(scratch->path, &size);
     for (size_t cut = 8192; cut < size; cut += cut + 1709 < size ? 1709 : size - cut - 1) {
         db_file_write(scratch->path, bytes, cut);
-        db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "use a copy of it");
+        db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "`nanots repair`");
         assert_non_null(strstr(db_error.message, "plant.ntt"));
         db_fails(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT,
-                 "use a copy of it");
+                 "`nanots repair`");
         expect_same_bytes(scratch->path, bytes, cut);
         if (cut == size - 1)
             break;
@@ -226,8 +226,8 @@ static void open_of_damaged_superblocks_says_what_to_do(void **state)
         bytes[copy + 100] ^= 0x10;
     db_file_write(scratch->path, bytes, size);
     test_free(bytes);
-    db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "use a copy of it");
-    db_fails(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT, "use a copy of it");
+    db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "`nanots repair`");
+    db_fails(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT, "`nanots repair`");
 }
 
 /* Goal: the same of a manifest. Method: a bit of every fifth byte of it. */
@@ -244,7 +244,7 @@ static void open_of_a_damaged_manifest_says_what_to_do(void **state)
     for (uint64_t at = sb.manifest_off; at < sb.manifest_off + sb.manifest_size; at += 5) {
         bytes[at] ^= 0x40;
         db_file_write(scratch->path, bytes, size);
-        db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "use a copy of it");
+        db_fails(open_flags(scratch->path, 0), NANOTS_CORRUPT, "`nanots repair`");
         assert_non_null(strstr(db_error.message, "manifest"));
         bytes[at] ^= 0x40;
     }

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from cli_case import NANOTS, ROOT, CliCase, ms_of  # noqa: E402
 
 COMMANDS = ("import append create collect query export tail plot tables schema info stats verify "
-            "pack retain add-column rename drop").split()
+            "backup repair pack retain add-column rename drop").split()
 
 
 class HelpTest(CliCase):
@@ -218,8 +218,12 @@ class QueryTest(CliCase):
         for command in ("query", "plot", "stats"):
             error = self.error(command, "none.ntt", "t")
             self.assertIn("none.ntt", error)
-        for command in ("tables", "info", "verify"):
+        for command in ("tables", "info"):
             self.error(command, "none.ntt")
+        self.error("verify", "none.ntt", code=2)
+        self.error("backup", "none.ntt", "out.ntt")
+        self.error("repair", "none.ntt", "out.ntt")
+        self.assertFalse((self.folder / "out.ntt").exists())
         self.error("append", "none.ntt", "t", "now", "1")
         self.error("pack", "none.ntt")
         self.error("retain", "none.ntt", "--keep", "1d")

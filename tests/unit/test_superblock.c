@@ -150,7 +150,7 @@ static void superblock_choose_takes_the_newest_valid_copy(void **state)
             if (wanted != 0)
                 assert_int_equal(out.generation, wanted);
             else
-                assert_non_null(strstr(error.message, "use a copy of it"));
+                assert_non_null(strstr(error.message, "8192 bytes are damaged"));
         }
     }
 }
@@ -269,13 +269,33 @@ static void superblock_newer_format_counts_in_the_winner_only(void **state)
             const struct nts_superblock sb = superblock_sample(generation);
             uint8_t *slot = file + nts_superblock_slot(generation);
             put_slot(file, &sb);
-            patch_u32(slot, 24, generation == flagged);
-            patch_u32(slot + 512, 24, generation == flagged);
+            patch_u32(slot, 24, generation == flagged ? 2 : 0);
+            patch_u32(slot + 512, 24, generation == flagged ? 2 : 0);
         }
         assert_int_equal(nts_superblock_choose(file, sizeof file, &out, &error),
                          flagged == 7 ? NANOTS_NEWER_FORMAT : NANOTS_OK);
         if (flagged == 6)
             assert_int_equal(out.generation, 7);
+    }
+}
+
+/* A file that a backup or a repair did not finish is refused, unless a later commit did. */
+static void superblock_unfinished_is_refused_if_it_wins(void **state)
+{
+    (void)state;
+    for (uint64_t flagged = 6; flagged <= 7; flagged++) {
+        uint8_t file[NTS_SUPERBLOCK_AREA] = {0};
+        struct nts_superblock out;
+        struct nanots_error error;
+        for (uint64_t generation = 6; generation <= 7; generation++) {
+            struct nts_superblock sb = superblock_sample(generation);
+            sb.incompat_flags = generation == flagged ? NTS_INCOMPAT_UNFINISHED : 0;
+            put_slot(file, &sb);
+        }
+        assert_int_equal(nts_superblock_choose(file, sizeof file, &out, &error),
+                         flagged == 7 ? NANOTS_CORRUPT : NANOTS_OK);
+        if (flagged == 7)
+            assert_non_null(strstr(error.message, "did not end"));
     }
 }
 
@@ -378,6 +398,7 @@ int main(void)
         cmocka_unit_test(superblock_zeros_are_generation_0),
         cmocka_unit_test(superblock_newer_format_names_the_writer),
         cmocka_unit_test(superblock_newer_format_counts_in_the_winner_only),
+        cmocka_unit_test(superblock_unfinished_is_refused_if_it_wins),
         cmocka_unit_test(superblock_impossible_contents_are_refused),
         cmocka_unit_test(superblock_choose_stays_inside_its_bytes),
     };

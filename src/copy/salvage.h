@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* copy/salvage.h - a damaged file as a database of what can be read of it.
+ *
+ *   superblock --ok--> manifest --ok----------------------> catalog --> log, kept logs --> rows
+ *        | lost            | lost                             ^
+ *        +-----------------+--> every granule: segments ------+          without a superblock no log
+ *
+ * The database is a read-only handle that nobody but the repair sees. Its segments may still be
+ * damaged inside; nothing of the file is written. Belongs to one thread. Tests: api/test_repair.c,
+ * fault/test_copy_faults.c, fuzz/fuzz_repair.c.
+ */
+#ifndef NTS_SALVAGE_H
+#define NTS_SALVAGE_H
+
+#include "engine/db.h"
+
+struct nts_salvage {
+    struct nanots_db *db;
+    const struct nanots_repair_options *options;
+    struct nanots_repair_report *report;
+    uint64_t file_size;
+};
+
+/* Opens the file; on failure there is nothing to close. What is lost is told. */
+NTS_CHECKED nanots_status nts_salvage_open(struct nts_salvage *salvage, const char *path,
+                                           const struct nanots_repair_options *options,
+                                           struct nanots_repair_report *report,
+                                           struct nanots_error *error);
+void nts_salvage_close(struct nts_salvage *salvage);
+
+/* One lost place. */
+void nts_salvage_tell(const struct nts_salvage *salvage, const char *format, ...) NTS_PRINTF(2, 3);
+
+/* salvage_scan.c: fills the empty catalog with the segments that lie in the file. With a
+ * superblock, those of rows that the log has are left to it. */
+NTS_CHECKED nanots_status nts_salvage_scan(struct nts_salvage *salvage, struct nanots_error *error);
+
+/* salvage_log.c: the rows of the log that the superblock names, and of the kept ones. */
+NTS_CHECKED nanots_status nts_salvage_logs(struct nts_salvage *salvage, struct nanots_error *error);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* tests/api/test_repair.c - what nanots_repair brings back of files that are damaged in many ways.
+ *
+ * The file has tables "a" (3 columns), "b" and "c", of several segments each. What a repair saves
+ * is compared with the rows that were there, bit for bit; the new file must verify.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "format/superblock.h"
+#include "support/db_helpers.h"
+#include "support/scratch.h"
+#include "support/seed.h"
+#include "util/checksum.h"
+
+#define TABLES     3u
+#define PARTS      4u
+#define PART_ROWS  20000u
+#define PART_STEP  1000
+#define GROUP_ROWS NTS_GROUP_ROWS
+
+static const char *const table_names[TABLES] = {"a", "b", "c"};
+static const size_t table_columns[TABLES] = {3, 1, 2};
+
+struct plant {
+    const struct scratch *scratch;
+    char out[192];
+    struct db_rows rows[TABLES];
+    uint8_t *bytes; /* of the closed file */
+    size_t size;
+    char message[256]; /* the last that was told */
+    unsigned message_count;
+};
+
+static void plant_append_parts(struct plant *plant, struct nanots_db *db, unsigned first)
+{
+    for (unsigned part = first; part < first + PARTS; part++) {
+        for (size_t t = 0; t < TABLES; t++) {
+            struct db_rows more =
+                db_rows_sine(PART_ROWS, table_columns[t], (int64_t)part * PART_ROWS * PART_STEP);
+            db_append_all(db, table_names[t], &more);
+            db_rows_join(&plant->rows[t], &more);
+            db_rows_free(&more);
+        }
+        db_ok(nanots_flush(db, &db_error));
+    }
+}
+
+static void plant_read(struct plant *plant)
+{
+    test_free(plant->bytes);
+    plant->bytes = db_file_read(plant->scratch->path, &plant->size);
+}
+
+static void plant_begin(struct plant *plant, const struct scratch *scratch)
+{
+    memset(plant, 0, sizeof *plant);
+    plant->scratch = scratch;
+    (void)scratch_path(scratch, "out.ntt", plant->out, sizeof plant->out);
+    for (size_t t = 0; t < TABLES; t++)
+        plant->rows[t] = db_rows_new(table_columns[t]);
+}
+
+/* A closed file of PARTS segments a table: too long in time to be merged small. */
+static void plant_make(struct plant *plant, const struct scratch *scratch)
+{
+    plant_begin(plant, scratch);
+    struct nanots_db *db = db_open(scratch->path);
+    for (size_t t = 0; t < TABLES; t++)
+        db_create(db, table_names[t], table_columns[t]);
+    plant_append_parts(plant, db, 0);
+    db_close(db);
+    plant_read(plant);
+}
+
+static void plant_end(struct plant *plant)
+{
+    for (size_t t = 0; t < TABLES; t++)
+        db_rows_free(&plant->rows[t]);
+    test_free(plant->bytes);
+}
+
+static void plant_write(const struct plant *plant)
+{
+    db_file_write(plant->scratch->path, plant->bytes, plant->size);
+}
+
+static void plant_hear(void *context, const char *message)
+{
+    struct plant *plant = context;
+    (void)snprintf(plant->message, sizeof plant->message, "%s", message);
+    plant->message_count++;
+}
+
+static struct nanots_repair_report plant_repair(struct plant *plant, uint32_t flags)
+{
+    struct nanots_repair_report report = {.struct_size = sizeof report};
+    const struct nanots_repair_options options = {
+        .struct_size = sizeof options, .flags = flags, .damage = plant_hear, .context = plant};
+    plant->message_count = 0;
+    (void)unlink(plant->out);
+    db_ok(nanots_repair(plant->scratch->path, plant->out, &options, &report, &db_error));
+    assert_int_equal(plant->message_count, report.damage);
+    return report;
+}
+
+/* The repaired file, which is whole. */
+static struct nanots_db *plant_open_out(const struct plant *plant)
+{
+    struct nanots_verify_report verified = {.struct_size = sizeof verified};
+    struct nanots_db *db = db_open(plant->out);
+    db_ok(nanots_verify(db, NULL, NULL, &verified, &db_error));
+    assert_int_equal(verified.damage, 0);
+    return db;
+}
+
+static void plant_expect_all(const struct plant *plant)
+{
+    struct nanots_db *db = plant_open_out(plant);
+    for (size_t t = 0; t < TABLES; t++)
+        db_expect_table(db, table_names[t], &plant->rows[t]);
+    db_close(db);
+}
+
+/* ---- whole files ---------------------------------------------------------------------------- */
+
+/* Goal: a repair of a sound file is a copy. Method: all rows, nothing lost, a writable result. */
+static void repair_of_a_sound_file_keeps_all(void **state)
+{
+    struct plant plant;
+    plant_make(&plant, *state);
+    const struct nanots_repair_report report = plant_repair(&plant, 0);
+    assert_int_equal(report.damage, 0);
+    assert_int_equal(report.rows, TABLES * PARTS * PART_ROWS);
+    assert_int_equal(report.rows_lost, 0);
+    assert_int_equal(report.segments_hurt, 0);
+    assert_int_equal(report.tables, TABLES);
+    plant_expect_all(&plant);
+    struct nanots_db *db = db_open(plant.out);
+    const double more[1] = {4.5};
+    db_ok(nanots_append_row(db, "b", INT64_MAX, more, 1, NULL, &db_error));
+    db_rows_add(&plant.rows[1], INT64_MAX, more);
+    db = db_reopen(db, plant.out);
+    db_expect_table(db, "b", &plant.rows[1]);
+    db_close(db);
+    plant_end(&plant);
+}
+
+static void repair_writes_over_nothing_unless_told(void **state)
+{
+    struct plant plant;
+    plant_make(&plant, *state);
+    const struct nanots_repair_options replace = {.struct_size = sizeof replace,
+                                                  .flags = NANOTS_REPAIR_REPLACE};
+    const char *path = plant.scratch->path;
+    db_fails(nanots_repair(path, path, NULL, NULL, &db_error), NANOTS_EXISTS, "plant.ntt");
+    db_fails(nanots_repair(path, path, &replace, NULL, &db_error), NANOTS_BUSY, "plant.ntt");
+    db_file_write(plant.out, (const uint8_t *)"mine", 4);
+    db_fails(nanots_repair(path, plant.out, NULL, NULL, &db_error), NANOTS_EXISTS, "out.ntt");
+    assert_int_equal(db_file_size(plant.out), 4);
+    db_ok(nanots_repair(path, plant.out, &replace, NULL, &db_error));
+    plant_expect_all(&plant);
+    size_t size = 0;
+    uint8_t *now = db_file_read(path, &size);
+    assert_int_equal(size, plant.size);
+    assert_memory_equal(now, plant.bytes, size);
+    test_free(now);
+    plant_end(&plant);
+}
+
+static void repair_of_what_is_no_database_says_so(void **state)
+{
+    static const size_t sizes[] = {0, 1, 512, 8192, 100000};
+    static uint8_t bytes[100000];
+    struct plant plant;
+    plant_begin(&plant, *state);
+    for (unsigned kind = 0; kind < 2; kind++) {
+        memset(bytes, kind == 0 ? 0 : 'x', sizeof bytes);
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            db_file_write(plant.scratch->path, bytes, sizes[i]);
+            db_fails(nanots_repair(plant.scratch->path, plant.out, NULL, NULL, &db_error),
+                     NANOTS_NOT_A_DATABASE, "nothing of a NanoTS file");
+            assert_int_not_equal(access(plant.out, F_OK), 0);
+        }
+    }
+    (void)unlink(plant.scratch->path);
+    db_fails(nanots_repair(plant.scratch->path, plant.out, NULL, NULL, &db_error), NANOTS_NOT_FOUND,
+             "plant.ntt");
+    db_fails(nanots_repair(NULL, plant.out, NULL, NULL, &db_error), NANOTS_INVALID, "in_path");
+    db_fails(nanots_repair(plant.out, NULL, NULL, NULL, &db_error), NANOTS_INVALID, "out_path");
+    plant_end(&plant);
+}
+
+/* ---- lost superblock and manifest ----------------------------------------------------------- */
+
+static void plant_lose_superblocks(struct plant *plant)
+{
+    for (size_t copy = 0; copy < NTS_SUPERBLOCK_AREA; copy += NTS_SECTOR_SIZE)
+        plant->bytes[copy + 100] ^= 0x10;
+    plant_write(plant);
+}
+
+static struct nts_superblock plant_superblock(const struct plant *plant)
+{
+    struct nts_superblock sb;
+    assert_int_equal(nts_superblock_choose(plant->bytes, plant->size, &sb, NULL), NANOTS_OK);
+    return sb;
+}
+
+static void repair_without_superblocks_finds_all_segments(void **state)
+{
+    struct plant plant;
+    plant_make(&plant, *state);
+    plant_lose_superblocks(&plant);
+    struct nanots_repair_report report = plant_repair(&plant, 0);
+    assert_int_equal(report.superblock_lost, 1);
+    assert_int_equal(report.rows_lost, 0);
+    plant_expect_all(&plant);
+    memset(plant.bytes, 0, NTS_SUPERBLOCK_AREA);
+    plant_write(&plant);
+    report = plant_repair(&plant, 0);
+    assert_int_equal(report.superblock_lost, 1);
+    plant_expect_all(&plant);
+    plant_end(&plant);
+}
+
+static void repair_without_manifest_finds_all_segments(void **state)
+{
+    struct plant plant;
+    plant_make(&plant, *state);
+    const struct nts_superblock sb = plant_superblock(&plant);
+    plant.bytes[sb.manifest_off + sb.manifest_size / 2] ^= 1;
+    plant_write(&plant);
+    const struct nanots_repair_report report = plant_repair(&plant, 0);
+    assert_int_equal(report.superblock_lost, 0);
+    assert_int_equal(report.manifest_lost, 1);
+    assert_int_equal(report.damage, 1);
+    assert_non_null(strstr(plant.message, "manifest"));
+    plant_expect_all(&plant);
+    plant_end(&plant);
+}
+
+/* Goal: segments that a pack replaced, and that still lie in the file, give no row twice.
+ * Method: pack, let the process die before the file is tidied, lose the manifest. */
+static void repair_without_manifest_gives_no_row_twice(void **state)
+{
+    struct plant plant;
+    plant_make(&plant, *state);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct nanots_db *db = db_open(plant.scratch->path);
+        if (nanots_pack_table(db, "a", 0, NULL) != NANOTS_OK ||
+            nanots_pack_table(db, "c", 0, NULL) != NANOTS_OK)
+            _exit(1);
+        _exit(0);
+    }
+    int result = 0;
+    assert_int_equal(waitpid(pid, &result, 0), pid);
+    assert_int_equal(result, 0);
+    plant_read(&plant);
+    const struct nts_superblock sb = plant_superblock(&plant);
+    plant.bytes[sb.manifest_off + 3] ^= 1;
+    plant_write(&plant);
+    struct nanots_repair_report report = plant_repair(&plant, 0);
+    assert_int_equal(report.manifest_lost, 1);
+    plant_expect_all(&plant);
+    plant_lose_superblocks(&plant);
+    report = plant_repair(&plant, 0);
+    assert_int_equal(report.superblock_lost, 1);
+    plant_expect_all(&plant);
+    plant_end(&plant);
+}
+
+static void repair_of_a_tiny_file_without_superblock(void **state)
+{
+    const double value[1] = {1.5};
+    struct plant plant;
+    plant_begin(&plant, *state);
+    struct nanots_db *db = db_open(plant.scratch->path);
+    db_create(db, "b", 1);
+    db_ok(nanots_append_row(db, "b", 5, value, 1, NULL, &db_error));
+    db_rows_add(&plant.rows[1], 5, value);
+    db_close(db);
+    plant_read(&plant);
+    assert_true(plant_superblock(&plant).tiny);
+    plant.bytes[20] ^= 1;
+    plant_write(&plant);
+    (void)plant_repair(&plant, 0);
+    db = plant_open_out(&plant);
+    db_expect_table(db, "b", &plant.rows[1]);
+    db_close(db);
+    plant_end(&plant);
+}
+
+/* ---- a file cut short ----------------------------------------------------------------------- */
+
+/* Rows that were saved are among those that were, in order. Returns how many are not saved. */
+static size_t rows_missing(const struct db_rows *rows, const struct db_rows *wanted)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < rows->row_count; i++, at++) {
+        while (at < wanted->row_count && wanted->ts[at] != rows->ts[i])
+            at++;
+        assert_true(at < wanted->row_count);
+        assert_memory_equal(rows->values + i * rows->column_count,
+                            wanted->values + at * rows->column_count, rows->column_count * 8);
+    }
+    return wanted->row_count - rows->row_count;
+}
+
+static size_t plant_missing(const struct plant *plant)
+{
+    struct nanots_db *db = plant_open_out(plant);
+    size_t missing = 0;
+    for (size_t t = 0; t < TABLES; t++) {
+        bool is_there = false;
+        struct nanots_table_list list;
+        db_ok(nanots_list_tables(db, &list, &db_error));
+        for (size_t i = 0; i < list.count; i++)
+            is_there |= strcmp(list.names[i], table_names[t]) == 0;
+        nanots_free(list.block);
+        if (!is_there) {
+            missing += plant->rows[t].row_count;
+            continue;
+        }
+        struct db_rows rows = db_rows_read(db, table_names[t], NULL);
+        missing += rows_missing(&rows, &plant->rows[t]);
+        db_rows_free(&rows);
+    }
+    db_close(db);
+    return missing;
+}
+
+/* Goal: of a file cut anywhere, each segment before the cut is saved. Method: cuts at many places;
+ * fewer rows are missing the later the cut is. */
+static void repair_of_a_file_cut_short_saves_what_is_before(void **state)
+{
+    struct plant plant;
+    size_t before = TABLES * PARTS * PART_ROWS;
+    plant_make(&plant, *state);
+    for (size_t cut = plant.size / 9; cut < plant.size; cut += plant.size / 9 + 13) {
+        db_file_write(plant.scratch->path, plant.bytes, cut);
+        const struct nanots_repair_report report = plant_repair(&plant, 0);
+        const size_t missing = plant_missing(&plant);
+        assert_true(report.damage != 0);
+        assert_true(missing <= before);
+        assert_int_equal(report.rows + missing, TABLES * PARTS * PART_ROWS);
+        assert_true(report.rows_lost <= missing);
+        before = missing;
+    }
+    assert_true(before < TABLES * PARTS * PART_ROWS / 2);
+    plant_end(&plant);
+}
+
+/* ---- damage in segments --------------------------------------------------------------------- */
+
+/* Goal: of a damaged segment all row groups but the damaged ones are saved, and no value is wrong;
+ * other tables keep every row. Method: flips and zeroed sectors all over the data. */
+static void repair_of_flips_and_zeroed_sectors_loses_row_groups(void **state)
+{
+    uint64_t seed = seed_of_run();
+    struct plant plant;
+    size_t most = 0;
+    plant_make(&plant, *state);
+    for (unsigned round = 0; round < 24; round++) {
+        uint8_t saved[NTS_SECTOR_SIZE];
+        const size_t at =
+            (NTS_SUPERBLOCK_AREA + seed_next(&seed) % (plant.size - 3 * NTS_BLOCK_SIZE)) /
+            NTS_SECTOR_SIZE * NTS_SECTOR_SIZE;
+        memcpy(saved, plant.bytes + at, sizeof saved);
+        if (round % 2 == 0)
+            plant.bytes[at + seed_next(&seed) % NTS_SECTOR_SIZE] ^= 1u << round % 8;
+        else
+            memset(plant.bytes + at, 0, NTS_SECTOR_SIZE);
+        plant_write(&plant);
+        const struct nanots_repair_report report = plant_repair(&plant, 0);
+        const size_t missing = plant_missing(&plant);
+        memcpy(plant.bytes + at, saved, sizeof saved);
+        most = missing > most ? missing : most;
+        assert_int_equal(report.rows_lost, missing);
+        assert_int_equal(report.rows, TABLES * PARTS * PART_ROWS - missing);
+        assert_true(missing <= 2 * PART_ROWS);
+        assert_true((missing != 0) <= (report.segments_hurt != 0 || report.manifest_lost != 0));
+    }
+    assert_true(most != 0);
+    plant_end(&plant);
+}
+
+int main(void)
+{
+#define REPAIR_TEST(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+    const struct CMUnitTest tests[] = {
+        REPAIR_TEST(repair_of_a_sound_file_keeps_all),
+        REPAIR_TEST(repair_writes_over_nothing_unless_told),
+        REPAIR_TEST(repair_of_what_is_no_database_says_so),
+        REPAIR_TEST(repair_without_superblocks_finds_all_segments),
+        REPAIR_TEST(repair_without_manifest_finds_all_segments),
+        REPAIR_TEST(repair_without_manifest_gives_no_row_twice),
+        REPAIR_TEST(repair_of_a_tiny_file_without_superblock),
+        REPAIR_TEST(repair_of_a_file_cut_short_saves_what_is_before),
+        REPAIR_TEST(repair_of_flips_and_zeroed_sectors_loses_row_groups),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

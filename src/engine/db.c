@@ -150,6 +150,8 @@ static nanots_status superblock_look(struct nanots_db *db, struct nts_superblock
     nts_free(bytes);
     if (status != NANOTS_OK)
         return nts_fail(error, status, "%.100s: %s", db->path, detail.message);
+    if (sb->file_end > size) /* or it grew in between, with the commit that was seen */
+        NTS_TRY(db->file->ops->size(db->file, &size, error));
     if (sb->file_end <= size)
         return NANOTS_OK;
     *look_out = sb->generation ^ size;

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* engine/refresh.c - a read-only handle beside a writer elsewhere: opening, moving on, the pins.
  *
- *   refresh --> what the log gained --> superblock: same generation? -- yes --> rows added at once
- *                                          | no
- *                                          v
- *      pin the new one --> manifest, log into a shadow --> still current? --> swap --> old pins go
- *                    ^                                        | no
- *                    +----------------------------------------+
+ *   refresh --> superblock: same generation? -- yes --> what the log gained: added, shown at once
+ *                  | no                                     | not all that there was: recycled
+ *                  v                                        |
+ *      pin the new one <------------------------------------+
+ *         | ^
+ *         v | not all that there was, and no longer current
+ *      manifest, log into a shadow --> swap --> old pins go
  *
- * The log is copied before the superblock is looked at: if no commit came in between, the copy has
- * every row that was there when the call began. Until the swap nothing of the handle has changed:
- * a refresh that fails leaves the state of before.
+ * "All that there was" when the call began is what the change counter in the log says: a state with
+ * as many rows and tables is good whatever was committed meanwhile. Where nothing is published the
+ * superblock is looked at again: if no commit came in between, the log was read to its end. Each
+ * commit that recycles what was being read has flushed it, so that the next attempt finds it in
+ * segments: a writer cannot keep a reader away by being fast.
+ *
+ * Until the swap nothing of the handle has changed: a refresh that fails leaves the state of
+ * before.
  *
  * A segment that the new state has too keeps its object, and with it what was loaded and verified.
  * One that it has not is in limbo while queries read it, and pins the generation it is of.
@@ -42,29 +48,39 @@ static void pin_drop(struct nanots_db *db, uint64_t generation, bool is_pinned)
         db->file->ops->unpin(db->file, generation);
 }
 
-/* Pins the current generation: lock it, look again, and start over if it moved. */
+/* Pins one more generation; without locks *is_pinned is false, and that is no failure. */
+static nanots_status pin_add(struct nanots_db *db, uint64_t generation, bool *is_pinned,
+                             struct nanots_error *error)
+{
+    const nanots_status status = db->file->ops->pin(db->file, generation, error);
+    *is_pinned = status == NANOTS_OK;
+    if (status != NANOTS_UNSUPPORTED)
+        return status;
+    nts_error_clear(error);
+    return NANOTS_OK;
+}
+
+/* Pins the generation that is current while it does so. If the first one moved on before its lock
+ * was there, that lock keeps what a later commit frees, and so the one that is current then. */
 static nanots_status pin_current(struct nanots_db *db, struct nts_superblock *sb, bool *is_pinned,
                                  struct nanots_error *error)
 {
+    struct nts_superblock now;
     *is_pinned = false;
-    for (unsigned attempt = 0; attempt < REFRESH_RETRIES_MAX; attempt++) {
-        NTS_TRY(nts_db_read_superblock(db, sb, error));
-        const uint64_t generation = sb->generation;
-        nanots_status status = db->file->ops->pin(db->file, generation, error);
-        if (status == NANOTS_UNSUPPORTED) {
-            nts_error_clear(error);
-            return NANOTS_OK;
-        }
-        NTS_TRY(status);
-        status = nts_db_read_superblock(db, sb, error);
-        if (status == NANOTS_OK && sb->generation == generation) {
-            *is_pinned = true;
-            return NANOTS_OK;
-        }
-        pin_drop(db, generation, true);
-        NTS_TRY(status);
+    NTS_TRY(nts_db_read_superblock(db, sb, error));
+    NTS_TRY(pin_add(db, sb->generation, is_pinned, error));
+    const uint64_t first = sb->generation;
+    nanots_status status = nts_db_read_superblock(db, &now, error);
+    if (status == NANOTS_OK && now.generation != first) {
+        const bool first_is_pinned = *is_pinned;
+        status = pin_add(db, now.generation, is_pinned, error);
+        pin_drop(db, first, first_is_pinned);
+    } else if (status != NANOTS_OK) {
+        pin_drop(db, first, *is_pinned);
+        *is_pinned = false;
     }
-    return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be read", db->path);
+    *sb = now;
+    return status;
 }
 
 /* Drops what no query reads any more, and the pins that were for it. */
@@ -100,25 +116,70 @@ static void refresh_forget(struct nanots_db *db)
     db->kept_log_count = 0;
 }
 
-/* What the log says counts only if no commit came in between. */
+/* What the log says it has, in rows and tables; 0: it does not say. */
+static nanots_status wanted_read(const struct nanots_db *db, const struct nts_superblock *sb,
+                                 uint64_t *wanted_out, struct nanots_error *error)
+{
+    struct nts_wal_tail tail;
+    nts_wal_tail_begin(&tail, sb);
+    return nts_wal_tail_counter(&tail, db->file, wanted_out, error);
+}
+
+/* Whether a state has all that was `wanted`. Without a pin nobody knows what it was read from. */
+static bool wanted_is_there(const struct nanots_db *db, uint64_t wanted, bool is_pinned)
+{
+    return is_pinned && wanted != 0 && nts_recover_change_counter(db) >= wanted;
+}
+
+/* What seems to be the end of a log that is recycled meanwhile proves nothing. */
+static void refresh_forget_break(struct nanots_db *db)
+{
+    db->recovery.torn_bytes = 0;
+    db->recovery.damaged = false;
+    db->recovery.break_seq = 0;
+}
+
 nanots_status nts_refresh_first(struct nanots_db *db, struct nanots_error *error)
 {
     struct nts_reader *reader = &db->reader;
+    uint64_t wanted = 0;
     for (unsigned attempt = 0; attempt < REFRESH_RETRIES_MAX; attempt++) {
         struct nts_superblock now;
         nts_error_clear(error); /* of the attempt before */
         NTS_TRY(pin_current(db, &db->sb, &reader->is_pinned, error));
         reader->pinned_generation = db->sb.generation;
+        if (wanted == 0)
+            NTS_TRY(wanted_read(db, &db->sb, &wanted, error));
         const nanots_status status = nts_recover(db, error);
         NTS_TRY(nts_db_read_superblock(db, &now, status == NANOTS_OK ? error : NULL));
         if (now.generation == db->sb.generation)
             return status;
+        if (status == NANOTS_OK && wanted_is_there(db, wanted, reader->is_pinned)) {
+            refresh_forget_break(db);
+            return NANOTS_OK;
+        }
         if (reader->is_pinned)
             db->file->ops->unpin(db->file, reader->pinned_generation);
         reader->is_pinned = false;
         refresh_forget(db);
     }
     return nts_fail(error, NANOTS_BUSY, "%.120s changes too fast to be opened", db->path);
+}
+
+/* ---- what is behind a place in the log ---------------------------------------------------- */
+
+static void reading_begin(struct nanots_db *db, const struct nts_wal_tail *tail,
+                          struct nts_wal_reading *reading)
+{
+    nts_wal_reading_init(reading, tail, db->file, nts_recover_check_segments, db, db->alloc);
+}
+
+/* The log does not end for want of memory. */
+static nanots_status reading_next(struct nanots_db *db, struct nts_wal_reading *reading,
+                                  struct nanots_error *error)
+{
+    NTS_TRY(nts_wal_reading_next(reading, error));
+    return nts_recover_check_result(db, error);
 }
 
 /* ---- a new state beside the old one ------------------------------------------------------- */
@@ -140,22 +201,22 @@ static nanots_status shadow_check(const struct nanots_db *db, const struct nts_s
 /* Manifest and log of `sb` into an empty database that has no file of its own. */
 static nanots_status shadow_load(struct nanots_db *shadow, struct nanots_error *error)
 {
-    struct nts_wal_tail *tail = &shadow->reader.tail;
+    struct nts_wal_reading reading;
     struct nts_wal_record record;
-    struct nts_buf buf;
-    size_t at = 0;
 
     NTS_TRY(nts_recover_committed(shadow, error));
-    nts_buf_init(&buf, shadow->alloc, nts_wal_tail_size_max(tail));
-    nanots_status status =
-        nts_wal_tail_read(tail, shadow->file, nts_recover_check_segments, shadow, &buf, error);
-    if (status == NANOTS_OK)
-        status = nts_recover_check_result(shadow, error);
-    while (status == NANOTS_OK && nts_wal_tail_next(&buf, &at, &record))
-        status = nts_recover_record(shadow, &record, error);
+    reading_begin(shadow, &shadow->reader.tail, &reading);
+    nanots_status status = reading_next(shadow, &reading, error);
+    while (status == NANOTS_OK && reading.buf.size != 0) {
+        shadow->recovery.log_bytes += reading.buf.size;
+        for (size_t at = 0; status == NANOTS_OK && nts_wal_tail_next(&reading.buf, &at, &record);)
+            status = nts_recover_record(shadow, &record, error);
+        if (status == NANOTS_OK)
+            status = reading_next(shadow, &reading, error);
+    }
     nts_recover_show(shadow);
-    shadow->recovery.log_bytes = buf.size;
-    nts_buf_deinit(&buf);
+    shadow->reader.tail = reading.tail;
+    nts_wal_reading_deinit(&reading);
     return status;
 }
 
@@ -452,26 +513,38 @@ static nanots_status adopt(struct nanots_db *db, struct nanots_db *shadow, bool 
     return NANOTS_OK;
 }
 
-/* One attempt; *stale_out: a commit came in between. */
-static nanots_status refresh_reload_once(struct nanots_db *db, bool *stale_out,
+/* A shadow of what `sb` names. *stale_out: it lacks what was wanted, or may do so. */
+static nanots_status refresh_load_shadow(struct nanots_db *db, const struct nts_superblock *sb,
+                                         bool is_pinned, uint64_t *wanted,
+                                         struct nanots_db **shadow_out, bool *stale_out,
+                                         struct nanots_error *error)
+{
+    struct nts_superblock now;
+    NTS_TRY(shadow_check(db, sb, db->last_seq, error));
+    if (*wanted == 0)
+        NTS_TRY(wanted_read(db, sb, wanted, error));
+    const nanots_status status = shadow_new(db, sb, shadow_out, error);
+    if (status == NANOTS_OK && wanted_is_there(*shadow_out, *wanted, is_pinned))
+        return NANOTS_OK;
+    const nanots_status again =
+        nts_db_read_superblock(db, &now, status == NANOTS_OK ? error : NULL);
+    *stale_out = again == NANOTS_OK && now.generation != sb->generation;
+    return status == NANOTS_OK ? again : status;
+}
+
+/* One attempt; *stale_out: it came to nothing because a commit came in between. */
+static nanots_status refresh_reload_once(struct nanots_db *db, uint64_t *wanted, bool *stale_out,
                                          struct nanots_error *error)
 {
     struct nanots_db *shadow = NULL;
     struct nts_superblock sb;
-    struct nts_superblock now;
     bool is_pinned = false;
     bool is_adopted = false;
 
     *stale_out = false;
     NTS_TRY(pin_current(db, &sb, &is_pinned, error));
-    nanots_status status = shadow_check(db, &sb, db->last_seq, error);
-    if (status == NANOTS_OK) {
-        status = shadow_new(db, &sb, &shadow, error);
-        const nanots_status again =
-            nts_db_read_superblock(db, &now, status == NANOTS_OK ? error : NULL);
-        *stale_out = again == NANOTS_OK && now.generation != sb.generation;
-        status = status == NANOTS_OK ? again : status;
-    }
+    nanots_status status =
+        refresh_load_shadow(db, &sb, is_pinned, wanted, &shadow, stale_out, error);
     if (status == NANOTS_OK && !*stale_out)
         status = shadow_check(db, &sb, shadow->last_seq, error);
     if (status == NANOTS_OK && !*stale_out) {
@@ -486,10 +559,11 @@ static nanots_status refresh_reload_once(struct nanots_db *db, bool *stale_out,
 
 static nanots_status refresh_reload(struct nanots_db *db, struct nanots_error *error)
 {
+    uint64_t wanted = 0;
     for (unsigned attempt = 0; attempt < REFRESH_RETRIES_MAX; attempt++) {
         bool is_stale = false;
         nts_error_clear(error);
-        const nanots_status status = refresh_reload_once(db, &is_stale, error);
+        const nanots_status status = refresh_reload_once(db, &wanted, &is_stale, error);
         if (!is_stale)
             return status;
     }
@@ -498,72 +572,109 @@ static nanots_status refresh_reload(struct nanots_db *db, struct nanots_error *e
 
 /* ---- what the log gained ------------------------------------------------------------------ */
 
-/* All of it becomes visible together. If that fails nothing does, and the next refresh loads the
- * state anew. */
-static nanots_status refresh_add_records(struct nanots_db *db, const struct nts_buf *buf,
-                                         struct nanots_error *error)
+/* Whether the superblock is still the handle's. A file that was restored in place can have the
+ * generation and be another. */
+static nanots_status follow_is_current(struct nanots_db *db, bool *is_current_out,
+                                       struct nanots_error *error)
+{
+    struct nts_superblock now;
+    *is_current_out = false;
+    NTS_TRY(nts_db_read_superblock(db, &now, error));
+    *is_current_out = now.generation == db->sb.generation && now.wal_salt == db->sb.wal_salt &&
+                      memcmp(now.file_id, db->sb.file_id, sizeof now.file_id) == 0;
+    return NANOTS_OK;
+}
+
+/* The records of one piece, not visible yet. *is_followed is false from the first on that makes a
+ * table: that one is seen at once, and must not be before the rows that came before it are. */
+static nanots_status follow_add(struct nanots_db *db, const struct nts_buf *buf, bool *is_followed,
+                                struct nanots_error *error)
 {
     struct nts_wal_record record;
     nanots_status status = NANOTS_OK;
     size_t at = 0;
 
     nts_mutex_lock(&db->write_lock);
-    const uint64_t last_seq = db->last_seq;
-    const uint64_t row_count = db->run->row_count;
-    while (status == NANOTS_OK && nts_wal_tail_next(buf, &at, &record))
-        status = nts_recover_record(db, &record, error);
-    if (status == NANOTS_OK) {
+    while (status == NANOTS_OK && *is_followed && nts_wal_tail_next(buf, &at, &record)) {
+        *is_followed = record.kind != NTS_WAL_CREATE;
+        if (*is_followed)
+            status = nts_recover_record(db, &record, error);
+    }
+    nts_mutex_unlock(&db->write_lock);
+    return status;
+}
+
+/* All that lies behind the tail. */
+static nanots_status follow_read(struct nanots_db *db, struct nts_wal_reading *reading,
+                                 uint64_t *log_bytes, bool *is_followed, struct nanots_error *error)
+{
+    *is_followed = true;
+    do {
+        NTS_TRY(reading_next(db, reading, error));
+        NTS_TRY(follow_add(db, &reading->buf, is_followed, error));
+        *log_bytes += reading->buf.size;
+    } while (*is_followed && reading->buf.size != 0);
+    return NANOTS_OK;
+}
+
+/* What was added becomes visible together, or counts for nothing: then only a new state helps. */
+static void follow_end(struct nanots_db *db, const struct nts_wal_reading *reading,
+                       uint64_t log_bytes, bool is_good, uint64_t last_seq, uint64_t row_count)
+{
+    nts_mutex_lock(&db->write_lock);
+    if (is_good) {
         nts_recover_show(db);
-        db->recovery.log_bytes += buf->size;
+        db->recovery.log_bytes += log_bytes;
+        db->reader.tail = reading->tail;
     } else {
         db->last_seq = last_seq;
         db->run->row_count = row_count;
         db->reader.must_reload = true;
     }
     nts_mutex_unlock(&db->write_lock);
-    return status;
 }
 
-/* The log, then the superblock. *is_current_out: the generation is the handle's. */
-static nanots_status refresh_follow(struct nanots_db *db, bool *is_current_out, bool *changed_out,
+/* What the log gained, if the generation is the handle's. *is_done_out: nothing more is to do. */
+static nanots_status refresh_follow(struct nanots_db *db, bool *is_done_out, bool *changed_out,
                                     struct nanots_error *error)
 {
-    struct nts_wal_tail tail = db->reader.tail;
-    struct nts_superblock now;
-    struct nts_buf buf;
+    const uint64_t last_seq = db->last_seq;
+    const uint64_t row_count = db->run->row_count;
+    struct nts_wal_reading reading;
+    uint64_t wanted = 0;
+    uint64_t log_bytes = 0;
+    bool is_good = false;
 
-    *is_current_out = false;
-    nts_buf_init(&buf, db->alloc, nts_wal_tail_size_max(&tail));
-    nanots_status status =
-        nts_wal_tail_read(&tail, db->file, nts_recover_check_segments, db, &buf, error);
-    if (status == NANOTS_OK)
-        status = nts_recover_check_result(db, error);
-    if (status == NANOTS_OK)
-        status = nts_db_read_superblock(db, &now, error);
-    /* A file that was restored in place can have the generation and be another. */
-    if (status == NANOTS_OK)
-        *is_current_out = now.generation == db->sb.generation && now.wal_salt == db->sb.wal_salt &&
-                          memcmp(now.file_id, db->sb.file_id, sizeof now.file_id) == 0;
-    if (*is_current_out && buf.size != 0) {
-        status = refresh_add_records(db, &buf, error);
-        *changed_out = status == NANOTS_OK;
-        if (status == NANOTS_OK)
-            db->reader.tail = tail;
-    }
-    nts_buf_deinit(&buf);
+    *is_done_out = false;
+    NTS_TRY(follow_is_current(db, &is_good, error));
+    if (!is_good)
+        return NANOTS_OK;
+    NTS_TRY(nts_wal_tail_counter(&db->reader.tail, db->file, &wanted, error));
+    *is_done_out = wanted != 0 && wanted == nts_recover_change_counter(db);
+    if (*is_done_out)
+        return NANOTS_OK;
+    reading_begin(db, &db->reader.tail, &reading);
+    nanots_status status = follow_read(db, &reading, &log_bytes, &is_good, error);
+    if (status == NANOTS_OK && is_good && !wanted_is_there(db, wanted, db->reader.is_pinned))
+        status = follow_is_current(db, &is_good, error);
+    is_good = is_good && status == NANOTS_OK;
+    follow_end(db, &reading, log_bytes, is_good, last_seq, row_count);
+    nts_wal_reading_deinit(&reading);
+    *is_done_out = is_good;
+    *changed_out = is_good && log_bytes != 0;
     return status;
 }
 
 static nanots_status refresh_locked(struct nanots_db *db, bool *changed_out,
                                     struct nanots_error *error)
 {
-    bool is_current = false;
+    bool is_done = false;
     nanots_status status = NANOTS_OK;
 
     NTS_TRY(db->file->ops->check_path(db->file, error));
     if (!db->reader.must_reload)
-        NTS_TRY(refresh_follow(db, &is_current, changed_out, error));
-    if (!is_current) {
+        NTS_TRY(refresh_follow(db, &is_done, changed_out, error));
+    if (!is_done) {
         status = refresh_reload(db, error);
         *changed_out = status == NANOTS_OK;
     }
@@ -591,27 +702,26 @@ static nanots_status counter_of_records(struct nanots_db *db, const struct nts_s
                                         uint64_t *counter, struct nanots_error *error)
 {
     struct nts_wal_tail tail;
+    struct nts_wal_reading reading;
     struct nts_wal_record record;
-    struct nts_buf buf;
-    size_t at = 0;
 
     nts_wal_tail_begin(&tail, sb);
     if (sb->generation == db->sb.generation)
         tail = db->reader.tail;
-    nts_buf_init(&buf, db->alloc, nts_wal_tail_size_max(&tail));
-    nanots_status status =
-        nts_wal_tail_read(&tail, db->file, nts_recover_check_segments, db, &buf, error);
-    if (status == NANOTS_OK)
-        status = nts_recover_check_result(db, error);
     uint64_t last_seq = sb->generation == db->sb.generation ? db->last_seq : sb->flushed_seq;
     uint64_t tables = sb->generation == db->sb.generation ? db->next_table_id : sb->next_table_id;
-    while (status == NANOTS_OK && nts_wal_tail_next(&buf, &at, &record)) {
-        if (record.row_count != 0 && record.first_seq + record.row_count - 1 > last_seq)
-            last_seq = record.first_seq + record.row_count - 1;
-        if (record.kind == NTS_WAL_CREATE && record.table_id >= tables)
-            tables = (uint64_t)record.table_id + 1;
+    reading_begin(db, &tail, &reading);
+    nanots_status status = reading_next(db, &reading, error);
+    while (status == NANOTS_OK && reading.buf.size != 0) {
+        for (size_t at = 0; nts_wal_tail_next(&reading.buf, &at, &record);) {
+            if (record.row_count != 0 && record.first_seq + record.row_count - 1 > last_seq)
+                last_seq = record.first_seq + record.row_count - 1;
+            if (record.kind == NTS_WAL_CREATE && record.table_id >= tables)
+                tables = (uint64_t)record.table_id + 1;
+        }
+        status = reading_next(db, &reading, error);
     }
-    nts_buf_deinit(&buf);
+    nts_wal_reading_deinit(&reading);
     if (*counter < last_seq + tables)
         *counter = last_seq + tables;
     return status;

@@ -7,19 +7,17 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
-#define TAIL_PROBE_SIZE                                                                            \
-    4096u /* read where nothing is published; doubled as long as it is used up */
+#define TAIL_PROBE_SIZE 4096u         /* read first where nothing is published */
+#define TAIL_PIECE_SIZE (128u * 1024) /* read at once, unless a record or a group is larger */
 
-/* One reading: the tail on its way, and where an open group began. */
-struct tail_read {
+/* One piece on its way: the tail, and where an open group began. */
+struct tail_piece {
+    struct nts_wal_reading *reading;
     struct nts_wal_tail tail;
-    struct nanots_file *file;
-    struct nts_buf *buf;
-    nts_wal_segment_check check;
-    void *context;
     struct nts_wal_tail group_tail;
     size_t group_size; /* of the buffer */
-    bool in_group;
+    struct nts_wal_groups groups;
+    bool more; /* it pays to read on */
 };
 
 void nts_wal_tail_begin(struct nts_wal_tail *tail, const struct nts_superblock *sb)
@@ -41,14 +39,6 @@ void nts_wal_tail_skip(struct nts_wal_tail *tail, const struct nts_wal_end *end)
     tail->chain = end->chain;
 }
 
-size_t nts_wal_tail_size_max(const struct nts_wal_tail *tail)
-{
-    uint64_t size = 0;
-    for (uint32_t i = 0; i < tail->extent_count; i++)
-        size += tail->extents[i].size;
-    return size < SIZE_MAX ? (size_t)size : SIZE_MAX;
-}
-
 /* Follows a SEAL; false if it names no extent, or one that the log came through. */
 static bool tail_follow_seal(struct nts_wal_tail *tail, const struct nts_wal_record *record)
 {
@@ -67,113 +57,138 @@ static bool tail_follow_seal(struct nts_wal_tail *tail, const struct nts_wal_rec
 }
 
 /* Takes the record that stands at `bytes`; false if the log ends before it. */
-static bool tail_take(struct tail_read *read, const uint8_t *bytes, size_t size,
+static bool tail_take(struct tail_piece *piece, const uint8_t *bytes, size_t size,
                       struct nts_wal_record *record)
 {
-    struct nts_wal_tail next = read->tail;
-    if (!nts_wal_record_decode(bytes, size, next.salt, next.chain, record) ||
+    struct nts_wal_reading *reading = piece->reading;
+    const struct nts_wal_tail *tail = &piece->tail;
+    if (!nts_wal_record_decode(bytes, size, tail->salt, tail->chain, record) ||
         !nts_wal_record_is_consistent(record) ||
-        (record->kind == NTS_WAL_SEGMENT && !read->check(read->context, record)))
-        return false;
-    next.at += record->size;
-    next.chain = record->checksum;
-    if (record->kind == NTS_WAL_SEAL && !tail_follow_seal(&next, record))
+        (record->kind == NTS_WAL_SEGMENT && !reading->check(reading->context, record)))
         return false;
     if (record->kind == NTS_WAL_GROUP_BEGIN) {
-        read->group_tail = read->tail;
-        read->group_size = read->buf->size;
-        read->in_group = true;
+        piece->group_tail = *tail;
+        piece->group_size = reading->buf.size;
     }
-    if (record->kind == NTS_WAL_GROUP_COMMIT)
-        read->in_group = false;
-    read->tail = next;
-    read->buf->size += record->size;
+    if (record->kind == NTS_WAL_SEAL) {
+        if (!tail_follow_seal(&piece->tail, record))
+            return false;
+    } else {
+        piece->tail.at += record->size;
+    }
+    piece->tail.chain = record->checksum;
+    reading->buf.size += record->size;
     return true;
 }
 
-/* How many bytes to read: up to the published end, or `probe` if nothing sensible is published. */
-static nanots_status tail_want(const struct tail_read *read, uint64_t probe, uint64_t *want_out,
-                               bool *is_published_out, struct nanots_error *error)
+/* How far the extent can be read: to the published end, or to its own if nothing sensible is
+ * published. */
+static nanots_status tail_limit(const struct tail_piece *piece, uint64_t *limit_out,
+                                bool *is_published_out, struct nanots_error *error)
 {
-    const struct nts_extent *place = &read->tail.extents[read->tail.extent];
-    const uint64_t left = place->size > read->tail.at ? place->size - read->tail.at : 0;
+    struct nanots_file *file = piece->reading->file;
+    const struct nts_extent *place = &piece->tail.extents[piece->tail.extent];
     uint8_t header[8];
 
-    NTS_TRY(read->file->ops->read_at(read->file, header, sizeof header, place->off, error));
+    NTS_TRY(file->ops->read_at(file, header, sizeof header, place->off, error));
     const uint64_t published = nts_load_u64(header);
-    *is_published_out = published >= read->tail.at && published <= place->size;
-    *want_out = *is_published_out ? published - read->tail.at : probe < left ? probe : left;
+    *is_published_out = published >= piece->tail.at && published <= place->size;
+    const uint64_t end = *is_published_out ? published : place->size;
+    *limit_out = end > piece->tail.at ? end - piece->tail.at : 0;
     return NANOTS_OK;
 }
 
-/* Reads one piece and takes what is whole in it. *more_out: it pays to read on, `*probe` bytes. */
-static nanots_status tail_read_piece(struct tail_read *read, uint64_t *probe, bool *more_out,
-                                     struct nanots_error *error)
+/* Where a piece of `size` bytes, of which `done` were taken, ended before the limit it may have cut
+ * a record, or ended with one: then there is more, and the next piece shall hold that record. */
+static void tail_read_on(struct tail_piece *piece, const uint8_t *bytes, size_t size, size_t done,
+                         uint64_t limit)
 {
-    const struct nts_extent place = read->tail.extents[read->tail.extent];
-    const uint64_t from = read->tail.at;
+    struct nts_wal_reading *reading = piece->reading;
     struct nts_wal_record record;
-    uint64_t want = 0;
+    if (reading->probe < TAIL_PIECE_SIZE)
+        reading->probe *= 2;
+    piece->more = done != 0;
+    if (piece->more || !nts_wal_record_peek(bytes, (size_t)limit, &record) || record.size <= size)
+        return;
+    piece->more = true;
+    reading->probe = record.size;
+}
+
+/* Reads one piece behind the tail and takes what is whole in it. */
+static nanots_status tail_read_piece(struct tail_piece *piece, struct nanots_error *error)
+{
+    struct nts_wal_reading *reading = piece->reading;
+    const uint64_t from = piece->tail.extents[piece->tail.extent].off + piece->tail.at;
+    struct nts_wal_record record;
+    uint64_t limit = 0;
     bool is_published = false;
 
-    *more_out = false;
-    NTS_TRY(tail_want(read, *probe, &want, &is_published, error));
-    if (want < NTS_WAL_RECORD_HEADER_SIZE)
+    piece->more = false;
+    NTS_TRY(tail_limit(piece, &limit, &is_published, error));
+    if (limit < NTS_WAL_RECORD_HEADER_SIZE)
         return NANOTS_OK;
-    uint8_t *bytes = nts_buf_reserve(read->buf, (size_t)want);
+    const uint64_t wanted =
+        is_published && reading->probe < TAIL_PIECE_SIZE ? TAIL_PIECE_SIZE : reading->probe;
+    const size_t size = (size_t)(wanted < limit ? wanted : limit);
+    uint8_t *bytes = nts_buf_reserve(&reading->buf, size);
     if (bytes == NULL)
-        return nts_fail_memory(error, (size_t)want);
-    NTS_TRY(read->file->ops->read_at(read->file, bytes, (size_t)want, place.off + from, error));
+        return nts_fail_memory(error, size);
+    NTS_TRY(reading->file->ops->read_at(reading->file, bytes, size, from, error));
     size_t done = 0;
-    while (tail_take(read, bytes + done, (size_t)want - done, &record)) {
+    while (tail_take(piece, bytes + done, size - done, &record)) {
         done += record.size;
+        NTS_TRY(nts_wal_groups_follow(&piece->groups, &record, error));
         if (record.kind == NTS_WAL_SEAL) {
-            *more_out = true;
+            piece->more = true;
             return NANOTS_OK;
         }
     }
-    /* Without a published end the piece may have cut a record, or ended with one. */
-    const uint64_t left = place.size - from;
-    if (is_published || want == left)
-        return NANOTS_OK;
-    const size_t rest = (size_t)want - done;
-    *more_out =
-        done != 0 || (nts_wal_record_peek(bytes, (size_t)left, &record) && record.size > rest);
-    *probe *= 2;
-    while (*more_out && done == 0 && *probe < record.size)
-        *probe *= 2;
+    if (size < limit)
+        tail_read_on(piece, bytes, size, done, limit);
     return NANOTS_OK;
 }
 
-/* What was taken begins and ends outside of groups. */
-static nanots_status tail_check_groups(const struct nts_buf *buf, size_t from,
-                                       struct nanots_error *error)
+/* The most that one reading can give: all extents, each entered once. */
+static size_t tail_size_max(const struct nts_wal_tail *tail)
 {
-    struct nts_wal_groups groups = {0, false};
-    struct nts_wal_record record;
-    while (nts_wal_tail_next(buf, &from, &record))
-        NTS_TRY(nts_wal_groups_follow(&groups, &record, error));
-    return nts_wal_groups_end(&groups, error);
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < tail->extent_count; i++)
+        size += tail->extents[i].size;
+    return size < SIZE_MAX ? (size_t)size : SIZE_MAX;
 }
 
-nanots_status nts_wal_tail_read(struct nts_wal_tail *tail, struct nanots_file *file,
-                                nts_wal_segment_check check, void *context, struct nts_buf *buf,
-                                struct nanots_error *error)
+void nts_wal_reading_init(struct nts_wal_reading *reading, const struct nts_wal_tail *tail,
+                          struct nanots_file *file, nts_wal_segment_check check, void *context,
+                          const struct nanots_allocator *alloc)
 {
-    struct tail_read read = {
-        .tail = *tail, .file = file, .buf = buf, .check = check, .context = context};
-    const size_t from = buf->size;
-    uint64_t probe = TAIL_PROBE_SIZE;
-    bool more = tail->extent_count != 0;
+    *reading = (struct nts_wal_reading){.tail = *tail,
+                                        .file = file,
+                                        .check = check,
+                                        .context = context,
+                                        .probe = TAIL_PROBE_SIZE,
+                                        .is_over = tail->extent_count == 0};
+    nts_buf_init(&reading->buf, alloc, tail_size_max(tail));
+}
 
-    while (more)
-        NTS_TRY(tail_read_piece(&read, &probe, &more, error));
-    if (read.in_group) {
-        read.tail = read.group_tail;
-        buf->size = read.group_size;
+void nts_wal_reading_deinit(struct nts_wal_reading *reading)
+{
+    nts_buf_deinit(&reading->buf);
+}
+
+nanots_status nts_wal_reading_next(struct nts_wal_reading *reading, struct nanots_error *error)
+{
+    struct tail_piece piece = {.reading = reading, .tail = reading->tail};
+
+    reading->buf.size = 0;
+    while (!reading->is_over && (reading->buf.size == 0 || piece.groups.is_open)) {
+        NTS_TRY(tail_read_piece(&piece, error));
+        reading->is_over = !piece.more;
     }
-    NTS_TRY(tail_check_groups(buf, from, error));
-    *tail = read.tail;
+    if (piece.groups.is_open) {
+        piece.tail = piece.group_tail;
+        reading->buf.size = piece.group_size;
+    }
+    reading->tail = piece.tail;
     return NANOTS_OK;
 }
 

@@ -30,6 +30,8 @@ static nanots_status faultvfs_step(struct faultvfs *faults, enum faultvfs_kind k
     bool fails = false;
     int os_errno;
 
+    if (faults->before != NULL)
+        faults->before(faults->before_context, kind);
     nts_mutex_lock(&faults->mutex);
     faults->counts[__builtin_ctz((unsigned)kind)]++;
     if ((faults->kinds & (unsigned)kind) != 0) {

@@ -57,6 +57,10 @@ struct faultvfs {
     bool no_locks;     /* lock_writer, pin and oldest_pin are UNSUPPORTED */
     bool short_writes; /* a write that fails has written its first half */
 
+    /* Called before each call that is counted, so that something happens at that moment. */
+    void (*before)(void *context, enum faultvfs_kind kind);
+    void *before_context;
+
     struct nts_mutex mutex; /* guards all below */
     unsigned kinds;         /* FAULTVFS_* that may fail; 0: none */
     uint64_t match_count;   /* calls of these kinds since faultvfs_fail */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "os/thread.h"
 #include "support/db_helpers.h"
@@ -205,6 +206,93 @@ static void refresh_works_without_pins(void **state)
     beside_end(&beside);
 }
 
+/* Goal: many records, and a group of many, are taken over the pieces in which they are read. */
+static void refresh_follows_more_than_one_piece(void **state)
+{
+    const struct scratch *scratch = *state;
+    for (int mapped = 0; mapped < 2; mapped++) {
+        struct beside beside;
+        struct nanots_group *group = NULL;
+        beside_begin(&beside, scratch, mapped != 0);
+        for (uint64_t i = 0; i < 6000; i++)
+            beside_append(&beside, 1);
+        db_ok(nanots_refresh(beside.reader, NULL, &db_error));
+        beside_expect(&beside, 6000);
+        db_ok(nanots_batch_begin(beside.writer, &group, &db_error));
+        for (int64_t i = 6000; i < 12000; i++)
+            for (int t = 0; t < 2; t++) {
+                const int64_t ts = i * 1000;
+                const double value = 1;
+                db_ok(nanots_group_append(group, t == 0 ? "a" : "b", ts, &value, 1, &db_error));
+            }
+        db_ok(nanots_refresh(beside.reader, NULL, &db_error));
+        beside_expect(&beside, 6000);
+        db_ok(nanots_batch_commit(group, NULL, &db_error));
+        db_ok(nanots_refresh(beside.reader, NULL, &db_error));
+        beside_expect(&beside, 12000);
+        beside_end(&beside);
+        unlink(scratch->path);
+    }
+}
+
+struct rush {
+    struct beside *beside;
+    unsigned laps;
+    bool is_on;
+};
+
+/* More than the log holds is appended and committed. */
+static void rush_writer(void *context, enum faultvfs_kind kind)
+{
+    struct rush *rush = context;
+    if (!rush->is_on || kind != FAULTVFS_READ)
+        return;
+    rush->is_on = false; /* the writer has a file of its own, but the same test looks at both */
+    for (unsigned i = 0; i < rush->laps; i++) {
+        beside_append(rush->beside, 3000);
+        db_ok(nanots_flush(rush->beside->writer, &db_error));
+    }
+    rush->is_on = true;
+}
+
+/* Goal: a writer that commits between any two reads, and recycles the log each time, cannot keep a
+ * reader from opening or from moving on: each has the rows of the moment when its call began. */
+static void refresh_beside_a_writer_that_never_rests(void **state)
+{
+    const struct scratch *scratch = *state;
+    for (unsigned laps = 0; laps < 4; laps++) {
+        struct beside beside;
+        struct rush rush = {.beside = &beside, .laps = laps};
+        struct nanots_db *late = NULL;
+        beside_begin(&beside, scratch, true);
+        beside.faults.before = rush_writer;
+        beside.faults.before_context = &rush;
+        const struct nanots_open_options options = {.struct_size = sizeof options,
+                                                    .flags = NANOTS_OPEN_READ_ONLY,
+                                                    .vfs = &beside.faults.vfs};
+        for (unsigned i = 0; i < 3; i++) {
+            beside_append(&beside, 10);
+            const uint64_t before = beside.rows;
+            rush.is_on = true;
+            db_ok(nanots_open(scratch->path, &options, &late, &db_error));
+            rush.is_on = false;
+            const uint64_t opened = beside_count(late, "a");
+            assert_true(opened >= before);
+            struct nanots_diagnosis diagnosis = {.struct_size = sizeof diagnosis};
+            db_ok(nanots_diagnose(late, &diagnosis, &db_error));
+            assert_int_equal(diagnosis.wal_damaged, 0);
+            db_close(late);
+            const uint64_t refreshed = beside.rows;
+            rush.is_on = true;
+            db_ok(nanots_refresh(beside.reader, NULL, &db_error));
+            rush.is_on = false;
+            assert_true(beside_count(beside.reader, "a") >= refreshed);
+        }
+        beside_end(&beside);
+        unlink(scratch->path);
+    }
+}
+
 /* ---- threads ------------------------------------------------------------------------------ */
 
 #define QUERY_THREADS 3
@@ -288,6 +376,8 @@ int main(void)
         WITH_SCRATCH(refresh_without_memory_changes_nothing),
         WITH_SCRATCH(refresh_follows_a_log_that_is_not_mapped),
         WITH_SCRATCH(refresh_works_without_pins),
+        WITH_SCRATCH(refresh_follows_more_than_one_piece),
+        WITH_SCRATCH(refresh_beside_a_writer_that_never_rests),
         WITH_SCRATCH(refresh_beside_queries_of_other_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

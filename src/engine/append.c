@@ -138,18 +138,16 @@ static nanots_status append_new_memtable(struct nanots_table *table)
     return NANOTS_OK;
 }
 
-nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
-                                  uint64_t text_size, struct nts_memtable **memtable_out)
+nanots_status nts_append_grow_memtable(struct nanots_table *table, uint32_t row_count,
+                                       uint64_t text_size, struct nts_memtable **memtable_out)
 {
     *memtable_out = NULL;
     if (table->active == NULL)
         NTS_TRY(append_new_memtable(table));
     struct nts_memtable *memtable = table->active;
-    if (!nts_memtable_has_room(memtable, row_count)) {
-        const size_t before = memtable->bytes;
-        NTS_TRY(nts_memtable_reserve(memtable, row_count, text_size));
-        table->db->run->memtable_bytes += memtable->bytes - before;
-    }
+    const size_t before = memtable->bytes;
+    NTS_TRY(nts_memtable_reserve(memtable, row_count, text_size));
+    table->db->run->memtable_bytes += memtable->bytes - before;
     *memtable_out = memtable;
     return NANOTS_OK;
 }

@@ -47,9 +47,18 @@ bool nts_append_has_room(const struct nanots_db *db, uint64_t size);
 /* With write_lock: adds a part to a table that the active run lists. Takes the part over. */
 void nts_append_add_part(struct nanots_table *table, struct nts_part *part);
 /* With write_lock: the memtable that takes `row_count` rows with `text_size` bytes of strings. */
-NTS_CHECKED nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
-                                              uint64_t text_size,
-                                              struct nts_memtable **memtable_out);
+NTS_CHECKED nanots_status nts_append_grow_memtable(struct nanots_table *table, uint32_t row_count,
+                                                   uint64_t text_size,
+                                                   struct nts_memtable **memtable_out);
+static inline nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
+                                                uint64_t text_size,
+                                                struct nts_memtable **memtable_out)
+{
+    *memtable_out = table->active;
+    if (NTS_LIKELY(table->active != NULL && nts_memtable_has_room(table->active, row_count)))
+        return NANOTS_OK;
+    return nts_append_grow_memtable(table, row_count, text_size, memtable_out);
+}
 /* Without locks, after an append that ended at `end_count`: what the sync mode asks for, then a
  * flush if one is due. */
 NTS_CHECKED nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,

@@ -178,6 +178,10 @@ static nanots_status recover_check_rows(const struct nanots_table *table,
 {
     struct nanots_error detail;
     const size_t size = record->size - NTS_WAL_RECORD_HEADER_SIZE;
+    *text_size = 0;
+    if (NTS_LIKELY(
+            nts_rows_payload_is_plain(table->def, record->column_count, record->row_count, size)))
+        return NANOTS_OK;
     if (nts_rows_payload_check(table->def, record->column_count, record->row_count, record->payload,
                                size, text_size, &detail) == NANOTS_OK)
         return NANOTS_OK;

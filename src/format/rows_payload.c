@@ -162,9 +162,8 @@ nanots_status nts_rows_payload_check(const struct nts_table_def *def, uint32_t c
     const uint8_t *ts = NULL;
 
     *text_size_out = 0;
-    if (def->is_plain && column_count == def->column_count &&
-        size == (uint64_t)row_count * 8 * (column_count + 1u))
-        return NANOTS_OK; /* any eight bytes are a number */
+    if (nts_rows_payload_is_plain(def, column_count, row_count, size))
+        return NANOTS_OK;
     if (column_count > def->column_count)
         return nts_fail(error, NANOTS_CORRUPT, "table '%.80s' has %u columns, rows of it %u",
                         def->name, def->column_count, column_count);

@@ -50,6 +50,15 @@ struct nts_payload_column {
 const uint8_t *nts_payload_column_find(const struct nts_column_def *column, uint32_t rows,
                                        const uint8_t *bytes, struct nts_payload_column *parts_out);
 
+/* Whether a payload of `size` bytes can be nothing but rows of `def`: where all columns are f64 and
+ * none may be null, any eight bytes are a value. */
+static inline bool nts_rows_payload_is_plain(const struct nts_table_def *def, uint32_t column_count,
+                                             uint32_t row_count, size_t size)
+{
+    return def->is_plain && column_count == def->column_count &&
+           size == (uint64_t)row_count * 8 * (column_count + 1u);
+}
+
 /* Whether `payload` holds `row_count` rows of the first `column_count` columns of `def` and nothing
  * else. The columns behind those were added later and are null in these rows. `text_size_out`
  * receives the bytes of all strings. CORRUPT names table, column and the offset in the payload. */

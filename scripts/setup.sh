@@ -3,8 +3,9 @@
 # scripts/setup.sh - makes this machine ready to build, test and demonstrate NanoTS.
 #
 # Debian 12 with nothing but git, a shell and apt is enough. Packages are installed only if they are
-# missing (as root, else through sudo); everything else goes to .venv at the root of the repository.
-# A stamp in .venv makes the second run a matter of milliseconds, without network.
+# missing (as root, else through sudo); everything else goes to .venv at the root of the repository,
+# the package nanots of this tree last (scripts/python.sh). Stamps in .venv make the second run a
+# matter of milliseconds, without network.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -48,7 +49,7 @@ say() {
 
 stamp=.venv/setup-$(cat scripts/setup.sh requirements.txt | sha256sum | cut -c1-16).stamp
 if [ -e "$stamp" ]; then
-    exit 0
+    exec scripts/python.sh
 fi
 
 is_installed() {
@@ -113,3 +114,4 @@ else
     # Only the demo needs it: tests must not depend on somebody else's server.
     say "warning: could not fetch $data_package; the demo will not run until setup.sh can" >&2
 fi
+scripts/python.sh

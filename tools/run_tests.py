@@ -4,15 +4,15 @@
 
     tools/run_tests.py build                     all of them, two at a time
     tools/run_tests.py build wal recovery        only programs with one of these words in the name
-    tools/run_tests.py build --tools --tally F   those of tools/ too; results are added to F
+    tools/run_tests.py build --tools --tally F   those of tools/ and python/ too; added to F
     tools/run_tests.py --command scripts/build.sh asan --tally F     a command as one case
     tools/run_tests.py --report F                the sum over all runs that were added to F
 
 Every program prints TAP: the cmocka tests and fuzz replays of BUILD/tests, and each test_*.py below
-tests/; fuzz targets linked with libFuzzer run for FUZZ_SECONDS (5). Each has a time limit and a
-folder of its own (TMPDIR names it too) that it must leave empty. In a tally a case that ran in many
-builds counts once, and passed if it passed in all. The output of a failed program is printed whole,
-with the command that repeats it.
+tests/, with --tools those of tools/ and python/tests/ too; fuzz targets linked with libFuzzer run
+for FUZZ_SECONDS (5). Each has a time limit and a folder of its own (TMPDIR names it too) that it
+must leave empty. In a tally a case that ran in many builds counts once, and passed if it passed in
+all. The output of a failed program is printed whole, with the command that repeats it.
 """
 import argparse
 import json
@@ -30,6 +30,7 @@ CASE = re.compile(r"^(not )?ok \d+(?: - | )?(.*)$", re.M)
 PLAN = re.compile(r"^1\.\.(\d+)", re.M)
 SEED = re.compile(r"\bSEED=(\w+)")
 TAP_UNITTEST = [sys.executable, str(ROOT / "tools/tap_unittest.py")]
+VENV_PYTHON = str(ROOT / ".venv/bin/python")  # has the package of python/ and what its tests need
 
 
 def find_programs(build: Path, with_tools: bool) -> dict[str, list[str]]:
@@ -47,6 +48,8 @@ def find_programs(build: Path, with_tools: bool) -> dict[str, list[str]]:
         python_files += (ROOT / "tools").glob("test_*.py")
     for path in sorted(python_files):
         programs[path.name] = [*TAP_UNITTEST, str(path)]
+    for path in sorted((ROOT / "python/tests").glob("test_*.py")) if with_tools else []:
+        programs[f"python_{path.name}"] = [VENV_PYTHON, TAP_UNITTEST[1], str(path)]
     return programs
 
 

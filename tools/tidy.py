@@ -24,9 +24,9 @@ COLUMNS_MAX = 100
 DRAWING_COLUMNS_MAX = 112  # lines of a drawing in a comment
 
 C_SUFFIXES = (".c", ".h", ".cpp")
-SOURCE_SUFFIXES = C_SUFFIXES + (".py", ".sh", ".cmake")
+SOURCE_SUFFIXES = C_SUFFIXES + (".py", ".pyi", ".sh", ".cmake")
 TEXT_SUFFIXES = SOURCE_SUFFIXES + (".md", ".txt", ".json", ".in", ".1")
-SKIPPED_FOLDERS = re.compile(r"^(build.*|\.git|\.venv|\.cache|__pycache__|corpus)$")
+SKIPPED_FOLDERS = re.compile(r"^(build.*|kernel|\.\w+|__pycache__|corpus)$")
 
 PUBLIC_HEADERS = ("nanots.h", "nanots_arrow.h")
 

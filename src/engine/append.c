@@ -132,6 +132,7 @@ static nanots_status append_new_memtable(struct nanots_table *table)
         nts_memtable_unref(memtable);
         return NANOTS_NO_MEMORY;
     }
+    memtable->spare = db->spare;
     part->memtable = memtable;
     nts_append_add_part(table, part);
     db->run->memtable_bytes += memtable->bytes;

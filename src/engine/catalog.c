@@ -132,7 +132,7 @@ static void table_free(struct nanots_table *table)
     while (table->parts_first != NULL) {
         struct nts_part *part = table->parts_first;
         table->parts_first = part->next;
-        nts_memtable_unref(part->memtable);
+        nts_memtable_retire(part->memtable);
         nts_segment_unref(part->segment);
         nts_free(part);
     }

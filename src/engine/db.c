@@ -66,6 +66,7 @@ struct nanots_db *nts_db_new(const struct nanots_allocator *alloc, const char *p
     if (db == NULL)
         return NULL;
     db->alloc = alloc;
+    db->spare = &db->spare_own;
     db->path = nts_alloc_string(alloc, path);
     db->run = nts_run_new(alloc, 1);
     if (db->path == NULL || db->run == NULL) {
@@ -86,6 +87,7 @@ struct nanots_db *nts_db_new(const struct nanots_allocator *alloc, const char *p
 void nts_db_free(struct nanots_db *db)
 {
     nts_catalog_free(db);
+    nts_memtable_spare_deinit(&db->spare_own);
     while (db->frozen_first != NULL) {
         struct nts_run *run = db->frozen_first;
         db->frozen_first = run->next;

@@ -209,10 +209,13 @@ struct nanots_db {
     struct nts_kept_log kept_logs[NTS_KEPT_LOGS_MAX]; /* flush_lock: committed, oldest first */
     uint32_t kept_log_count;
 
-    struct nts_wal wal;           /* write_lock */
-    uint64_t wal_size_wanted;     /* write_lock: size of the next extents to be made */
-    struct nts_run *run;          /* write_lock: takes rows */
-    struct nts_run *frozen_first; /* write_lock: waiting for a flush, oldest first */
+    struct nts_wal wal;       /* write_lock */
+    uint64_t wal_size_wanted; /* write_lock: size of the next extents to be made */
+    struct nts_memtable_spare spare_own;
+    struct nts_memtable_spare *spare; /* write_lock; of a read-only handle: upkeep_lock. Its own, or
+                                       * of the handle whose next state this becomes */
+    struct nts_run *run;              /* write_lock: takes rows */
+    struct nts_run *frozen_first;     /* write_lock: waiting for a flush, oldest first */
     struct nts_run *frozen_last;
     struct nanots_table *tables; /* write_lock: by name */
     struct nanots_table **by_id; /* write_lock: index table_id, holes are NULL */

@@ -260,7 +260,7 @@ static void table_drop_parts(struct nanots_table *table, uint64_t run_number)
         table->parts_first = part->next;
         if (table->parts_first == NULL)
             table->parts_last = NULL;
-        nts_memtable_unref(part->memtable);
+        nts_memtable_retire(part->memtable);
         nts_segment_unref(part->segment);
         nts_free(part);
     }

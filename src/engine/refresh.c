@@ -239,6 +239,7 @@ static nanots_status shadow_new(struct nanots_db *db, const struct nts_superbloc
     shadow->file = db->file;
     shadow->options = db->options;
     shadow->sb = *sb;
+    shadow->spare = db->spare;
     shadow->run->number = db->run->number + 1;
     shadow->reader.checked_seq = db->last_seq;
     nts_file_view_init(&shadow->view, db->alloc, db->file);

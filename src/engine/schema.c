@@ -90,7 +90,7 @@ static void schema_drop_parts(struct nanots_table *table)
             const struct nts_extent extent = {part->segment->entry.off, part->segment->entry.size};
             nts_extents_free_later(db, extent, part->segment, db->sb.generation);
         }
-        nts_memtable_unref(part->memtable);
+        nts_memtable_retire(part->memtable);
         nts_segment_unref(part->segment);
         nts_free(part);
     }

@@ -79,6 +79,60 @@ static uint32_t chunk_first_row(uint32_t chunk)
     return NTS_MEMTABLE_CHUNK_ROWS * ((1u << chunk) - 1);
 }
 
+/* ---- spare blocks ------------------------------------------------------------------------- */
+
+static uint64_t chunk_size(const struct nts_memtable *memtable, uint32_t chunk)
+{
+    return (uint64_t)chunk_rows(chunk) * memtable_row_size(memtable->def);
+}
+
+/* Takes out what the place has; NULL if that is nothing. */
+static int64_t *spare_clear(struct nts_memtable_spare *spare, uint32_t chunk)
+{
+    int64_t *block = spare->chunks[chunk].block;
+    spare->bytes -= spare->chunks[chunk].size;
+    spare->chunks[chunk].block = NULL;
+    spare->chunks[chunk].size = 0;
+    return block;
+}
+
+static void spare_give(struct nts_memtable_spare *spare, uint32_t chunk, int64_t *block,
+                       uint64_t size)
+{
+    nts_free(spare_clear(spare, chunk));
+    if (size < NTS_MEMTABLE_SPARE_MIN || size > NTS_MEMTABLE_SPARE_MAX - spare->bytes) {
+        nts_free(block);
+        return;
+    }
+    spare->chunks[chunk].block = block;
+    spare->chunks[chunk].size = (size_t)size;
+    spare->bytes += (size_t)size;
+}
+
+static int64_t *memtable_block(const struct nts_memtable *memtable, uint32_t chunk)
+{
+    struct nts_memtable_spare *spare = memtable->spare;
+    if (spare != NULL && spare->chunks[chunk].size == chunk_size(memtable, chunk))
+        return spare_clear(spare, chunk);
+    return nts_alloc_array(memtable->alloc, chunk_rows(chunk), memtable_row_size(memtable->def));
+}
+
+void nts_memtable_retire(struct nts_memtable *memtable)
+{
+    if (memtable != NULL && memtable->spare != NULL && nts_refcount_is_last(&memtable->refs)) {
+        for (uint32_t i = 1; i < memtable->chunk_count; i++)
+            spare_give(memtable->spare, i, memtable->chunks[i], chunk_size(memtable, i));
+        memtable->chunk_count = 1;
+    }
+    nts_memtable_unref(memtable);
+}
+
+void nts_memtable_spare_deinit(struct nts_memtable_spare *spare)
+{
+    for (uint32_t i = 0; i < NTS_MEMTABLE_CHUNKS_MAX; i++)
+        nts_free(spare_clear(spare, i));
+}
+
 /* ---- room --------------------------------------------------------------------------------- */
 
 /* Blocks grow with the table, and a larger string gets one of its size. */
@@ -110,14 +164,13 @@ nanots_status nts_memtable_reserve(struct nts_memtable *memtable, uint32_t row_c
         const uint32_t chunk = memtable->chunk_count;
         if (chunk == NTS_MEMTABLE_CHUNKS_MAX)
             return NANOTS_NO_MEMORY;
-        const size_t row_size = memtable_row_size(memtable->def);
-        int64_t *block = nts_alloc_array(memtable->alloc, chunk_rows(chunk), row_size);
+        int64_t *block = memtable_block(memtable, chunk);
         if (block == NULL)
             return NANOTS_NO_MEMORY;
         memtable->chunks[chunk] = block;
         memtable->chunk_count = chunk + 1;
         memtable->capacity += chunk_rows(chunk);
-        memtable->bytes += chunk_rows(chunk) * row_size;
+        memtable->bytes += (size_t)chunk_size(memtable, chunk);
     }
     if (text_size == 0)
         return NANOTS_OK;

@@ -37,6 +37,19 @@
 
 #define NTS_MEMTABLE_CHUNK_ROWS 16u
 #define NTS_MEMTABLE_CHUNKS_MAX 28u
+#define NTS_MEMTABLE_SPARE_MIN  (64u << 10)
+#define NTS_MEMTABLE_SPARE_MAX  (16u << 20)
+
+/* Blocks of memtables that are gone, for those to come: the pages of fresh memory cost more than
+ * what is stored in them. The newest block of each place in a memtable is kept, small ones are
+ * not, and no more than NTS_MEMTABLE_SPARE_MAX bytes. Guarded by a lock of its owner. */
+struct nts_memtable_spare {
+    size_t bytes;
+    struct {
+        int64_t *block; /* or NULL */
+        size_t size;
+    } chunks[NTS_MEMTABLE_CHUNKS_MAX];
+};
 
 /* A block of strings; only the newest takes more. */
 struct nts_memtable_text {
@@ -63,8 +76,9 @@ struct nts_memtable {
     bool is_plain;       /* as in def */
     uint32_t text_count; /* columns of strings */
     uint32_t chunk_count;
-    struct nts_memtable_text *text; /* or NULL */
-    size_t bytes;                   /* allocated */
+    struct nts_memtable_text *text;   /* or NULL */
+    struct nts_memtable_spare *spare; /* where blocks come from, or NULL */
+    size_t bytes;                     /* allocated */
     int64_t *chunks[NTS_MEMTABLE_CHUNKS_MAX];
 };
 
@@ -73,6 +87,9 @@ NTS_CHECKED struct nts_memtable *nts_memtable_new(const struct nanots_allocator 
                                                   const struct nts_table_def *def);
 struct nts_memtable *nts_memtable_ref(struct nts_memtable *memtable);
 void nts_memtable_unref(struct nts_memtable *memtable);
+/* The same with the lock that guards its spare blocks: its own join them if it goes. */
+void nts_memtable_retire(struct nts_memtable *memtable);
+void nts_memtable_spare_deinit(struct nts_memtable_spare *spare);
 
 /* Whether nts_memtable_reserve has nothing to do. */
 static inline bool nts_memtable_has_room(const struct nts_memtable *memtable, uint32_t row_count)

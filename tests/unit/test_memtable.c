@@ -160,6 +160,66 @@ static void memtable_reserve_that_fails_changes_no_row(void **state)
     faultalloc_deinit(&memory);
 }
 
+/* ---- spare blocks ------------------------------------------------------------------------- */
+
+static struct nts_memtable *memtable_of_rows(struct faultalloc *memory,
+                                             struct nts_memtable_spare *spare,
+                                             const struct nts_table_def *of, uint32_t rows)
+{
+    struct nts_memtable *memtable = nts_memtable_new(&memory->alloc, of);
+    assert_non_null(memtable);
+    memtable->spare = spare;
+    assert_int_equal(nts_memtable_reserve(memtable, rows, 0), NANOTS_OK);
+    return memtable;
+}
+
+/* Goal: the large blocks of a memtable that goes serve the next one of such rows; while a reader
+ * has it they are its own, and there is a limit to what is kept. */
+static void memtable_blocks_serve_the_next_one(void **state)
+{
+    static const struct nanots_column one = {"a", NANOTS_TYPE_F64, 0};
+    struct nts_table_def *narrow = nts_table_def_new(nts_alloc_libc(), 2, 0, "n", &one, 1, NULL);
+    const int64_t *blocks[NTS_MEMTABLE_CHUNKS_MAX];
+    struct nts_memtable_spare spare = {0};
+    struct faultalloc memory;
+    (void)state;
+    faultalloc_init(&memory);
+    struct nts_memtable *memtable = memtable_of_rows(&memory, &spare, def, 20000);
+    const uint32_t last = memtable->chunk_count - 1;
+    memcpy(blocks, memtable->chunks, sizeof blocks);
+    assert_int_equal(spare.bytes, 0);
+    nts_memtable_retire(memtable);
+    assert_ptr_equal(spare.chunks[last].block, blocks[last]);
+    assert_null(spare.chunks[1].block); /* small ones cost nothing */
+    assert_in_range(memory.bytes - spare.bytes, 0, 16 * memory.block_count);
+
+    /* Rows of another size find nothing that fits, and what they leave takes its place. */
+    memtable = memtable_of_rows(&memory, &spare, narrow, 20000);
+    assert_ptr_equal(spare.chunks[last].block, blocks[last]);
+    nts_memtable_retire(memtable);
+    assert_ptr_not_equal(spare.chunks[last].block, blocks[last]);
+
+    nts_memtable_spare_deinit(&spare);
+    memtable = memtable_of_rows(&memory, &spare, def, 20000);
+    nts_memtable_retire(nts_memtable_ref(memtable));
+    assert_int_equal(spare.bytes, 0);
+    memcpy(blocks, memtable->chunks, sizeof blocks);
+    nts_memtable_retire(memtable);
+    memtable = memtable_of_rows(&memory, &spare, def, 20000);
+    assert_ptr_equal(memtable->chunks[last], blocks[last]);
+    assert_int_equal(spare.bytes, 0);
+    nts_memtable_retire(memtable);
+
+    nts_memtable_retire(memtable_of_rows(&memory, &spare, def, 4000000));
+    assert_in_range(spare.bytes, 1, NTS_MEMTABLE_SPARE_MAX);
+    assert_in_range(memory.bytes - spare.bytes, 0, 16 * memory.block_count);
+    nts_memtable_spare_deinit(&spare);
+    nts_memtable_retire(NULL);
+    assert_int_equal(memory.block_count, 0);
+    faultalloc_deinit(&memory);
+    nts_free(narrow);
+}
+
 /* ---- strings ------------------------------------------------------------------------------ */
 
 #define TEXT_ROWS 4u
@@ -239,6 +299,7 @@ int main(void)
         cmocka_unit_test(memtable_knows_times_and_order),
         cmocka_unit_test(memtable_counts_its_bytes),
         cmocka_unit_test(memtable_reserve_that_fails_changes_no_row),
+        cmocka_unit_test(memtable_blocks_serve_the_next_one),
         cmocka_unit_test(memtable_strings_stay_where_they_are),
     };
     return cmocka_run_group_tests(tests, seed_setup, def_teardown);

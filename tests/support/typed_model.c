@@ -80,17 +80,42 @@ static void table_columns(const struct typed_model_table *table, struct nanots_c
 }
 
 /* Times are of a small range, so that batches overlap and times are met again. */
-static void plan_append(struct typed_model *model, struct typed_op *op, size_t count)
+static struct typed_rows plan_rows(struct typed_model *model, size_t t, size_t count)
 {
     struct nanots_column columns[TYPED_MODEL_COLUMNS];
-    const struct typed_model_table *table = &model->tables[op->table];
+    const struct typed_model_table *table = &model->tables[t];
     const int64_t base = (int64_t)below(&model->seed, 3000);
     const bool is_sorted = below(&model->seed, 2) == 0;
     table_columns(table, columns);
-    op->rows = typed_rows_random(columns, table->column_count, count, &model->seed);
-    op->rows.columns = NULL; /* those of the table when the rows are appended */
+    struct typed_rows rows = typed_rows_random(columns, table->column_count, count, &model->seed);
+    rows.columns = NULL; /* those of the table when the rows are appended */
     for (size_t i = 0; i < count; i++)
-        op->rows.ts[i] = is_sorted ? base + (int64_t)i / 2 : base + op->rows.ts[i] % 800;
+        rows.ts[i] = is_sorted ? base + (int64_t)i / 2 : base + rows.ts[i] % 800;
+    return rows;
+}
+
+/* More than a log takes, one time in `odds`. */
+static size_t plan_row_count(struct typed_model *model, uint64_t odds)
+{
+    const bool is_bulk = model->has_bulk && below(&model->seed, odds) == 0;
+    return 1 + below(&model->seed, model->rows_most) + (is_bulk ? 6000u : 0u);
+}
+
+/* Parts for the operation's table and others; one table may have several. */
+static void plan_group(struct typed_model *model, struct typed_op *op)
+{
+    const size_t most = 1 + below(&model->seed, TYPED_GROUP_PARTS);
+    op->kind = below(&model->seed, 4) == 0 ? TYPED_OP_ROLLBACK : TYPED_OP_GROUP;
+    for (size_t i = 0; i < most; i++) {
+        struct typed_part *part = &op->parts[op->part_count];
+        const size_t t = i == 0 ? op->table : below(&model->seed, TYPED_MODEL_TABLES);
+        if (!model->tables[t].exists)
+            continue;
+        part->table = t;
+        part->is_row = below(&model->seed, 3) == 0;
+        part->rows = plan_rows(model, t, part->is_row ? 1 : plan_row_count(model, 60));
+        op->part_count++;
+    }
 }
 
 void typed_op_plan(struct typed_model *model, struct typed_op *op)
@@ -106,13 +131,14 @@ void typed_op_plan(struct typed_model *model, struct typed_op *op)
     (void)snprintf(op->name, sizeof op->name, "c%u", model->name_count);
     if (!table->exists) {
         plan_create(model, op);
-    } else if (dice < 50) {
-        const bool is_bulk = model->has_bulk && below(&model->seed, 25) == 0;
+    } else if (dice < 40) {
         op->kind = TYPED_OP_APPEND;
-        plan_append(model, op, 1 + below(&model->seed, model->rows_most) + (is_bulk ? 6000u : 0u));
-    } else if (dice < 62) {
+        op->rows = plan_rows(model, t, plan_row_count(model, 25));
+    } else if (dice < 50) {
         op->kind = TYPED_OP_APPEND_TYPED;
-        plan_append(model, op, 1);
+        op->rows = plan_rows(model, t, 1);
+    } else if (dice < 62) {
+        plan_group(model, op);
     } else if (dice < 84) {
         op->kind = dice < 70   ? TYPED_OP_FLUSH
                    : dice < 73 ? TYPED_OP_SYNC
@@ -137,14 +163,16 @@ void typed_op_free(struct typed_op *op)
 {
     if (op->rows.ts != NULL)
         typed_rows_free(&op->rows);
+    for (size_t i = 0; i < op->part_count; i++)
+        typed_rows_free(&op->parts[i].rows);
     memset(op, 0, sizeof *op);
 }
 
 const char *typed_op_name(const struct typed_op *op)
 {
     static const char *const names[] = {
-        "create", "append",     "append typed",  "flush",        "sync", "pack",
-        "retain", "add column", "rename column", "rename table", "drop"};
+        "create", "append", "append typed", "group",         "rollback",     "flush", "sync",
+        "pack",   "retain", "add column",   "rename column", "rename table", "drop"};
     return names[op->kind];
 }
 
@@ -177,6 +205,36 @@ static nanots_status run_append(const struct typed_model_table *table, const str
     return status;
 }
 
+static nanots_status run_part(const struct typed_model_table *table, const struct typed_part *part,
+                              struct nanots_group *group, struct nanots_error *error)
+{
+    struct nanots_column columns[TYPED_MODEL_COLUMNS];
+    struct typed_rows rows = part->rows;
+    table_columns(table, columns);
+    rows.columns = columns;
+    if (part->is_row)
+        return nanots_group_append_typed(group, table->name, rows.ts[0], rows.values,
+                                         rows.column_count, error);
+    struct typed_batch *batch = typed_batch_new(&rows, 0, rows.row_count);
+    const nanots_status status =
+        nanots_group_append_batch(group, table->name, &batch->batch, error);
+    typed_batch_free(batch);
+    return status;
+}
+
+static nanots_status run_group(const struct typed_model *model, const struct typed_op *op,
+                               struct nanots_db *db, struct nanots_error *error)
+{
+    struct nanots_group *group = NULL;
+    nanots_status status = nanots_batch_begin(db, &group, error);
+    for (size_t i = 0; i < op->part_count && status == NANOTS_OK; i++)
+        status = run_part(&model->tables[op->parts[i].table], &op->parts[i], group, error);
+    if (status == NANOTS_OK && op->kind == TYPED_OP_GROUP)
+        return nanots_batch_commit(group, NULL, error);
+    nanots_batch_rollback(group);
+    return status;
+}
+
 nanots_status typed_op_run(const struct typed_model *model, const struct typed_op *op,
                            struct nanots_db *db, struct nanots_error *error)
 {
@@ -188,6 +246,9 @@ nanots_status typed_op_run(const struct typed_model *model, const struct typed_o
     case TYPED_OP_APPEND:
     case TYPED_OP_APPEND_TYPED:
         return run_append(table, op, db, error);
+    case TYPED_OP_GROUP:
+    case TYPED_OP_ROLLBACK:
+        return run_group(model, op, db, error);
     case TYPED_OP_FLUSH:
         return nanots_flush(db, error);
     case TYPED_OP_SYNC:
@@ -257,6 +318,10 @@ void typed_op_apply(struct typed_model *model, const struct typed_op *op)
     case TYPED_OP_APPEND:
     case TYPED_OP_APPEND_TYPED:
         apply_append(table, &op->rows);
+        break;
+    case TYPED_OP_GROUP:
+        for (size_t i = 0; i < op->part_count; i++)
+            apply_append(&model->tables[op->parts[i].table], &op->parts[i].rows);
         break;
     case TYPED_OP_RETAIN:
         apply_retain(table, op->cutoff);

@@ -21,6 +21,7 @@
 
 #define TYPED_MODEL_TABLES  5u
 #define TYPED_MODEL_COLUMNS 8u
+#define TYPED_GROUP_PARTS   6u
 
 struct typed_model_table {
     bool exists;
@@ -49,6 +50,8 @@ enum typed_op_kind {
     TYPED_OP_CREATE,
     TYPED_OP_APPEND,       /* one batch */
     TYPED_OP_APPEND_TYPED, /* one row */
+    TYPED_OP_GROUP,        /* several of these, to any tables, as one */
+    TYPED_OP_ROLLBACK,     /* the same for nothing */
     TYPED_OP_FLUSH,
     TYPED_OP_SYNC,
     TYPED_OP_PACK,
@@ -59,6 +62,13 @@ enum typed_op_kind {
     TYPED_OP_DROP,
 };
 
+/* An append of a group. */
+struct typed_part {
+    size_t table;
+    bool is_row; /* else a batch */
+    struct typed_rows rows;
+};
+
 struct typed_op {
     enum typed_op_kind kind;
     size_t table;
@@ -67,6 +77,8 @@ struct typed_op {
     nanots_type type;
     struct typed_model_table made; /* CREATE: all but rows */
     struct typed_rows rows;        /* appends */
+    struct typed_part parts[TYPED_GROUP_PARTS];
+    size_t part_count;
     int64_t cutoff;
     uint64_t target;
 };

@@ -277,6 +277,27 @@ class WalTest(ReaderCase):
         image[12288 + 80] ^= 1
         self.assertEqual(self.rows(bytes(image)), [(1, 1.0)])
 
+    def test_wal_segment_of_a_dropped_table_may_be_overwritten(self):
+        data, entry = segment(definition(4), [2, 3], [[2.0, 3.0]], segment_id=98, seq_first=2)
+        other, other_entry = segment(definition(), [9], [[9.0]], segment_id=97, seq_first=4)
+        wal = Wal()
+        wal.rows([1], [1.0])
+        wal.record(SEGMENT, entry, 4, 2)
+        wal.record(SEGMENT, other_entry, 1, 1)
+        wal.rows([10], [10.0])
+        image = bytearray(wal_image(wal))
+        image[12288:12288 + len(data)] = data
+        image[12288:12288 + len(other)] = other
+        self.assertNotEqual(image[12288:12288 + len(data)], data)
+        self.assertEqual(self.rows(bytes(image)), [(1, 1.0), (9, 9.0), (10, 10.0)])
+        wal = Wal()  # as a record of the table that is there, it ends the log
+        wal.rows([1], [1.0])
+        wal.record(SEGMENT, segment(definition(), [2, 3], [[2.0, 3.0]], segment_id=98,
+                                    seq_first=2)[1], 1, 2)
+        wal.rows([10], [10.0])
+        image[65536:] = wal_image(wal)[65536:]
+        self.assertEqual(self.rows(bytes(image)), [(1, 1.0)])
+
 
 class SegmentTest(ReaderCase):
     def image(self, ts, *columns, change=lambda data: data):

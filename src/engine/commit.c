@@ -253,27 +253,28 @@ static uint64_t commit_file_end(const struct nts_commit *commit, const struct nt
     return end < NTS_SUPERBLOCK_AREA ? NTS_SUPERBLOCK_AREA : end;
 }
 
-static bool commit_low_area_is_read(const struct nanots_db *db)
+/* Of a reader that was there at open it is not known what it reads. */
+static bool commit_low_area_is_read(struct nanots_db *db)
 {
+    if (nts_space_is_only_at_end(&db->space))
+        return true;
     for (size_t i = 0; i < db->limbo_count; i++)
         if (db->limbo[i].extent.off < NTS_SUPERBLOCK_AREA)
             return true;
     return false;
 }
 
-static nanots_status commit_write_superblock(struct nanots_db *db, const struct nts_superblock *sb,
-                                             struct nanots_error *error)
+nanots_status nts_commit_write_superblock(struct nanots_db *db, const struct nts_superblock *sb,
+                                          struct nanots_error *error)
 {
     uint8_t image[NTS_SLOT_IMAGE_SIZE];
     size_t size = nts_superblock_encode_slot(sb, image);
     /* Readers of the tiny form that was left may still need what lies behind the first copy. */
-    if (nts_superblock_slot(sb->generation) == 0 && commit_low_area_is_read(db))
+    if (nts_superblock_slot(sb->generation) == 0 && size > NTS_TINY_START &&
+        commit_low_area_is_read(db))
         size = NTS_TINY_START;
-    const nanots_status status = db->file->ops->write_at(
-        db->file, image, size, nts_superblock_slot(sb->generation), true, error);
-    if (status != NANOTS_OK)
-        nts_db_poison(db, status);
-    return status;
+    return db->file->ops->write_at(db->file, image, size, nts_superblock_slot(sb->generation), true,
+                                   error);
 }
 
 /* Step 1 failed: a full disk or full memory left no doubt about what is durable, all else did. */
@@ -324,7 +325,11 @@ nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *err
     sb.tiny = commit->tiny;
     commit_list_wal(commit, &sb);
     sb.file_end = commit_file_end(commit, &sb);
-    NTS_TRY(commit_write_superblock(db, &sb, error));
+    status = nts_commit_write_superblock(db, &sb, error);
+    if (status != NANOTS_OK) {
+        nts_db_poison(db, status);
+        return status;
+    }
 
     if (sb.manifest_off != db->sb.manifest_off) {
         const struct nts_extent old = {db->sb.manifest_off, db->sb.manifest_capacity};

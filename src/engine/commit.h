@@ -51,4 +51,9 @@ void nts_commit_end(struct nts_commit *commit);
 /* The whole committed state of the catalog as a manifest, appended to `buf`. */
 NTS_CHECKED nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf);
 
+/* Writes a superblock into its slot, durably. Needs flush_lock. */
+NTS_CHECKED nanots_status nts_commit_write_superblock(struct nanots_db *db,
+                                                      const struct nts_superblock *sb,
+                                                      struct nanots_error *error);
+
 #endif

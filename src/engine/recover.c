@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "engine/catalog.h"
+#include "engine/commit.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
 #include "engine/manifest_load.h"
@@ -290,10 +291,7 @@ static nanots_status recover_replay(struct recover *recover, struct nanots_error
  * them, must be able to count on them. */
 static nanots_status recover_settle_superblock(struct nanots_db *db, struct nanots_error *error)
 {
-    uint8_t image[NTS_SLOT_IMAGE_SIZE];
-    const size_t size = nts_superblock_encode_slot(&db->sb, image);
-    NTS_TRY(db->file->ops->write_at(db->file, image, size, nts_superblock_slot(db->sb.generation),
-                                    true, error));
+    NTS_TRY(nts_commit_write_superblock(db, &db->sb, error));
     return db->file->ops->sync(db->file, error);
 }
 

@@ -182,6 +182,48 @@ static void refresh_follows_from_an_empty_file_and_from_tiny_form(void **state)
     assert_in_range(db_file_size(scratch->path), 1, size * 2);
 }
 
+/* Goal: rows that a tiny file had where a superblock's second copy belongs stay for who reads them,
+ * also under writers that know nothing of that. */
+static void cursor_of_a_tiny_file_outlives_many_writers(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct db_rows wanted = db_rows_new(2);
+    struct nanots_cursor *cursor = NULL;
+    struct nanots_db *db = db_open(scratch->path);
+    db_create(db, "a", 2);
+    grow(db, &wanted, 40);
+    db_close(db);
+    assert_in_range(db_file_size(scratch->path), 600, 4096);
+    struct nanots_db *reader = db_open_read_only(scratch->path);
+    db_ok(nanots_query_open(reader, "a", NULL, &cursor, &db_error));
+    for (int64_t i = 0; i < 12; i++) {
+        const double values[2] = {1, 2};
+        const bool is_killed = i % 4 == 1;
+        const pid_t child = is_killed ? fork() : 0;
+        assert_true(child >= 0);
+        if (child == 0) {
+            db = db_open(scratch->path);
+            db_ok(nanots_append_row(db, "a", i, values, 2, NULL, &db_error));
+            for (int64_t flush = 0; flush < i / 4 && is_killed; flush++) {
+                db_ok(nanots_flush(db, &db_error));
+                db_ok(nanots_append_row(db, "a", i, values, 2, NULL, &db_error));
+            }
+            if (is_killed)
+                _exit(0);
+            db_close(db);
+        } else {
+            assert_int_equal(waitpid(child, NULL, 0), child);
+        }
+        if (i == 7)
+            refresh_expect(reader, 1);
+    }
+    struct db_rows rows = db_rows_drain(cursor, 2);
+    db_expect_rows(&rows, &wanted);
+    db_rows_free(&rows);
+    db_rows_free(&wanted);
+    db_close(reader);
+}
+
 static void refresh_shows_new_tables(void **state)
 {
     const struct scratch *scratch = *state;
@@ -484,6 +526,7 @@ int main(void)
         WITH_SCRATCH(refresh_follows_every_step_of_a_writer),
         WITH_SCRATCH(refresh_follows_the_log_through_its_laps),
         WITH_SCRATCH(refresh_follows_from_an_empty_file_and_from_tiny_form),
+        WITH_SCRATCH(cursor_of_a_tiny_file_outlives_many_writers),
         WITH_SCRATCH(refresh_shows_new_tables),
         WITH_SCRATCH(refresh_follows_over_the_death_of_a_writer),
         WITH_SCRATCH(refresh_leaves_cursors_and_table_handles_alone),

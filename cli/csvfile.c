@@ -10,9 +10,13 @@
 
 #include <csv.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+/* The library's default. As text a number of eight bytes takes up to 24, and quotes are doubled. */
+#define CSVFILE_ROW_SIZE_MAX    (64u << 20)
+#define CSVFILE_RECORD_PER_ROW  3u
 #define CSVFILE_BETWEEN_RECORDS 0 /* pstate of libcsv before the first byte of a record */
 
 struct cli_csv {
@@ -36,8 +40,19 @@ struct cli_csv {
     struct cli_csv_field *fields; /* their texts are set when the record is whole */
     uint64_t begin_line;
     size_t record_bytes;
+    size_t record_bytes_max;
+    char reason[80];         /* of a record that is larger */
     unsigned complete_count; /* ends of records seen in this line */
 };
+
+static size_t csvfile_record_bytes_max(void)
+{
+    const char *text = getenv("NANOTS_MAX_RECORD_SIZE");
+    const unsigned long long row = text == NULL ? 0 : strtoull(text, NULL, 10);
+    if (row == 0 || row > SIZE_MAX / CSVFILE_RECORD_PER_ROW)
+        return (size_t)CSVFILE_ROW_SIZE_MAX * CSVFILE_RECORD_PER_ROW;
+    return (size_t)row * CSVFILE_RECORD_PER_ROW;
+}
 
 struct cli_csv *cli_csv_open(const char *path)
 {
@@ -56,6 +71,7 @@ struct cli_csv *cli_csv_open(const char *path)
     struct cli_csv *csv = cli_alloc(1, sizeof(*csv));
     csv->file = file;
     csv->name = standard_input ? "standard input" : path;
+    csv->record_bytes_max = csvfile_record_bytes_max();
     csv->file_size = S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
     return csv;
 }
@@ -246,9 +262,11 @@ enum cli_csv_result cli_csv_next(struct cli_csv *csv, struct cli_csv_record *rec
         csv->record_bytes += size;
         if (csv->parser.pstate == CSVFILE_BETWEEN_RECORDS) /* a blank line */
             csv->record_bytes = 0;
-        if (csv->record_bytes > CLI_CSV_RECORD_SIZE_MAX)
-            return csvfile_give_up_record(csv, "a quote opened here is not closed within 1 MiB",
-                                          reason_out);
+        if (csv->record_bytes > csv->record_bytes_max) {
+            snprintf(csv->reason, sizeof(csv->reason),
+                     "a quote opened here is not closed within %zu bytes", csv->record_bytes_max);
+            return csvfile_give_up_record(csv, csv->reason, reason_out);
+        }
     }
     return CLI_CSV_END;
 }

@@ -3,14 +3,13 @@
  *
  * libcsv parses; this feeds it line by line, so that a record knows its line. Blank lines are
  * skipped, CRLF and LF both end a record, a byte order mark is dropped, spaces around unquoted
- * fields go. A record over CLI_CSV_RECORD_SIZE_MAX means a quote that is never closed.
+ * fields go. A record of several lines may be as large as an export makes the largest row, three
+ * times max_record_size; what is larger means a quote that is never closed.
  */
 #ifndef NANOTS_CLI_CSVFILE_H
 #define NANOTS_CLI_CSVFILE_H
 
 #include "cli.h"
-
-#define CLI_CSV_RECORD_SIZE_MAX (1u << 20)
 
 struct cli_csv;
 

@@ -4,7 +4,9 @@
 
 Times are checked against Python's datetime, numbers against its float, bit for bit.
 """
+import csv
 import datetime
+import io
 import json
 import math
 import os
@@ -387,8 +389,22 @@ class ImportBadLineTest(CliCase):
 
     def test_endless_quote_does_not_eat_the_memory(self):
         text = 'ts_ms,v\n1,1\n2,"2\n' + "3,3\n" * 400000
-        error = self.load(text, code=1)[1]
-        self.assertIn("in.csv:3: a quote opened here is not closed within 1 MiB", error)
+        error = self.run_tool("import", self.db, "t", self.file(text), code=1,
+                              env={"NANOTS_MAX_RECORD_SIZE": "65536"})[1]
+        self.assertIn("in.csv:3: a quote opened here is not closed within 196608 bytes", error)
+
+    def test_large_texts_come_back_as_they_were_exported(self):
+        texts = ['"two"\nlines\n' * 300000, "x" * 5000000, "", "\n" * 2000000, "end"]
+        rows = [[str(i + 1), text] for i, text in enumerate(texts)]
+        text = io.StringIO(newline="")
+        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+        self.load("ts_ms,s\n" + text.getvalue(), "--types", "s:utf8")
+        exported = self.out("export", self.db, "t", "-")
+        csv.field_size_limit(10**8)
+        self.assertEqual(list(csv.reader(io.StringIO(exported, newline=""))),
+                         [["ts_ms", "s"], *rows])
+        self.load(exported, "--types", "s:utf8", table="u")
+        self.assertEqual(self.out("export", self.db, "u", "-"), exported)
 
     def test_carriage_return_inside_a_line_is_refused(self):
         error = self.load("ts_ms,v\n1,1\n2,2\r3,3\n", code=1)[1]

@@ -7,6 +7,9 @@
  *
  * Mostly all that came lies behind the last row, and the numbers of rows prove it: then nothing
  * before it is read. Else both snapshots are walked side by side, the old one by its times alone.
+ *
+ * Where a later row replaces one of equal time, the number of rows says nothing of that: the walk
+ * compares values then, unless all rows of the file since are behind the last one.
  */
 #include <errno.h>
 #include <poll.h>
@@ -32,12 +35,14 @@ struct tail {
     char **names;
     size_t column_count;
     struct cli_row_writer *writer; /* NULL if aligned */
+    bool replaces;                 /* of rows of equal time the last is shown */
     /* The snapshot whose rows are printed. */
     uint64_t row_count;
     int64_t first_ts;
     int64_t last_ts;
     uint64_t last_count; /* rows of last_ts */
     uint64_t generation;
+    uint64_t last_seq; /* of all tables */
 };
 
 static volatile sig_atomic_t tail_stopped = 0;
@@ -189,6 +194,7 @@ static int tail_note(struct tail *tail)
         nanots_diagnose(tail->db, &diagnosis, &error) != NANOTS_OK)
         return cli_fail_status(&error);
     tail->generation = diagnosis.generation;
+    tail->last_seq = diagnosis.last_seq;
     tail->last_count = 0;
     if (has_rows == 0)
         tail->first_ts = tail->last_ts = INT64_MIN;
@@ -253,8 +259,21 @@ static int tail_print_behind(const struct tail *tail)
     return tail_print_from(tail, any ? tail->last_ts : INT64_MIN, tail->last_count);
 }
 
+/* Whether the row at the new walk's place is another one than that of the same time at the old. */
+static bool tail_is_replaced(const struct tail *tail, const struct tail_walk *old,
+                             const struct tail_walk *now)
+{
+    for (size_t i = 0; tail->replaces && i < tail->column_count; i++) {
+        const struct nanots_value before = cli_batch_value(old->batch, i, old->row);
+        const struct nanots_value value = cli_batch_value(now->batch, i, now->row);
+        if (!cli_values_equal(&before, &value))
+            return true;
+    }
+    return false;
+}
+
 /* Of each time, the rows that the new snapshot has more than the old one, which may have lost some
- * to retention. */
+ * to retention, and those that replaced others. */
 static int tail_print_difference(const struct tail *tail, struct tail_walk *old)
 {
     struct tail_walk now;
@@ -269,10 +288,10 @@ static int tail_print_difference(const struct tail *tail, struct tail_walk *old)
         }
         if (exit_code != CLI_OK)
             break;
-        if (old->batch != NULL && old->batch->ts[old->row] == ts)
-            old->row++;
-        else
+        const bool is_old = old->batch != NULL && old->batch->ts[old->row] == ts;
+        if (!is_old || tail_is_replaced(tail, old, &now))
             tail_print(tail, now.batch, now.row, now.row + 1);
+        old->row += is_old;
         now.row++;
     }
     nanots_query_close(now.cursor);
@@ -294,8 +313,10 @@ static int tail_is_all_behind(const struct tail *tail, bool *all_behind_out)
         behind = now.row_count;
     else
         exit_code = tail_count_from(tail, tail->last_ts, &behind);
-    *all_behind_out = behind >= tail->last_count &&
-                      now.row_count == tail->row_count + (behind - tail->last_count);
+    *all_behind_out =
+        behind >= tail->last_count &&
+        now.row_count == tail->row_count + (behind - tail->last_count) &&
+        (!tail->replaces || now.last_seq - tail->last_seq == behind - tail->last_count);
     return exit_code;
 }
 
@@ -316,7 +337,7 @@ static int tail_look(struct tail *tail)
     struct tail_walk old;
     bool changed = false;
     bool all_behind = false;
-    int exit_code = tail_walk_begin(tail, &times, &old);
+    int exit_code = tail_walk_begin(tail, tail->replaces ? &tail->query : &times, &old);
     if (exit_code == CLI_OK)
         exit_code = tail_refresh(tail, &changed);
     if (exit_code == CLI_OK && changed)
@@ -352,13 +373,26 @@ static int tail_follow(struct tail *tail, int64_t interval_ms)
 
 /* ---- the command -------------------------------------------------------------------------- */
 
+static int tail_find_rule(struct tail *tail)
+{
+    struct nanots_schema schema;
+    struct nanots_error error;
+    if (nanots_table_schema(tail->db, tail->table, &schema, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    tail->replaces = schema.duplicates == NANOTS_DUPLICATES_KEEP_LAST;
+    nanots_free(schema.block);
+    return CLI_OK;
+}
+
 static int tail_begin(struct tail *tail, const char *path, bool follow)
 {
     tail->db = cli_open_read(path);
     if (tail->db == NULL)
         return CLI_FAILURE;
     tail->names = cli_query_names(tail->db, tail->table, &tail->query, &tail->column_count);
-    if (tail->names == NULL || cli_table_unit(tail->db, tail->table, &tail->options.unit) != CLI_OK)
+    if (tail->names == NULL ||
+        cli_table_unit(tail->db, tail->table, &tail->options.unit) != CLI_OK ||
+        tail_find_rule(tail) != CLI_OK)
         return CLI_FAILURE;
     tail->aligned = follow && tail->options.format == CLI_FORMAT_TABLE;
     if (follow && tail->options.format == CLI_FORMAT_JSON)
@@ -441,8 +475,8 @@ const struct cli_command cli_command_tail = {
     .option_count = sizeof(tail_option_table) / sizeof(tail_option_table[0]),
     .notes =
         "With --follow every new row is printed once, late ones too; what one look finds comes in\n"
-        "order of time. Ctrl-C ends it cleanly. Writers may come and go; a file that is deleted "
-        "or\n"
-        "replaced ends it with an error.\n",
+        "order of time. In a table that keeps the last of rows of equal time, so is a row that\n"
+        "replaces another, if it differs in the columns printed. Ctrl-C ends it cleanly. Writers\n"
+        "may come and go; a file that is deleted or replaced ends it with an error.\n",
     .run = tail_run,
 };

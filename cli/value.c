@@ -46,6 +46,31 @@ struct nanots_value cli_batch_value(const struct nanots_batch *batch, size_t col
     return value;
 }
 
+bool cli_values_equal(const struct nanots_value *a, const struct nanots_value *b)
+{
+    if (a->type != b->type)
+        return false;
+    switch (a->type) {
+    case NANOTS_TYPE_F64:
+        return memcmp(&a->as.f64, &b->as.f64, sizeof(a->as.f64)) == 0;
+    case NANOTS_TYPE_F32:
+        return memcmp(&a->as.f32, &b->as.f32, sizeof(a->as.f32)) == 0;
+    case NANOTS_TYPE_I64:
+        return a->as.i64 == b->as.i64;
+    case NANOTS_TYPE_I32:
+        return a->as.i32 == b->as.i32;
+    case NANOTS_TYPE_BOOL:
+        return (a->as.boolean != 0) == (b->as.boolean != 0);
+    case NANOTS_TYPE_UTF8:
+        return a->as.utf8.size == b->as.utf8.size &&
+               (a->as.utf8.size == 0 ||
+                memcmp(a->as.utf8.data, b->as.utf8.data, a->as.utf8.size) == 0);
+    case NANOTS_TYPE_NULL:
+        break;
+    }
+    return true;
+}
+
 double cli_value_number(const struct nanots_value *value)
 {
     switch (value->type) {

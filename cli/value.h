@@ -12,6 +12,9 @@
 /* One value of a batch, NANOTS_TYPE_NULL where there is none; text lives as long as the batch. */
 struct nanots_value cli_batch_value(const struct nanots_batch *batch, size_t column, size_t row);
 
+/* Of the same type and the same bits. */
+bool cli_values_equal(const struct nanots_value *a, const struct nanots_value *b);
+
 /* A value as a double: true is 1; null and text are NaN. */
 double cli_value_number(const struct nanots_value *value);
 

@@ -558,6 +558,39 @@ class TailTest(CliCase):
         self.assertEqual(self.lines(child, 5000), [f"{50 + i},{i}" for i in range(5000)])
         self.assertEqual(self.end(child), "")
 
+    def test_tail_follows_rows_that_replace_others(self):
+        self.out("create", self.db, "t", "a:i64", "s:utf8?", "x:f64", "--duplicates", "last")
+        for ts in (10, 20, 30):
+            self.out("append", self.db, "t", ts, ts, "old", "NaN")
+        self.out("create", self.db, "other", "a:i64")
+        child = self.follow("-n", "1")
+        self.assertEqual(self.lines(child, 2), ["ts_ms,a,s,x", "30,30,old,NaN"])
+        for row in ("20,21,old,NaN", "30,30,new,NaN", "10,10,null,NaN", "40,1,new,0.5",
+                    "40,1,new,-0.5", "30,30,old,0"):
+            self.out("append", self.db, "other", 1, 1)
+            self.out("append", self.db, "t", *row.split(","))
+            self.assertEqual(self.lines(child, 1), [row.replace("null", "")])
+        self.out("append", self.db, "t", 20, 21, "old", "NaN")  # the same as there is: not told
+        self.load("ts_ms,a,s,x\n35,1,,1\n50,1,,1\n", "--types", "a:i64,s:utf8,x:f64")
+        self.assertEqual(self.lines(child, 2), ["35,1,,1", "50,1,,1"])
+        self.assertEqual(self.end(child), "")
+        child = self.follow("-n", "1", "-c", "a")
+        self.assertEqual(self.lines(child, 2), ["ts_ms,a", "50,1"])
+        self.out("append", self.db, "t", 10, 10, "unseen", 0)
+        self.out("append", self.db, "t", 10, 11, "unseen", 0)
+        self.assertEqual(self.lines(child, 1), ["10,11"])
+        self.assertEqual(self.end(child), "")
+
+    def test_tail_follows_the_first_rows_of_their_times(self):
+        self.out("create", self.db, "t", "a:i64", "--duplicates", "first")
+        self.out("append", self.db, "t", 20, 1)
+        child = self.follow("-n", "1")
+        self.assertEqual(self.lines(child, 2), ["ts_ms,a", "20,1"])
+        self.out("append", self.db, "t", 20, 2)
+        self.out("append", self.db, "t", 10, 3)
+        self.assertEqual(self.lines(child, 1), ["10,3"])
+        self.assertEqual(self.end(child), "")
+
     def test_tail_follows_in_each_format(self):
         self.load("ts_ms,a\n10,1\n", "--types", "a:f64")
         child = self.follow("--format", "json")

@@ -272,6 +272,42 @@ static void schema_changes_end_a_group(void **state)
     db_close(db);
 }
 
+/* Goal: with the options there are by default a group takes ten thousand tables, and more rows than
+ * the log could hold; a writer that is killed then has lost none of it. */
+static void group_of_ten_thousand_tables_comes_back(void **state)
+{
+    enum { TABLES = 10000, TABLE_ROWS = 60 };
+    static struct nanots_table *tables[TABLES];
+    const struct scratch *scratch = *state;
+    struct nanots_db *db = db_open(scratch->path);
+    struct nanots_group *group = NULL;
+    char path[256];
+    char name[32];
+
+    assert_true(16u * TABLES * TABLE_ROWS > 8u << 20); /* wal_bytes */
+    (void)scratch_path(scratch, "copy.ntt", path, sizeof path);
+    for (unsigned t = 0; t < TABLES; t++) {
+        (void)snprintf(name, sizeof name, "t%u", t);
+        db_create(db, name, 1);
+        db_ok(nanots_table_open(db, name, &tables[t], &db_error));
+    }
+    db_ok(nanots_batch_begin(db, &group, &db_error));
+    for (unsigned t = 0; t < TABLES; t++)
+        for (int64_t row = 0; row < TABLE_ROWS; row++)
+            db_ok(nanots_group_table_append(group, tables[t], row, &(double){t}, 1, &db_error));
+    assert_int_equal(row_count(db, "t0"), 0);
+    db_ok(nanots_batch_commit(group, NULL, &db_error));
+    db_file_copy(scratch->path, path);
+    struct nanots_db *copy = db_open(path);
+    for (unsigned t = 0; t < TABLES; t++) {
+        (void)snprintf(name, sizeof name, "t%u", t);
+        assert_int_equal(row_count(copy, name), TABLE_ROWS);
+        assert_int_equal(row_count(db, name), TABLE_ROWS);
+    }
+    db_close(copy);
+    db_close(db);
+}
+
 /* Goal: a group of more tables than its log entry has room for is refused, by the size. */
 static void group_of_too_many_tables_is_refused(void **state)
 {
@@ -434,6 +470,7 @@ int main(void)
         GROUP_TEST(group_larger_than_the_log_comes_back),
         GROUP_TEST(failed_appends_leave_the_group_as_it_was),
         GROUP_TEST(schema_changes_end_a_group),
+        GROUP_TEST(group_of_ten_thousand_tables_comes_back),
         GROUP_TEST(group_of_too_many_tables_is_refused),
         GROUP_TEST(threads_and_refreshed_readers_see_whole_groups),
         GROUP_TEST(readers_in_full_mode_see_whole_groups),

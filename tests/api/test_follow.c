@@ -218,6 +218,7 @@ static void cursor_of_a_tiny_file_outlives_many_writers(void **state)
             refresh_expect(reader, 1);
     }
     struct db_rows rows = db_rows_drain(cursor, 2);
+    nanots_query_close(cursor);
     db_expect_rows(&rows, &wanted);
     db_rows_free(&rows);
     db_rows_free(&wanted);

@@ -208,6 +208,7 @@ struct nanots_db {
     bool is_copy_target;         /* immutable: a backup or a repair writes here, nobody else */
     struct nts_kept_log kept_logs[NTS_KEPT_LOGS_MAX]; /* flush_lock: committed, oldest first */
     uint32_t kept_log_count;
+    uint64_t packed_bytes; /* upkeep_lock: of segments that packs on request wrote */
 
     struct nts_wal wal;       /* write_lock */
     uint64_t wal_size_wanted; /* write_lock: size of the next extents to be made */

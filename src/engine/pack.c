@@ -46,7 +46,12 @@ nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
                                   .input_count = version->count,
                                   .from = INT64_MIN,
                                   .target_rows = target_rows};
-    status = version_is_packed(version, target_rows) ? NANOTS_OK : nts_rewrite_run(&rewrite, error);
+    if (!version_is_packed(version, target_rows)) {
+        status = nts_rewrite_run(&rewrite, error);
+        nts_version_unref(version);
+        version = nts_version_now(table);
+        db->packed_bytes += status == NANOTS_OK ? nts_version_bytes(version) : 0;
+    }
     nts_version_unref(version);
     if (status == NANOTS_OK)
         status = nts_extents_end_upkeep(db, error);

@@ -22,7 +22,7 @@
 #include "engine/extents.h"
 
 #define TIDY_SMALL_BYTES (4u << 20)  /* live bytes that are moved as a whole */
-#define TIDY_MOVE_BYTES  (64u << 20) /* of a large file, at most so many are moved */
+#define TIDY_MOVE_BYTES  (64u << 20) /* of a large file that many are moved, and those packed */
 
 struct tidy {
     struct nanots_db *db;
@@ -183,12 +183,14 @@ static nanots_status tidy_small(struct tidy *tidy, struct nanots_error *error)
     return tidy_truncate(db, error);
 }
 
-/* Moves segments from the file's end into free runs below them. */
+/* Moves segments from the file's end into free runs below them: so many that closing does not take
+ * long, but for whoever packed just before to have a small file. */
 static nanots_status tidy_fill_holes(struct tidy *tidy, struct nanots_error *error)
 {
     struct nanots_db *db = tidy->db;
+    const uint64_t most = TIDY_MOVE_BYTES + db->packed_bytes;
     uint64_t moved = 0;
-    for (size_t i = tidy->count; i-- > 0 && moved < TIDY_MOVE_BYTES;) {
+    for (size_t i = tidy->count; i-- > 0 && moved < most;) {
         struct nts_segment *segment = tidy->segments[i];
         struct nts_extent place;
         NTS_TRY(nts_space_take(&db->space, segment->entry.size, NTS_BLOCK_SIZE, &place, error));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* bench/bench.c - nanots-bench: NanoTS beside SQLite, LMDB and DuckDB, in one run on one machine.
+/* bench/bench.c - nanots-bench: NanoTS beside SQLite, LMDB and DuckDB, in one run on one machine,
+ * and its codecs beside other codecs.
  *
  * What is measured and how to read it: docs/benchmarks.md. No figure decides the exit status; a
  * result that is wrong or a measurement that fails does (1), as does wrong usage (2).
@@ -41,6 +42,8 @@ static const struct bench_command bench_commands[] = {
     {"size", "bytes a row, packed and not", command_size, true},
     {"readers", "row appends beside readers in other processes", command_readers, true},
     {"upkeep", "row appends with and without the upkeep thread", command_upkeep, true},
+    {"codecs", "DIR: bits a value and speed of every codec on the columns of a folder",
+     command_codecs, false},
     {"profile", "row appends to NanoTS only, for perf and callgrind", command_profile, false},
 };
 #define COMMAND_COUNT (sizeof bench_commands / sizeof bench_commands[0])
@@ -50,11 +53,12 @@ static void bench_usage(FILE *stream)
     fputs("usage: nanots-bench [COMMAND] [OPTION]...\n\ncommands:\n", stream);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(stream, "  %-9s %s\n", bench_commands[i].name, bench_commands[i].help);
-    fputs("  all       all of these but profile (default)\n"
+    fputs("  all       all of these but codecs and profile (default)\n"
           "\noptions:\n"
           "  --rows N      rows of the large data sets (10000000)\n"
           "  --runs K      runs of each figure; medians are shown (3)\n"
           "  --quick       1 M rows, one run, a quarter of the rows for slow systems\n"
+          "  --plot FILE   codecs: also draw size against speed, as FILE.svg\n"
           "  --columns N   columns for profile, 1 to 10 (10)\n"
           "  --peers LIST  systems to run: nanots,lmdb,sqlite,duckdb (all that are there)\n"
           "  --dir DIR     scratch folder, on the disk to be measured (" DEFAULT_DIR ")\n"
@@ -138,7 +142,7 @@ static void bench_processor(char *text, size_t text_size)
     fclose(file);
 }
 
-static void bench_describe(const struct command_options *options)
+static void bench_describe_machine(void)
 {
     struct utsname system;
     char text[160];
@@ -151,6 +155,13 @@ static void bench_describe(const struct command_options *options)
         snprintf(text, sizeof text, "%s %.80s", system.sysname, system.release);
         report_heading("kernel", text);
     }
+}
+
+static void bench_describe(const struct command_options *options)
+{
+    char text[160];
+
+    bench_describe_machine();
     snprintf(text, sizeof text, "%zu rows, %zu run%s%s", options->row_count, options->run_count,
              options->run_count == 1 ? "" : "s", options->quick ? ", quick" : "");
     report_heading("size", text);
@@ -176,15 +187,30 @@ static void bench_make_dir(const char *dir)
     }
 }
 
+static const char *bench_plot_path(const char *path)
+{
+    size_t len = strlen(path);
+
+    if (len < strlen(".svg") || strcmp(path + len - strlen(".svg"), ".svg") != 0)
+        bench_fail_usage("--plot takes a name that ends in .svg, not", path);
+    return path;
+}
+
 /* Fills in `options`; returns the list of --peers, or NULL. */
-static const char *bench_parse(int argc, char **argv, struct command_options *options, bool *json)
+static const char *bench_parse(int argc, char **argv, struct command_options *options)
 {
     static const struct option known[] = {
-        {"rows", required_argument, NULL, 'n'},  {"runs", required_argument, NULL, 'r'},
-        {"quick", no_argument, NULL, 'q'},       {"columns", required_argument, NULL, 'c'},
-        {"peers", required_argument, NULL, 'p'}, {"dir", required_argument, NULL, 'd'},
-        {"keep", no_argument, NULL, 'k'},        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+        {"rows", required_argument, NULL, 'n'},
+        {"runs", required_argument, NULL, 'r'},
+        {"quick", no_argument, NULL, 'q'},
+        {"columns", required_argument, NULL, 'c'},
+        {"peers", required_argument, NULL, 'p'},
+        {"dir", required_argument, NULL, 'd'},
+        {"keep", no_argument, NULL, 'k'},
+        {"json", no_argument, NULL, 'j'},
+        {"plot", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     const char *peers = NULL;
     int option;
@@ -205,7 +231,9 @@ static const char *bench_parse(int argc, char **argv, struct command_options *op
         else if (option == 'k')
             options->keep = true;
         else if (option == 'j')
-            *json = true;
+            options->json = true;
+        else if (option == 's')
+            options->plot_path = bench_plot_path(optarg);
         else {
             bench_usage(option == 'h' ? stdout : stderr);
             exit(option == 'h' ? 0 : 2);
@@ -218,25 +246,44 @@ static const char *bench_parse(int argc, char **argv, struct command_options *op
     return peers;
 }
 
+/* The command, and the operand of the one that has any. */
+static const char *bench_operands(int argc, char **argv, struct command_options *options)
+{
+    const char *command = "all";
+    bool known;
+
+    if (optind < argc)
+        command = argv[optind++];
+    known = strcmp(command, "all") == 0;
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        known = known || strcmp(command, bench_commands[i].name) == 0;
+    if (!known)
+        bench_fail_usage("no such command", command);
+    if (strcmp(command, "codecs") == 0) {
+        if (optind == argc)
+            bench_fail_usage("a folder is missing after", command);
+        options->series_dir = argv[optind++];
+    } else if (options->plot_path != NULL) {
+        bench_fail_usage("no picture is drawn by", command);
+    }
+    if (optind < argc)
+        bench_fail_usage("one command at a time, not also", argv[optind]);
+    return command;
+}
+
 int main(int argc, char **argv)
 {
     struct command_options options = {.column_count = WORKLOAD_COLUMNS_MAX, .dir = DEFAULT_DIR};
-    const char *command = "all";
-    bool json = false;
-    bool known = false;
-    bool all;
-    const char *peers = bench_parse(argc, argv, &options, &json);
+    const char *peers = bench_parse(argc, argv, &options);
+    const char *command = bench_operands(argc, argv, &options);
+    bool all = strcmp(command, "all") == 0;
 
-    if (optind < argc)
-        command = argv[optind];
-    if (optind + 1 < argc)
-        bench_fail_usage("one command at a time, not also", argv[optind + 1]);
-    all = strcmp(command, "all") == 0;
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        known = known || all || strcmp(command, bench_commands[i].name) == 0;
-    if (!known)
-        bench_fail_usage("no such command", command);
-    report_use_json(json);
+    report_use_json(options.json);
+    if (options.series_dir != NULL) {
+        bench_describe_machine();
+        command_codecs(&options);
+        return 0;
+    }
     bench_choose_peers(&options, peers);
     bench_make_dir(options.dir);
     bench_describe(&options);

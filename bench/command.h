@@ -21,6 +21,9 @@ struct command_options {
     const char *dir;
     bool quick; /* fewer rows for the slow systems too */
     bool keep;  /* leave the files in `dir` */
+    bool json;
+    const char *series_dir; /* codecs */
+    const char *plot_path;  /* codecs; NULL: no picture */
     const struct peer *peers[COMMAND_PEERS_MAX];
     size_t peer_count;
 };
@@ -38,6 +41,9 @@ bool command_has(const struct command_options *options, const char *key);
  * told to keep it. False if either failed; `values` are then NAN. */
 bool command_measure(const struct command_options *options, measure_job run, const struct job *job,
                      enum measure_end end, bool check, double *values);
+
+/* Bits a value and speed of every codec on the columns of `series_dir`. */
+void command_codecs(const struct command_options *options);
 
 void command_arrow(const struct command_options *options);
 void command_ingest(const struct command_options *options);

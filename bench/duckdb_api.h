@@ -23,6 +23,7 @@ struct duckdb_result {
 };
 
 enum duckdb_type {
+    DUCKDB_TYPE_BIGINT = 5, /* int64 */
     DUCKDB_TYPE_DOUBLE = 11,
     DUCKDB_TYPE_TIMESTAMP = 12, /* microseconds since 1970, int64 */
 };

@@ -6,6 +6,7 @@
  * libpython of its version in the process for its data symbols, though no Python code runs.
  * Rows go in through an appender in data chunks of 2048 rows, its fastest way.
  */
+#include "peer_duckdb.h"
 #include "duckdb_api.h"
 #include "measure.h"
 #include "peer.h"
@@ -21,6 +22,8 @@
 #define PATH_SIZE  4096
 #define SQL_SIZE   512
 #define US_PER_MS  1000
+/* The least that it has: in blocks of 256 KiB, its default, no small column would show its size. */
+#define SMALL_BLOCK_SIZE "16384"
 
 struct peer_db {
     duckdb_handle database;
@@ -138,24 +141,37 @@ static void duckdb_create(struct peer_db *db)
     duckdb_run(db, sql);
 }
 
-static struct peer_db *duckdb_open(const char *path, enum peer_access access, enum peer_sync sync,
-                                   size_t column_count)
+static duckdb_handle duckdb_configure(void)
 {
-    struct peer_db *db = &duckdb_handle_open;
     duckdb_handle config;
-    char *message = NULL;
 
-    (void)sync;
-    if (access == PEER_CREATE)
-        duckdb_remove(path);
     if (duckdb.create_config(&config) != 0 || duckdb.set_config(config, "threads", "1") != 0 ||
         duckdb.set_config(config, "memory_limit", "4GB") != 0)
         die("DuckDB: cannot be configured");
+    return config;
+}
+
+/* Frees `config`. */
+static void duckdb_connect(struct peer_db *db, const char *path, duckdb_handle config)
+{
+    char *message = NULL;
+
     if (duckdb.open_ext(path, &db->database, config, &message) != 0)
         die("DuckDB: %s", message);
     duckdb.destroy_config(&config);
     if (duckdb.connect(db->database, &db->connection) != 0)
         die("DuckDB: cannot connect");
+}
+
+static struct peer_db *duckdb_open(const char *path, enum peer_access access, enum peer_sync sync,
+                                   size_t column_count)
+{
+    struct peer_db *db = &duckdb_handle_open;
+
+    (void)sync;
+    if (access == PEER_CREATE)
+        duckdb_remove(path);
+    duckdb_connect(db, path, duckdb_configure());
     db->column_count = column_count;
     db->range_query = NULL;
     if (access == PEER_CREATE)
@@ -301,6 +317,94 @@ static void duckdb_close(struct peer_db *db)
         duckdb.destroy_prepare(&db->range_query);
     duckdb.disconnect(&db->connection);
     duckdb.close(&db->database);
+}
+
+/* ---- columns by themselves: peer_duckdb.h ------------------------------------------------- */
+
+static void duckdb_append_column(struct peer_db *db, const struct duckdb_column *column,
+                                 const char *table)
+{
+    duckdb_handle type = duckdb.create_logical_type(column->type);
+    duckdb_handle appender;
+    duckdb_handle chunk;
+
+    if (duckdb.appender_create(db->connection, NULL, table, &appender) != 0)
+        die("DuckDB: cannot make an appender");
+    chunk = duckdb.create_data_chunk(&type, 1);
+    for (size_t row = 0; row < column->count; row += CHUNK_ROWS) {
+        size_t count = column->count - row < CHUNK_ROWS ? column->count - row : CHUNK_ROWS;
+
+        memcpy(duckdb.vector_get_data(duckdb.data_chunk_get_vector(chunk, 0)), column->values + row,
+               count * sizeof *column->values);
+        duckdb.data_chunk_set_size(chunk, count);
+        if (duckdb.append_data_chunk(appender, chunk) != 0)
+            die("DuckDB: %s", duckdb.appender_error(appender));
+        duckdb.data_chunk_reset(chunk);
+    }
+    if (duckdb.appender_close(appender) != 0)
+        die("DuckDB: %s", duckdb.appender_error(appender));
+    duckdb.appender_destroy(&appender);
+    duckdb.destroy_data_chunk(&chunk);
+    duckdb.destroy_logical_type(&type);
+}
+
+/* Dies if a value differs in any bit. */
+static void duckdb_prove_column(struct peer_db *db, const struct duckdb_column *column,
+                                const char *table)
+{
+    struct duckdb_result result;
+    duckdb_handle chunk;
+    char sql[SQL_SIZE];
+    size_t row = 0;
+
+    snprintf(sql, sizeof sql, "select v from %s", table);
+    duckdb_execute(db, sql, &result);
+    while ((chunk = duckdb.fetch_chunk(result)) != NULL) {
+        size_t count = duckdb.data_chunk_get_size(chunk);
+
+        if (count > column->count - row ||
+            memcmp(duckdb.vector_get_data(duckdb.data_chunk_get_vector(chunk, 0)),
+                   column->values + row, count * sizeof *column->values) != 0)
+            die("DuckDB: %s: values from %zu on did not come back bit by bit", table, row);
+        row += count;
+        duckdb.destroy_data_chunk(&chunk);
+    }
+    if (row != column->count)
+        die("DuckDB: %s: %zu values came back of %zu", table, row, column->count);
+    duckdb.destroy_result(&result);
+}
+
+uint64_t duckdb_columns_bytes(const char *path, const struct duckdb_column *columns,
+                              size_t column_count)
+{
+    duckdb_handle config = duckdb_configure();
+    struct peer_db *db = &duckdb_handle_open;
+    char table[32];
+    char sql[SQL_SIZE];
+    uint64_t bytes;
+
+    duckdb_remove(path);
+    if (duckdb.set_config(config, "default_block_size", SMALL_BLOCK_SIZE) != 0 ||
+        duckdb.set_config(config, "storage_compatibility_version", "latest") != 0)
+        die("DuckDB: cannot be configured for small files");
+    duckdb_connect(db, path, config);
+    for (size_t i = 0; i < column_count; i++) {
+        snprintf(table, sizeof table, "c%zu", i);
+        snprintf(sql, sizeof sql, "create table %s(v %s)", table,
+                 columns[i].type == DUCKDB_TYPE_DOUBLE ? "double" : "bigint");
+        duckdb_run(db, sql);
+        duckdb_append_column(db, &columns[i], table);
+    }
+    duckdb_settle(db);
+    for (size_t i = 0; i < column_count; i++) {
+        snprintf(table, sizeof table, "c%zu", i);
+        duckdb_prove_column(db, &columns[i], table);
+    }
+    duckdb.disconnect(&db->connection);
+    duckdb.close(&db->database);
+    bytes = measure_file_bytes(path);
+    duckdb_remove(path);
+    return bytes;
 }
 
 const struct peer peer_duckdb = {

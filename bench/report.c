@@ -244,10 +244,14 @@ void report_print(struct figure *figure)
     fflush(stdout);
 }
 
-static void report_json_string(const char *text)
+void report_json_string(const char *text)
 {
     putchar('"');
     for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ') {
+            printf("\\u%04x", (unsigned)*text);
+            continue;
+        }
         if (*text == '"' || *text == '\\')
             putchar('\\');
         putchar(*text);

@@ -45,6 +45,9 @@ void report_print(struct figure *figure);
 void report_use_json(bool json);
 void report_finish(void);
 
+/* Prints a JSON string, quoted; what JSON does not allow in one is escaped. */
+void report_json_string(const char *text);
+
 /* Text of the heading (machine, versions), shown above the table and kept for JSON. */
 void report_heading(const char *name, const char *text);
 

@@ -2,18 +2,23 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # bench/setup_peers.sh - installs the systems that nanots-bench compares NanoTS with.
 #
-# SQLite and LMDB come from Debian. DuckDB is not packaged there; its pinned Python wheel carries
-# the shared library, which is unpacked into build/peers (override: the first argument) and
-# needs libpython beside it. Nothing is downloaded if it is already there.
+# SQLite, LMDB, zstd and lz4 come from Debian. DuckDB and pcodec are not packaged there; pinned
+# Python wheels bring them. DuckDB's carries the shared library, which is unpacked into build/peers
+# (override: the first argument) and needs libpython beside it. pcodec is called from Python
+# (bench/codecs/pco_helper.py) and lies, with numpy, in build/peers/python. Nothing is downloaded
+# if it is already there. Run cmake again afterwards: it looks for what is new.
 set -eu
 
 DUCKDB_VERSION=1.5.6
+PCODEC_VERSION=1.1.0
+NUMPY_VERSION=2.4.6
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 peers=${1:-$root/build/peers}
 
 missing=
-for package in libsqlite3-dev liblmdb-dev libpython3.11 python3-venv; do
+for package in libsqlite3-dev liblmdb-dev libzstd-dev liblz4-dev pkg-config libpython3.11 \
+    python3-venv; do
     status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
     [ "$status" = "install ok installed" ] || missing="$missing $package"
 done
@@ -25,21 +30,38 @@ if [ -n "$missing" ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
 fi
 
-if [ -e "$peers/duckdb-$DUCKDB_VERSION" ]; then
-    echo "setup_peers: DuckDB $DUCKDB_VERSION is there"
-    exit 0
-fi
-echo "setup_peers: fetching DuckDB $DUCKDB_VERSION into $peers"
 mkdir -p "$peers"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-python=$root/.venv/bin/python
-if [ ! -x "$python" ]; then
-    /usr/bin/python3 -m venv "$scratch/venv"
-    python=$scratch/venv/bin/python
+
+# fetch FOLDER WHEEL...: unpacks wheels by the Python that will load them
+fetch() {
+    folder=$1
+    shift
+    python=$root/.venv/bin/python
+    if [ ! -x "$python" ]; then
+        python=$scratch/venv/bin/python
+        [ -x "$python" ] || /usr/bin/python3 -m venv "$scratch/venv"
+    fi
+    "$python" -m pip install --quiet --no-deps --only-binary :all: --target "$folder" "$@"
+}
+
+if [ -e "$peers/duckdb-$DUCKDB_VERSION" ]; then
+    echo "setup_peers: DuckDB $DUCKDB_VERSION is there"
+else
+    echo "setup_peers: fetching DuckDB $DUCKDB_VERSION into $peers"
+    fetch "$scratch/duckdb" "duckdb==$DUCKDB_VERSION"
+    rm -f "$peers"/_duckdb.cpython-*.so "$peers"/duckdb-*
+    cp "$scratch"/duckdb/_duckdb.cpython-*.so "$peers/"
+    touch "$peers/duckdb-$DUCKDB_VERSION"
 fi
-"$python" -m pip install --quiet --no-deps --only-binary :all: --target "$scratch/wheel" \
-    "duckdb==$DUCKDB_VERSION"
-rm -f "$peers"/_duckdb.cpython-*.so "$peers"/duckdb-*
-cp "$scratch"/wheel/_duckdb.cpython-*.so "$peers/"
-touch "$peers/duckdb-$DUCKDB_VERSION"
+
+if [ -e "$peers/pcodec-$PCODEC_VERSION" ]; then
+    echo "setup_peers: pcodec $PCODEC_VERSION is there"
+else
+    echo "setup_peers: fetching pcodec $PCODEC_VERSION into $peers/python"
+    fetch "$scratch/python" "pcodec==$PCODEC_VERSION" "numpy==$NUMPY_VERSION"
+    rm -rf "$peers/python" "$peers"/pcodec-*
+    mv "$scratch/python" "$peers/python"
+    touch "$peers/pcodec-$PCODEC_VERSION"
+fi

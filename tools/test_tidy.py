@@ -87,6 +87,11 @@ class Tidy(unittest.TestCase):
                                        cli__cli_dot_h=c_file("cli/cli.h")),
                          ['cli/main.c:5: "codec/delta.h" is not public'])
 
+    def test_insider_sees_its_internal_headers_only(self):
+        body = c_file("codecs/vectors.c", '#include "codec/codec.h"\n#include "codec/delta.h"\n')
+        self.assertEqual(self.problems(tidy.check_clients, bench__codecs__vectors_dot_c=body),
+                         ['bench/codecs/vectors.c:4: "codec/delta.h" is not public'])
+
     def test_long_file_fails(self):
         body = c_file("codec/delta.c", "int x;\n" * 800)
         self.assertEqual(len(self.problems(tidy.check_budgets, src__codec__delta_dot_c=body)), 1)

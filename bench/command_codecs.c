@@ -2,7 +2,8 @@
 /* bench/command_codecs.c - every codec on every column of a folder: size, speed, instructions.
  *
  * One process, one core; round by round, codec after codec, so that what slows the machine for a
- * while slows all of them. A figure is the median over the rounds of the fastest call in each.
+ * while slows all of them. A speed is that of the fastest call of all rounds: the one that other
+ * work on the machine disturbed least.
  */
 #include "codecs/codec_table.h"
 #include "codecs/figures.h"
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RUNS_MAX      32
 #define RUN_SECONDS   0.05
 #define QUICK_SECONDS 0.001
 #define VALUE_BYTES   8.0
@@ -53,39 +53,47 @@ static void codecs_no_figures(struct codec_figures *figures)
     figures->decode_instructions = (double)NAN;
 }
 
-/* Of the runs of one codec on one series. */
-static void codecs_sum_up(const struct series *series, const struct codec_run *runs,
-                          size_t run_count, struct codec_figures *figures)
+static void codecs_sum_up(const struct series *series, const struct codec_run *best,
+                          struct codec_figures *figures)
 {
     double value_count = (double)series->count;
-    double encode_s[RUNS_MAX];
-    double decode_s[RUNS_MAX];
+    double gigabytes = value_count * VALUE_BYTES * 1e-9;
 
-    for (size_t i = 0; i < run_count; i++) {
-        encode_s[i] = runs[i].encode_s;
-        decode_s[i] = runs[i].decode_s;
-    }
-    figures->bits_per_value = runs[0].size_bytes * 8.0 / value_count;
-    figures->encode_gbps =
-        value_count * VALUE_BYTES / measure_percentile(encode_s, run_count, 0.5) * 1e-9;
-    figures->decode_gbps =
-        value_count * VALUE_BYTES / measure_percentile(decode_s, run_count, 0.5) * 1e-9;
-    figures->encode_instructions = runs[0].encode_instructions / value_count;
-    figures->decode_instructions = runs[0].decode_instructions / value_count;
+    figures->bits_per_value = best->size_bytes * 8.0 / value_count;
+    figures->encode_gbps = gigabytes / best->encode_s;
+    figures->decode_gbps = gigabytes / best->decode_s;
+    figures->encode_instructions = best->encode_instructions / value_count;
+    figures->decode_instructions = best->decode_instructions / value_count;
+}
+
+/* Keeps the shortest times. */
+static void codecs_keep_best(struct codec_run *best, const struct codec_run *run, bool is_first)
+{
+    double encode_s = best->encode_s;
+    double decode_s = best->decode_s;
+
+    *best = *run;
+    if (is_first)
+        return;
+    best->encode_s = fmin(encode_s, run->encode_s);
+    best->decode_s = fmin(decode_s, run->decode_s);
 }
 
 static void codecs_measure(const struct command_options *options, const struct series *series,
                            struct codec_figures *figures)
 {
-    static struct codec_run runs[CODEC_COUNT][RUNS_MAX];
     double seconds = options->quick ? QUICK_SECONDS : RUN_SECONDS;
+    struct codec_run best[CODEC_COUNT];
 
-    for (size_t run = 0; run < options->run_count; run++) {
+    for (size_t round = 0; round < options->run_count; round++) {
         for (size_t i = 0; i < CODEC_COUNT && series->count > 0; i++) {
             const struct codec *codec = &codec_list[i];
+            struct codec_run run;
 
-            if (codec_missing(codec) == NULL && codec->same_as == NULL)
-                codec_measure(codec, series, seconds, &runs[i][run]);
+            if (codec_missing(codec) != NULL || codec->same_as != NULL)
+                continue;
+            codec_measure(codec, series, seconds, &run);
+            codecs_keep_best(&best[i], &run, round == 0);
         }
     }
     for (size_t i = 0; i < CODEC_COUNT; i++) {
@@ -95,7 +103,7 @@ static void codecs_measure(const struct command_options *options, const struct s
         if (series->count == 0 || codec_missing(codec) != NULL)
             codecs_no_figures(&figures[i]);
         else
-            codecs_sum_up(series, runs[run_by - codec_list], options->run_count, &figures[i]);
+            codecs_sum_up(series, &best[run_by - codec_list], &figures[i]);
     }
 }
 

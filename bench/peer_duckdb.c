@@ -324,7 +324,7 @@ static void duckdb_close(struct peer_db *db)
 static void duckdb_append_column(struct peer_db *db, const struct duckdb_column *column,
                                  const char *table)
 {
-    duckdb_handle type = duckdb.create_logical_type(column->type);
+    duckdb_handle type = duckdb.create_logical_type((int)column->type);
     duckdb_handle appender;
     duckdb_handle chunk;
 

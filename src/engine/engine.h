@@ -137,6 +137,11 @@ NTS_CHECKED nanots_status nts_recover_check_result(struct nanots_db *db,
 /* One record into the catalog; its rows are not visible yet. Needs write_lock. */
 NTS_CHECKED nanots_status nts_recover_record(void *context, const struct nts_wal_record *record,
                                              struct nanots_error *error);
+/* The records of one piece (wal/wal_tail.h). *is_whole_out is false if they end before one that
+ * makes a table, which happens only without `with_tables`. Needs write_lock. */
+NTS_CHECKED nanots_status nts_recover_records(struct nanots_db *db, const struct nts_buf *records,
+                                              bool with_tables, bool *is_whole_out,
+                                              struct nanots_error *error);
 /* All rows of the run become visible. Needs write_lock. */
 void nts_recover_show(struct nanots_db *db);
 

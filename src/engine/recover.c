@@ -256,6 +256,45 @@ nanots_status nts_recover_record(void *context, const struct nts_wal_record *rec
                                         : recover_segments(table, record, error);
 }
 
+/* What follows a record of plain rows is mostly one like it: those need no look at table and sizes
+ * again. Returns where the first other record begins. */
+static size_t recover_alike(struct nanots_db *db, const struct nts_buf *records, size_t at,
+                            const struct nts_wal_record *record)
+{
+    const struct nanots_table *table = nts_catalog_by_id(db, record->table_id);
+    const size_t size = record->size - NTS_WAL_RECORD_HEADER_SIZE;
+    if (record->kind != NTS_WAL_ROWS || table == NULL || table->active == NULL ||
+        !nts_rows_payload_is_plain(table->def, record->column_count, record->row_count, size) ||
+        record->first_seq + record->row_count - 1 != db->last_seq)
+        return at;
+    while (nts_memtable_has_room(table->active, record->row_count) &&
+           nts_wal_record_is_alike(records->bytes + at, records->size - at, record,
+                                   db->last_seq + 1)) {
+        nts_memtable_append(table->active, records->bytes + at + NTS_WAL_RECORD_HEADER_SIZE,
+                            record->row_count, db->last_seq + 1);
+        db->last_seq += record->row_count;
+        db->run->row_count += record->row_count;
+        at += record->size;
+    }
+    return at;
+}
+
+nanots_status nts_recover_records(struct nanots_db *db, const struct nts_buf *records,
+                                  bool with_tables, bool *is_whole_out, struct nanots_error *error)
+{
+    struct nts_wal_record record;
+    size_t at = 0;
+    *is_whole_out = true;
+    while (nts_wal_tail_next(records, &at, &record)) {
+        *is_whole_out = with_tables || record.kind != NTS_WAL_CREATE;
+        if (!*is_whole_out)
+            return NANOTS_OK;
+        NTS_TRY(nts_recover_record(db, &record, error));
+        at = recover_alike(db, records, at, &record);
+    }
+    return NANOTS_OK;
+}
+
 void nts_recover_show(struct nanots_db *db)
 {
     const struct nts_run *run = db->run;

@@ -202,18 +202,17 @@ static nanots_status shadow_check(const struct nanots_db *db, const struct nts_s
 static nanots_status shadow_load(struct nanots_db *shadow, struct nanots_error *error)
 {
     struct nts_wal_reading reading;
-    struct nts_wal_record record;
+    bool is_whole = true;
 
     NTS_TRY(nts_recover_committed(shadow, error));
     reading_begin(shadow, &shadow->reader.tail, &reading);
-    nanots_status status = reading_next(shadow, &reading, error);
-    while (status == NANOTS_OK && reading.buf.size != 0) {
-        shadow->recovery.log_bytes += reading.buf.size;
-        for (size_t at = 0; status == NANOTS_OK && nts_wal_tail_next(&reading.buf, &at, &record);)
-            status = nts_recover_record(shadow, &record, error);
+    nanots_status status = NANOTS_OK;
+    do {
+        status = reading_next(shadow, &reading, error);
         if (status == NANOTS_OK)
-            status = reading_next(shadow, &reading, error);
-    }
+            status = nts_recover_records(shadow, &reading.buf, true, &is_whole, error);
+        shadow->recovery.log_bytes += reading.buf.size;
+    } while (status == NANOTS_OK && reading.buf.size != 0);
     nts_recover_show(shadow);
     shadow->reader.tail = reading.tail;
     nts_wal_reading_deinit(&reading);
@@ -586,33 +585,19 @@ static nanots_status follow_is_current(struct nanots_db *db, bool *is_current_ou
     return NANOTS_OK;
 }
 
-/* The records of one piece, not visible yet. *is_followed is false from the first on that makes a
- * table: that one is seen at once, and must not be before the rows that came before it are. */
-static nanots_status follow_add(struct nanots_db *db, const struct nts_buf *buf, bool *is_followed,
-                                struct nanots_error *error)
-{
-    struct nts_wal_record record;
-    nanots_status status = NANOTS_OK;
-    size_t at = 0;
-
-    nts_mutex_lock(&db->write_lock);
-    while (status == NANOTS_OK && *is_followed && nts_wal_tail_next(buf, &at, &record)) {
-        *is_followed = record.kind != NTS_WAL_CREATE;
-        if (*is_followed)
-            status = nts_recover_record(db, &record, error);
-    }
-    nts_mutex_unlock(&db->write_lock);
-    return status;
-}
-
-/* All that lies behind the tail. */
+/* All that lies behind the tail, not visible yet. *is_followed is false if a table is made there:
+ * that is seen at once, and must not be before the rows that came before it are. */
 static nanots_status follow_read(struct nanots_db *db, struct nts_wal_reading *reading,
                                  uint64_t *log_bytes, bool *is_followed, struct nanots_error *error)
 {
     *is_followed = true;
     do {
         NTS_TRY(reading_next(db, reading, error));
-        NTS_TRY(follow_add(db, &reading->buf, is_followed, error));
+        nts_mutex_lock(&db->write_lock);
+        const nanots_status status =
+            nts_recover_records(db, &reading->buf, false, is_followed, error);
+        nts_mutex_unlock(&db->write_lock);
+        NTS_TRY(status);
         *log_bytes += reading->buf.size;
     } while (*is_followed && reading->buf.size != 0);
     return NANOTS_OK;

@@ -76,6 +76,17 @@ bool nts_wal_record_peek(const uint8_t *bytes, size_t size_max, struct nts_wal_r
     return record->first_seq != 0;
 }
 
+bool nts_wal_record_is_alike(const uint8_t *bytes, size_t size_max,
+                             const struct nts_wal_record *record, uint64_t first_seq)
+{
+    return size_max >= record->size && nts_load_u32(bytes + RECORD_SIZE) == record->size &&
+           bytes[RECORD_KIND] == record->kind &&
+           nts_load_u16(bytes + RECORD_COLUMN_COUNT) == record->column_count &&
+           nts_load_u64(bytes + RECORD_FIRST_SEQ) == first_seq &&
+           nts_load_u32(bytes + RECORD_TABLE_ID) == record->table_id &&
+           nts_load_u32(bytes + RECORD_ROW_COUNT) == record->row_count;
+}
+
 bool nts_wal_record_decode(const uint8_t *bytes, size_t size_max, uint64_t salt,
                            uint64_t prev_checksum, struct nts_wal_record *record)
 {

@@ -46,10 +46,12 @@ NTS_CHECKED nanots_status nts_append_make_room(struct nanots_db *db, uint64_t si
 bool nts_append_has_room(const struct nanots_db *db, uint64_t size);
 /* With write_lock: adds a part to a table that the active run lists. Takes the part over. */
 void nts_append_add_part(struct nanots_table *table, struct nts_part *part);
-/* With write_lock: the memtable that takes `row_count` rows with `text_size` bytes of strings. */
+/* With write_lock: makes or enlarges the memtable for what nts_append_memtable takes. */
 NTS_CHECKED nanots_status nts_append_grow_memtable(struct nanots_table *table, uint32_t row_count,
                                                    uint64_t text_size,
                                                    struct nts_memtable **memtable_out);
+
+/* With write_lock: the memtable that takes `row_count` rows with `text_size` bytes of strings. */
 static inline nanots_status nts_append_memtable(struct nanots_table *table, uint32_t row_count,
                                                 uint64_t text_size,
                                                 struct nts_memtable **memtable_out)
@@ -59,6 +61,7 @@ static inline nanots_status nts_append_memtable(struct nanots_table *table, uint
         return NANOTS_OK;
     return nts_append_grow_memtable(table, row_count, text_size, memtable_out);
 }
+
 /* Without locks, after an append that ended at `end_count`: what the sync mode asks for, then a
  * flush if one is due. */
 NTS_CHECKED nanots_status nts_append_settle(struct nanots_db *db, uint64_t end_count,

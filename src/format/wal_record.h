@@ -65,8 +65,8 @@ void nts_wal_record_encode(struct nts_wal_record *record, uint64_t payload_check
 NTS_CHECKED bool nts_wal_record_peek(const uint8_t *bytes, size_t size_max,
                                      struct nts_wal_record *record);
 
-/* Whether the header at `bytes` differs from that of `record` in checksum, lag and seq alone, and its
- * rows begin with `first_seq`: a record of as many rows of the same table. */
+/* Whether the header at `bytes` differs from that of `record` in checksum, lag and seq alone, and
+ * its rows begin with `first_seq`: a record of as many rows of the same table. */
 NTS_CHECKED bool nts_wal_record_is_alike(const uint8_t *bytes, size_t size_max,
                                          const struct nts_wal_record *record, uint64_t first_seq);
 

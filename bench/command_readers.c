@@ -2,6 +2,8 @@
 /* bench/command_readers.c - what readers in other processes cost a busy appender.
  *
  *   this child: appends without a pause         4 children of it: refresh, newest row, count; sleep
+ *
+ * The longer they sleep the less they should cost: what was flushed meanwhile they need not read.
  */
 #include "command.h"
 #include "measure.h"
@@ -17,13 +19,14 @@
 
 #define ROWS_MAX      4000000
 #define READER_COUNT  4
-#define POLL_US       10000
+#define POLL_STEP_US  10000 /* between looks at the end */
 #define GOAL_OF_ALONE 0.9
 
 struct readers_job {
     const char *path;
     const struct workload_rows *rows;
     int reader_count;
+    unsigned poll_us;
 };
 
 /* In memory that the readers share. */
@@ -69,7 +72,8 @@ static void readers_poll(const struct readers_job *job, struct readers_board *bo
             die("a reader went back from %llu to %llu rows", (unsigned long long)board->seen[index],
                 (unsigned long long)rows);
         board->seen[index] = rows;
-        usleep(POLL_US);
+        for (unsigned slept = 0; slept < job->poll_us && board->stop == 0; slept += POLL_STEP_US)
+            usleep(POLL_STEP_US);
     }
     readers_check(nanots_close(db, &error), &error);
     _exit(0);
@@ -175,9 +179,19 @@ static void readers_append(const void *context, double *values)
     readers_check(nanots_close(db, &error), &error);
 }
 
+/* How often they read, the most often first; the last of all is that nobody does. */
+static const struct {
+    const char *name;
+    unsigned poll_us; /* 0: no readers */
+} readers_cases[] = {{"4 readers, each every 10 ms", 10000},
+                     {"4 readers, each every 100 ms", 100000},
+                     {"4 readers, each every second", 1000000},
+                     {"nobody reads", 0}};
+#define CASE_COUNT (sizeof readers_cases / sizeof readers_cases[0])
+
 void command_readers(const struct command_options *options)
 {
-    static const char *const names[2] = {"4 readers, each every 10 ms", "nobody reads"};
+    const char *alone = readers_cases[CASE_COUNT - 1].name;
     struct figure *rate =
         report_figure("Row append, 10 columns, beside readers elsewhere", "rows/s", REPORT_MORE);
     struct figure *own = report_figure("The same by its own processor time", "rows/s", REPORT_MORE);
@@ -193,21 +207,22 @@ void command_readers(const struct command_options *options)
                        command_rows(options, ROWS_MAX), WORKLOAD_COLUMNS_MAX, &rows);
     job.path = command_path(options, "readers");
     for (size_t run = 0; run < options->run_count; run++)
-        for (int i = 0; i < 2; i++) {
-            job.reader_count = i == 0 ? READER_COUNT : 0;
+        for (size_t i = 0; i < CASE_COUNT; i++) {
+            job.poll_us = readers_cases[i].poll_us;
+            job.reader_count = job.poll_us == 0 ? 0 : READER_COUNT;
             if (!measure_in_child(readers_append, &job, MEASURE_END_EXIT, values))
                 values[0] = values[1] = values[2] = values[3] = (double)NAN;
-            report_value(rate, names[i], values[READERS_RATE]);
-            report_value(own, names[i], values[READERS_OWN_RATE]);
-            if (i == 0) {
-                report_value(refresh, names[i], values[READERS_REFRESH_US]);
-                report_value(cpu, names[i], values[READERS_CPU]);
+            report_value(rate, readers_cases[i].name, values[READERS_RATE]);
+            report_value(own, readers_cases[i].name, values[READERS_OWN_RATE]);
+            if (job.reader_count != 0) {
+                report_value(refresh, readers_cases[i].name, values[READERS_REFRESH_US]);
+                report_value(cpu, readers_cases[i].name, values[READERS_CPU]);
             }
             if (!options->keep)
                 unlink(job.path);
         }
-    report_ratio_goal(rate, names[1], GOAL_OF_ALONE);
-    report_ratio_goal(own, names[1], GOAL_OF_ALONE);
+    report_ratio_goal(rate, alone, GOAL_OF_ALONE);
+    report_ratio_goal(own, alone, GOAL_OF_ALONE);
     report_note(rate, "each reader refreshes, reads the newest row and counts");
     report_print(rate);
     report_print(own);

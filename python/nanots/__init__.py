@@ -51,8 +51,8 @@ __all__ = [
     "Batch", "BusyError", "Column", "CorruptError", "Db", "Error", "ExistsError", "Group",
     "InvalidError", "IoError", "MisuseError", "NewerFormatError", "NoMemoryError", "NoSpaceError",
     "NotADatabaseError", "NotFoundError", "NotSupportedError", "PermissionDeniedError",
-    "PoisonedError", "ReadOnlyError", "Result", "Schema", "Table", "TooBigError",
-    "TypeMismatchError", "VerifyReport", "__version__", "verify",
+    "PoisonedError", "ReadOnlyError", "RepairReport", "Result", "Schema", "Table", "TooBigError",
+    "TypeMismatchError", "VerifyReport", "__version__", "repair", "verify",
 ]
 
 __version__: str = _core.version
@@ -82,6 +82,22 @@ class VerifyReport(NamedTuple):
     segments: int
     rows: int
     bytes: int
+    damage: int
+    messages: list[str]
+
+
+class RepairReport(NamedTuple):
+    """What was saved of a file and what was lost, as far as is known."""
+
+    tables: int
+    rows: int
+    rows_lost: int
+    values_nulled: int
+    segments: int
+    segments_hurt: int
+    log_rows: int
+    superblock_lost: bool
+    manifest_lost: bool
     damage: int
     messages: list[str]
 
@@ -277,6 +293,17 @@ def verify(path: str | os.PathLike[str]) -> VerifyReport:
     """Opens the file at `path` for reading and checks all of it."""
     with Db(path, read_only=True) as db:
         return db.verify()
+
+
+def repair(source: str | os.PathLike[str], target: str | os.PathLike[str], *,
+           replace: bool = False, null_lost: bool = False) -> RepairReport:
+    """Writes all that can be read of the file `source`, which is only read, to the new file `target`.
+
+    replace    write over a file that is there
+    null_lost  keep rows of which only values that may be null are lost
+    NotADatabaseError if nothing of a NanoTS file was found; ExistsError; IoError.
+    """
+    return RepairReport(*_core.repair(source, target, replace, null_lost))
 
 
 def _no_sql() -> NoReturn:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # nanots/_core.pyi - types of the part that is written in C. What it does is said in nanots.
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, SupportsFloat, SupportsIndex, TypeAlias, TypeVar, final
+
+from typing_extensions import disjoint_base
 
 version: str
 
 _Value: TypeAlias = bool | SupportsFloat | SupportsIndex | str | None
 _Request: TypeAlias = tuple[str, int | None, int | None, list[str] | None, int, bool, bool]
+_Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 _TableT = TypeVar("_TableT", bound=Table)
 
 class Error(Exception):
@@ -35,8 +38,12 @@ class TypeMismatchError(Error, TypeError, ValueError): ...
 
 def one_array(stream_capsule: object, /) -> tuple[object, object]: ...
 
+def repair(source: _Path, target: _Path, replace: bool, null_lost: bool, /) -> tuple[
+    int, int, int, int, int, int, int, bool, bool, int, list[str]]: ...
+
+@disjoint_base
 class Db:
-    def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+    def __init__(self, path: _Path,
                  retention_ms: int | None = None,
                  auto_maintenance: bool | dict[str, Any] | None = None, *,
                  read_only: bool = False, create: bool = True,
@@ -66,6 +73,8 @@ class Db:
     def _stats_json(self, table: str, /) -> str: ...
     def _diagnose_json(self) -> str: ...
     def _verify(self) -> tuple[int, int, int, int, int, list[str]]: ...
+    def backup(self, path: _Path, *, incremental: bool = False, replace: bool = False,
+               ) -> dict[str, int]: ...
     def table_time_range(self, table: str) -> tuple[int, int] | None: ...
     def row_count(self, table: str) -> int: ...
     def append(self, series: str, ts_ms: SupportsIndex, value: SupportsFloat | SupportsIndex,
@@ -103,6 +112,7 @@ class Db:
     def _table(self, table: str, cls: type[_TableT], /) -> _TableT: ...
     def batch(self) -> Group: ...
 
+@disjoint_base
 class Table:
     @property
     def name(self) -> str: ...

@@ -190,9 +190,12 @@ class Result:
         return self.read().to_numpy()
 
     def to_arrow(self) -> pyarrow.Table:
-        """A pyarrow.Table, of one chunk for each batch."""
+        """A pyarrow.Table, in one piece; in many if its text is more than 2 GiB."""
         import pyarrow
-        return pyarrow.table(self)
+        try:
+            return pyarrow.Table.from_batches([self.read().to_arrow()])
+        except _core.TooBigError:
+            return pyarrow.table(self)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A DataFrame; see Batch.to_pandas."""

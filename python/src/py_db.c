@@ -207,6 +207,7 @@ static int db_init(PyObject *object, PyObject *args, PyObject *kwargs)
         return -1;
     options.flags = (is_read_only ? NANOTS_OPEN_READ_ONLY : 0) |
                     (may_create && !is_read_only ? 0 : NANOTS_OPEN_NO_CREATE);
+    options.allocator = py_memory();
     options.sync_interval_ms = interval;
     options.auto_maintenance = wants_upkeep ? &upkeep : NULL;
     return db_open(self, path, &options);
@@ -309,6 +310,10 @@ static PyMethodDef db_methods[] = {
     {"_stats_json", py_db_stats_json, METH_O, NULL},
     {"_diagnose_json", py_db_diagnose_json, METH_NOARGS, NULL},
     {"_verify", py_db_verify, METH_NOARGS, NULL},
+    {"backup", KEYWORDS(py_db_backup), METH_VARARGS | METH_KEYWORDS,
+     "backup($self, path, *, incremental=False, replace=False)\n--\n\nCopies what the database "
+     "holds now to `path`, a file of its own; appends go on meanwhile.\nincremental: bring the "
+     "former backup there up to date. replace: write over a file that is there."},
     {"table_time_range", KEYWORDS(py_db_time_range), METH_VARARGS | METH_KEYWORDS,
      "table_time_range($self, table)\n--\n\nSmallest and greatest time of `table` in its unit, "
      "or None if it is empty."},

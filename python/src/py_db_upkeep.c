@@ -3,9 +3,6 @@
 #include "py_core.h"
 #include "py_nanots.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 /* ---- calls without arguments ---------------------------------------------------------------- */
 
 typedef nanots_status (*plain_call)(struct nanots_db *db, uint64_t *number_out,
@@ -244,69 +241,4 @@ PyObject *py_db_row_count(PyObject *object, PyObject *args, PyObject *kwargs)
     py_core_leave(self->core);
     Py_END_ALLOW_THREADS return status == NANOTS_OK ? PyLong_FromUnsignedLongLong(rows)
                                                     : py_raise(self->state, &error);
-}
-
-/* ---- verify --------------------------------------------------------------------------------- */
-
-#define DAMAGE_MESSAGES_MAX 1000
-
-/* Sentences of damaged places, gathered without the GIL: copies, the first of them. */
-struct damage_list {
-    size_t count;
-    char *messages[DAMAGE_MESSAGES_MAX];
-};
-
-static void damage_add(void *context, const char *message)
-{
-    struct damage_list *list = context;
-
-    if (list->count == DAMAGE_MESSAGES_MAX)
-        return;
-    const size_t size = strlen(message) + 1;
-    char *copy = malloc(size);
-    if (copy != NULL)
-        list->messages[list->count++] = memcpy(copy, message, size);
-}
-
-static PyObject *damage_text(const struct damage_list *list)
-{
-    PyObject *texts = PyList_New(0);
-
-    for (size_t i = 0; i < list->count && texts != NULL; i++) {
-        const char *message = list->messages[i];
-        PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
-        if (text == NULL || PyList_Append(texts, text) < 0)
-            Py_CLEAR(texts);
-        Py_XDECREF(text);
-    }
-    return texts;
-}
-
-/* _verify() -> (tables, segments, rows, bytes, damage, [message, ...]) */
-PyObject *py_db_verify(PyObject *object, PyObject *unused)
-{
-    struct py_db *self = (struct py_db *)object;
-    struct nanots_verify_report report = {.struct_size = sizeof report};
-    struct nanots_error error;
-    nanots_status status;
-    struct damage_list *list = calloc(1, sizeof *list);
-
-    (void)unused;
-    if (list == NULL)
-        return PyErr_NoMemory();
-    PyObject *result = NULL;
-    struct nanots_db *db = py_enter(self->state, self->core);
-    if (db != NULL) {
-        Py_BEGIN_ALLOW_THREADS status = nanots_verify(db, damage_add, list, &report, &error);
-        py_core_leave(self->core);
-        Py_END_ALLOW_THREADS PyObject *texts =
-            status == NANOTS_OK ? damage_text(list) : py_raise(self->state, &error);
-        if (texts != NULL)
-            result = Py_BuildValue("(KKKKKN)", report.tables, report.segments, report.rows,
-                                   report.bytes, report.damage, texts);
-    }
-    for (size_t i = 0; i < list->count; i++)
-        free(list->messages[i]);
-    free(list);
-    return result;
 }

@@ -78,6 +78,7 @@ static PyMethodDef module_methods[] = {
     {"one_array", py_one_array, METH_O,
      "one_array($module, stream_capsule, /)\n--\n\nThe only array of a stream, as capsules of "
      "its schema and itself."},
+    {"repair", py_repair, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -174,6 +174,9 @@ extern PyType_Spec py_batch_spec;
 extern PyType_Spec py_batches_spec;
 extern PyType_Spec py_buffer_spec;
 
+/* repair(source, target, replace, null_lost), of the module. */
+PyObject *py_repair(PyObject *module, PyObject *args);
+
 /* Methods of Db, by file. */
 PyObject *py_db_create_table(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *py_db_list_tables(PyObject *self, PyObject *unused);
@@ -193,6 +196,7 @@ PyObject *py_db_maintain(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *py_db_stats_json(PyObject *self, PyObject *table);
 PyObject *py_db_diagnose_json(PyObject *self, PyObject *unused);
 PyObject *py_db_verify(PyObject *self, PyObject *unused);
+PyObject *py_db_backup(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *py_db_time_range(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *py_db_row_count(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *py_db_append(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *keywords);

@@ -101,7 +101,7 @@ class Bench:
 
     def ratio(self, name: str, work: Callable[[], object], base: Callable[[], object],
               goal: float, inverse: bool = False) -> None:
-        """Time of `work` in times of `base`; the other way round if `inverse`: then more is good."""
+        """Time of `work` in times of `base`; the other way round if `inverse`: more is good."""
         work(), base()
         figures = []
         for _ in range(self.runs):

@@ -45,7 +45,7 @@ from ._core import (
     TypeMismatchError,
 )
 from ._result import Batch, Result
-from ._times import Closed, Time, bounds
+from ._times import INT64_MAX, Closed, Time, bounds
 
 __all__ = [
     "Batch", "BusyError", "Column", "CorruptError", "Db", "Error", "ExistsError", "Group",
@@ -242,7 +242,8 @@ class Db(_core.Db):
         if isinstance(columns, str):
             raise TypeMismatchError("columns: expected a list of names, got a str")
         names = None if columns is None else [name for name in columns if name != time]
-        return Result(self, (table, first, last, names, limit or 0, reverse, False))
+        rows = min(limit or 0, INT64_MAX)
+        return Result(self, (table, first, last, names, rows, reverse, False))
 
     # ---- looking inside -------------------------------------------------------------------------
 
@@ -264,7 +265,9 @@ class Db(_core.Db):
 
     def maintain(self, max_ms: int = 0, max_rewrite_bytes: int = 0) -> dict[str, int | bool]:
         """Does the upkeep that is due, within a budget (0: no limit), and says what it did."""
-        return self._maintain(max_ms, max_rewrite_bytes)
+        if max_ms < 0 or max_rewrite_bytes < 0:
+            raise InvalidError("maintain: a budget is an int >= 0")
+        return self._maintain(min(max_ms, INT64_MAX), min(max_rewrite_bytes, INT64_MAX))
 
     # ---- SQL ------------------------------------------------------------------------------------
 
@@ -297,7 +300,7 @@ def verify(path: str | os.PathLike[str]) -> VerifyReport:
 
 def repair(source: str | os.PathLike[str], target: str | os.PathLike[str], *,
            replace: bool = False, null_lost: bool = False) -> RepairReport:
-    """Writes all that can be read of the file `source`, which is only read, to the new file `target`.
+    """Writes all that can be read of the file `source`, which stays, to the new file `target`.
 
     replace    write over a file that is there
     null_lost  keep rows of which only values that may be null are lost

@@ -277,13 +277,13 @@ static nanots_status stream_failed(struct ArrowArrayStream *stream, struct nanot
     return NANOTS_IO;
 }
 
-/* Adds to the sentence of a failure that rows before it stay. */
+/* Says before the sentence of a failure, which may fill all room, that the rows before stay. */
 static void stream_say_rows(struct nanots_error *error, int64_t row_count)
 {
-    const size_t used = strlen(error->message);
+    const struct nanots_error said = *error;
     if (row_count > 0)
-        snprintf(error->message + used, sizeof error->message - used,
-                 "; the %lld rows before it are in", (long long)row_count);
+        snprintf(error->message, sizeof error->message, "behind %lld rows, which are in: %.200s",
+                 (long long)row_count, said.message);
 }
 
 /* Appends all arrays of the stream, which stays the caller's. Without the GIL. */

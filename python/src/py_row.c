@@ -8,6 +8,8 @@
  */
 #include "py_nanots.h"
 
+#define ROW_VALUES_MAX 65536 /* far above what a table can have: nothing is taken from such a row */
+
 /* ---- the columns of a table ----------------------------------------------------------------- */
 
 int py_table_def_load(const struct py_state *state, struct nanots_db *db, const char *table,
@@ -66,6 +68,10 @@ int py_row_take(const struct py_state *state, const char *table, PyObject *seque
             py_raise_text(state, NANOTS_TYPE_MISMATCH,
                           "table \"%s\": expected a list of values, got %U", table, type);
         Py_XDECREF(type);
+        return -1;
+    }
+    if (count > ROW_VALUES_MAX) {
+        py_raise_text(state, NANOTS_INVALID, "table \"%s\": no row has %zd values", table, count);
         return -1;
     }
     if (row_begin(row, (size_t)count) < 0)

@@ -15,6 +15,7 @@ import pyarrow.lib
 from hypothesis import given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 
 import nanots
 from python_case import FIRST, LAST, TYPES, PythonCase, seed
@@ -24,6 +25,13 @@ MIXED = {"f64": [1.5, None, 2.5], "f32": [0.5, None, 2.5], "i64": [1, None, 2**6
 NAMES = ["ts_ms", *(f"c_{kind}" for kind in TYPES)]
 ARROW = (pa.float64(), pa.float32(), pa.int64(), pa.int32(), pa.bool_(), pa.string())
 TEN_MILLION = 10_000_000
+
+
+def setUpModule():
+    """What hypothesis remembers goes where it is taken away again."""
+    folder = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(folder.cleanup)
+    set_hypothesis_home_dir(folder.name)
 
 
 def checked(data) -> pa.Table:

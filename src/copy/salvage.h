@@ -19,6 +19,7 @@ struct nts_salvage {
     const struct nanots_repair_options *options;
     struct nanots_repair_report *report;
     uint64_t file_size;
+    uint64_t last_seq; /* before rows of kept logs were put behind it */
 };
 
 /* Opens the file; on failure there is nothing to close. What is lost is told. */

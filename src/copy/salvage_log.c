@@ -90,22 +90,31 @@ static bool tail_table_is_sure(const struct salvage_log *log, const struct nanot
     return !log->is_kept || table->def->created_seq < log->last_seq;
 }
 
-static bool tail_order_is_sure(const struct salvage_log *log, const struct nanots_table *table,
-                               uint64_t last_seq_before)
+/* Whether no row of the table came after the break, of those that are the database's. */
+static bool tail_table_ends(const struct salvage_log *log, const struct nanots_table *table)
 {
     const struct nts_version *version = table->version;
-    if (!log->is_kept || table->def->duplicates == NTS_DUPLICATES_KEEP_ALL)
-        return true;
-    if (last_seq_before <= log->last_seq)
-        return true;
-    return version->count == 0 ||
-           (version->segments[version->count - 1]->entry.seq_last <= log->last_seq &&
-            table->parts_first == NULL);
+    if (version->count != 0 &&
+        version->segments[version->count - 1]->entry.seq_last > log->last_seq)
+        return false;
+    for (const struct nts_part *part = table->parts_first; part != NULL; part = part->next) {
+        const uint64_t seq_first =
+            part->memtable != NULL ? part->memtable->seq_first : part->segment->entry.seq_first;
+        if (seq_first <= log->salvage->last_seq)
+            return false;
+    }
+    return true;
+}
+
+static bool tail_order_is_sure(const struct salvage_log *log, const struct nanots_table *table)
+{
+    return !log->is_kept || table->def->duplicates == NTS_DUPLICATES_KEEP_ALL ||
+           tail_table_ends(log, table);
 }
 
 /* Rows of a record behind the break. *record's seqs change if they may be taken. */
 static nanots_status tail_take_record(struct salvage_log *log, struct nts_wal_record *record,
-                                      uint64_t last_seq_before, struct nanots_error *error)
+                                      struct nanots_error *error)
 {
     struct nanots_db *db = log->db;
     struct nanots_error detail;
@@ -119,7 +128,7 @@ static nanots_status tail_take_record(struct salvage_log *log, struct nts_wal_re
     if (record->row_count == 0)
         return NANOTS_OK;
     if (table == NULL || (is_bulk && log->is_kept) || !tail_table_is_sure(log, table) ||
-        !tail_order_is_sure(log, table, last_seq_before)) {
+        !tail_order_is_sure(log, table)) {
         log->rows_lost += record->row_count;
         return NANOTS_OK;
     }
@@ -150,7 +159,6 @@ struct tail_run {
     uint64_t chain;
     uint64_t group_at; /* of the open group's first record; 0: none is open */
     uint64_t group_chain;
-    uint64_t last_seq_before;
 };
 
 static bool run_next(const struct salvage_log *log, struct tail_run *run,
@@ -173,14 +181,14 @@ static bool run_is_old(const struct salvage_log *log, const struct nts_wal_recor
     return record->row_count != 0 && record->first_seq <= log->end_seq;
 }
 
-static nanots_status run_take(struct salvage_log *log, struct tail_run *run,
-                              struct nts_wal_record *record, struct nanots_error *error)
+static nanots_status run_take(struct salvage_log *log, struct nts_wal_record *record,
+                              struct nanots_error *error)
 {
     if (run_is_old(log, record))
         return NANOTS_OK;
     if (record->row_count != 0)
         log->end_seq = record->first_seq + record->row_count - 1;
-    return tail_take_record(log, record, run->last_seq_before, error);
+    return tail_take_record(log, record, error);
 }
 
 /* The group is whole: its rows again, from its begin to the commit at `end`. */
@@ -192,7 +200,7 @@ static nanots_status run_take_group(struct salvage_log *log, struct tail_run *ru
     group.at = run->group_at;
     group.chain = run->group_chain;
     while (group.at < end && run_next(log, &group, &record))
-        NTS_TRY(run_take(log, run, &record, error));
+        NTS_TRY(run_take(log, &record, error));
     return NANOTS_OK;
 }
 
@@ -212,21 +220,21 @@ static nanots_status run_follow(struct salvage_log *log, struct tail_run *run,
                 NTS_TRY(run_take_group(log, run, at, error));
             run->group_at = 0;
         } else if (run->group_at == 0) {
-            NTS_TRY(run_take(log, run, &record, error));
+            NTS_TRY(run_take(log, &record, error));
         }
     }
 }
 
 /* One image from `at` on. Hashing is bounded as in nts_wal_measure. */
 static nanots_status tail_search(struct salvage_log *log, const struct nts_wal_image *image,
-                                 uint64_t at, uint64_t last_seq_before, struct nanots_error *error)
+                                 uint64_t at, struct nanots_error *error)
 {
     uint64_t budget = 2 * image->place.size;
     while (at + NTS_WAL_RECORD_HEADER_SIZE <= image->place.size) {
         struct nts_wal_record before;
         struct nts_wal_record record;
         const uint64_t left = image->place.size - at;
-        struct tail_run run = {.image = image, .last_seq_before = last_seq_before};
+        struct tail_run run = {.image = image};
         const bool may_be = nts_wal_record_peek(image->bytes + at, (size_t)left, &before);
         run.at = at + before.size;
         run.chain = before.checksum;
@@ -250,14 +258,13 @@ static nanots_status log_take_tail(struct salvage_log *log, const struct nts_wal
                                    struct nanots_error *error)
 {
     const uint64_t rows_before = log->salvage->report->log_rows;
-    const uint64_t last_seq_before = log->db->last_seq;
     log->end_seq = log->last_seq;
     for (uint32_t i = 0; i < log->log.image_count; i++) {
         const bool is_visited = (end->visited >> i & 1) != 0;
         if (is_visited && i != end->image)
             continue;
         NTS_TRY(tail_search(log, &log->images[i], is_visited ? end->at : NTS_WAL_EXTENT_HEADER_SIZE,
-                            last_seq_before, error));
+                            error));
     }
     log->salvage->report->rows_lost += log->rows_lost;
     nts_salvage_tell(log->salvage,
@@ -362,6 +369,7 @@ nanots_status nts_salvage_logs(struct nts_salvage *salvage, struct nanots_error 
 {
     struct nanots_db *db = salvage->db;
     NTS_TRY(salvage_current(salvage, error));
+    salvage->last_seq = db->last_seq;
     for (uint32_t i = 0; i < db->kept_log_count; i++)
         NTS_TRY(salvage_kept(salvage, &db->kept_logs[i], error));
     nts_recover_show(db);

@@ -14,7 +14,8 @@
 #include "engine/options.h"
 #include "os/vfs.h"
 
-#define TARGET_ARENA       (8ull << 20)
+#define TARGET_FILL_MIN    (128ull << 10) /* each extent is twice as large as the one before ... */
+#define TARGET_FILL_MAX    (8ull << 20)   /* ... up to this */
 #define TARGET_BUFFER_SIZE (512u << 10)
 
 /* ---- open --------------------------------------------------------------------------------- */
@@ -276,6 +277,8 @@ static nanots_status target_obtain(struct nts_target *target, uint64_t size, uin
     struct nanots_db *db = target->db;
     struct nts_target_fill *fill =
         target->fill_count == 0 ? NULL : &target->fills[target->fill_count - 1];
+    const uint64_t doubled = TARGET_FILL_MIN << (target->fill_count < 8 ? target->fill_count : 8);
+    const uint64_t wanted = doubled < TARGET_FILL_MAX ? doubled : TARGET_FILL_MAX;
     void *items = target->fills;
 
     if (fill == NULL || fill->extent.size - fill->used < size) {
@@ -286,8 +289,8 @@ static nanots_status target_obtain(struct nts_target *target, uint64_t size, uin
         target->fills = items;
         fill = &target->fills[target->fill_count];
         fill->used = 0;
-        NTS_TRY(nts_extents_obtain(db, size < TARGET_ARENA ? TARGET_ARENA : size, NTS_BLOCK_SIZE,
-                                   &fill->extent, error));
+        NTS_TRY(nts_extents_obtain(db, size < wanted ? wanted : size, NTS_BLOCK_SIZE, &fill->extent,
+                                   error));
         target->fill_count++;
     }
     *off_out = fill->extent.off + fill->used;

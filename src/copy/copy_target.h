@@ -6,7 +6,7 @@
  *   new file     generation 1 says unfinished: no reader opens it     one commit: all is there
  *   former one   stays as it is, new bytes go to its free space       the same commit
  *
- * Segments are filled into extents of TARGET_ARENA bytes, on granules. What is to be named is
+ * Segments are filled into extents that grow, on granules. What is to be named is
  * gathered here; the catalog of the file changes with the commit alone, so that a failure before it
  * leaves a file that says what it said. Belongs to one thread. Tests: api/test_backup.c,
  * api/test_repair.c, crash/test_backup_cut.c, fault/test_copy_faults.c.

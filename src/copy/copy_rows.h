@@ -28,6 +28,12 @@ NTS_CHECKED nanots_status nts_copy_check(struct nts_segment *segment,
                                          struct nts_segment_reader *reader,
                                          struct nanots_error *error);
 
+/* For a segment whose header is damaged: looks for the footer that its entry tells of, and loads
+ * it. *found_out: it did. NO_MEMORY; what cannot be read is not there. */
+NTS_CHECKED nanots_status nts_copy_find_footer(struct nts_target *target,
+                                               struct nts_segment *segment, bool *found_out,
+                                               struct nanots_error *error);
+
 /* What of a segment can be read. */
 struct nts_copy_groups {
     uint64_t mask;   /* bit of each row group of which all that is asked for can be read */

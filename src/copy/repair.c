@@ -35,7 +35,10 @@ static nanots_status repair_hurt_segment(struct repair *repair, struct nts_targe
     const struct nts_segment_entry *entry = &segment->entry;
     struct nts_copy_groups groups;
     struct nanots_error first;
+    bool found_footer = false;
 
+    if (segment->footer == NULL)
+        NTS_TRY(nts_copy_find_footer(&repair->target, segment, &found_footer, error));
     nanots_status status =
         nts_copy_groups_find(&repair->target, table, segment, null_lost, &groups, &first, error);
     if (status == NANOTS_OK && groups.rows != 0)
@@ -46,9 +49,15 @@ static nanots_status repair_hurt_segment(struct repair *repair, struct nts_targe
     repair->table.rows_lost += entry->row_count - groups.rows;
     repair->table.values_nulled += groups.nulled;
     repair->table.segments_hurt++;
-    nts_salvage_tell(&repair->salvage, "%.160s; %u of %u rows saved",
-                     first.code != NANOTS_OK ? first.message : "its zone map was wrong",
-                     groups.rows, entry->row_count);
+    if (first.code != NANOTS_OK)
+        nts_salvage_tell(&repair->salvage, "%.160s; %u of %u rows saved", first.message,
+                         groups.rows, entry->row_count);
+    else
+        nts_salvage_tell(
+            &repair->salvage, "table '%.80s', segment %llu at offset %llu: %s; all %u rows saved",
+            segment->def->name, (unsigned long long)entry->segment_id,
+            (unsigned long long)entry->off,
+            found_footer ? "its header is damaged" : "its zone map is wrong", groups.rows);
     return NANOTS_OK;
 }
 

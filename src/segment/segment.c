@@ -82,30 +82,22 @@ static bool segment_columns_fit(const struct nts_segment *segment, uint32_t colu
     return column_count <= def->column_count;
 }
 
-/* Reads header and footer and checks them against the entry and each other. */
-static nanots_status segment_read_footer(const struct nts_segment *segment, uint8_t **footer_out,
-                                         struct nts_footer *parts, uint64_t *footer_off_out,
-                                         struct nanots_error *error)
+/* Reads the footer at its place and checks it against the entry. */
+static nanots_status segment_read_footer_at(const struct nts_segment *segment, uint64_t footer_off,
+                                            uint8_t **footer_out, struct nts_footer *parts,
+                                            struct nanots_error *error)
 {
     const struct nts_segment_entry *entry = &segment->entry;
     struct nanots_file *file = segment->view->file;
-    uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
-    struct nts_segment_header header;
+    const size_t size = (size_t)(entry->size - footer_off);
+    uint8_t *footer = nts_alloc(segment->view->alloc, size);
 
     *footer_out = NULL;
-    NTS_TRY(file->ops->read_at(file, bytes, sizeof bytes, entry->off, error));
-    if (!nts_segment_header_decode(bytes, &header))
-        return segment_damaged(segment, "wrong checksum of the header", error);
-    if (!nts_segment_header_is_of(&header, entry))
-        return segment_damaged(segment, "the header is of another segment", error);
-    const size_t size = (size_t)(header.size - header.footer_off);
-    uint8_t *footer = nts_alloc(segment->view->alloc, size);
     if (footer == NULL)
         return nts_fail_memory(error, size);
-    nanots_status status =
-        file->ops->read_at(file, footer, size, entry->off + header.footer_off, error);
+    nanots_status status = file->ops->read_at(file, footer, size, entry->off + footer_off, error);
     if (status == NANOTS_OK &&
-        (nts_footer_checksum(footer, size, header.segment_id) != header.footer_checksum ||
+        (nts_footer_checksum(footer, size, entry->segment_id) != entry->footer_checksum ||
          !nts_footer_decode(footer, size, parts)))
         status = segment_damaged(segment, "wrong checksum of the footer", error);
     const char *fault = status == NANOTS_OK
@@ -120,7 +112,24 @@ static nanots_status segment_read_footer(const struct nts_segment *segment, uint
         return status;
     }
     *footer_out = footer;
-    *footer_off_out = header.footer_off;
+    return NANOTS_OK;
+}
+
+/* Where the header, which is checked against the entry, says that the footer is. */
+static nanots_status segment_find_footer(const struct nts_segment *segment, uint64_t *footer_off,
+                                         struct nanots_error *error)
+{
+    struct nanots_file *file = segment->view->file;
+    uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
+    struct nts_segment_header header;
+
+    *footer_off = 0;
+    NTS_TRY(file->ops->read_at(file, bytes, sizeof bytes, segment->entry.off, error));
+    if (!nts_segment_header_decode(bytes, &header))
+        return segment_damaged(segment, "wrong checksum of the header", error);
+    if (!nts_segment_header_is_of(&header, &segment->entry))
+        return segment_damaged(segment, "the header is of another segment", error);
+    *footer_off = header.footer_off;
     return NANOTS_OK;
 }
 
@@ -148,20 +157,15 @@ static bool segment_adopt_footer(struct nts_segment *segment, uint8_t *footer,
     return true;
 }
 
-static nanots_status segment_load_footer(struct nts_segment *segment, struct nanots_error *error)
+nanots_status nts_segment_load_footer_at(struct nts_segment *segment, uint64_t footer_off,
+                                         struct nanots_error *error)
 {
     struct nts_mutex *lock = &segment->view->lock;
     struct nts_footer parts;
     uint8_t *footer = NULL;
-    uint64_t footer_off = 0;
     nanots_status status = NANOTS_OK;
 
-    nts_mutex_lock(lock);
-    const bool loaded = segment->footer != NULL;
-    nts_mutex_unlock(lock);
-    if (loaded)
-        return NANOTS_OK;
-    NTS_TRY(segment_read_footer(segment, &footer, &parts, &footer_off, error));
+    NTS_TRY(segment_read_footer_at(segment, footer_off, &footer, &parts, error));
     nts_mutex_lock(lock);
     if (segment->footer != NULL) {
         nts_free(footer);
@@ -171,6 +175,20 @@ static nanots_status segment_load_footer(struct nts_segment *segment, struct nan
     }
     nts_mutex_unlock(lock);
     return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof parts);
+}
+
+static nanots_status segment_load_footer(struct nts_segment *segment, struct nanots_error *error)
+{
+    struct nts_mutex *lock = &segment->view->lock;
+    uint64_t footer_off = 0;
+
+    nts_mutex_lock(lock);
+    const bool loaded = segment->footer != NULL;
+    nts_mutex_unlock(lock);
+    if (loaded)
+        return NANOTS_OK;
+    NTS_TRY(segment_find_footer(segment, &footer_off, error));
+    return nts_segment_load_footer_at(segment, footer_off, error);
 }
 
 /* ---- column index ------------------------------------------------------------------------- */

@@ -59,6 +59,12 @@ NTS_CHECKED nanots_status nts_segment_reader_init(struct nts_segment_reader *rea
                                                   struct nanots_error *error);
 void nts_segment_reader_deinit(struct nts_segment_reader *reader);
 
+/* Loads the footer from `footer_off`, from the segment's start, where a header that is damaged does
+ * not say it: what the footer says is checked against the entry as ever. For a repair. */
+NTS_CHECKED nanots_status nts_segment_load_footer_at(struct nts_segment *segment,
+                                                     uint64_t footer_off,
+                                                     struct nanots_error *error);
+
 /* Whether the segment has a column (0 = ts), or is older than it. */
 NTS_CHECKED nanots_status nts_segment_has_column(struct nts_segment *segment, uint32_t column,
                                                  bool *has_column_out, struct nanots_error *error);

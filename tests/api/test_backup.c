@@ -16,8 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/catalog.h"
 #include "support/db_helpers.h"
 #include "support/scratch.h"
+#include "support/seed.h"
 
 #define PART_ROWS 30000u
 
@@ -182,6 +184,38 @@ static void backup_incremental_copies_what_changed(void **state)
     report = site_backup(&site, NANOTS_BACKUP_INCREMENTAL);
     assert_int_equal(report.tables, 1);
     site_expect_backup(&site, &site.rows);
+    site_end(&site);
+}
+
+/* Goal: a backup that is too large to be moved as a whole keeps what it has in place. Method:
+ * random values, which do not compress; more of them, and rows of the log, whose segments have ids
+ * that the database does not give out. */
+static void backup_incremental_of_a_large_file(void **state)
+{
+    uint64_t seed = seed_of_run();
+    struct site site;
+    uint64_t copied = 0;
+    site_begin(&site, *state);
+    for (unsigned round = 0; round < 4; round++) {
+        struct db_rows more = db_rows_sine(150000, 2, site.next_ts);
+        for (size_t i = 0; i < more.row_count * 2; i++)
+            more.values[i] = (double)seed_next(&seed);
+        db_append_all(site.db, "a", &more);
+        db_rows_join(&site.rows, &more);
+        site.next_ts += (int64_t)more.row_count * 1000;
+        db_rows_free(&more);
+        site_append(&site, 5);
+        const struct nanots_backup_report report =
+            site_backup(&site, round == 0 ? 0 : NANOTS_BACKUP_INCREMENTAL);
+        site_expect_backup(&site, &site.rows);
+        assert_true(round == 0 || report.copied_bytes < copied + 4096);
+        copied = report.copied_bytes;
+        struct nanots_db *db = db_open_read_only(site.out);
+        const struct nts_version *version = nts_catalog_find(db, "a")->version;
+        assert_true(version->segments[version->count - 1]->entry.segment_id >> 40 != 0);
+        db_close(db);
+    }
+    assert_true(db_file_size(site.out) > 4u << 20);
     site_end(&site);
 }
 
@@ -384,6 +418,7 @@ int main(void)
         BACKUP_TEST(backup_has_segments_and_rows_of_the_log),
         BACKUP_TEST(backup_of_an_empty_database),
         BACKUP_TEST(backup_incremental_copies_what_changed),
+        BACKUP_TEST(backup_incremental_of_a_large_file),
         BACKUP_TEST(backup_incremental_refuses_other_files),
         BACKUP_TEST(backup_incremental_refuses_an_older_database),
         BACKUP_TEST(backup_by_a_reader_beside_the_writer),

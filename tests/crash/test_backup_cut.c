@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* crash/test_backup_cut.c - the power goes at every operation of backups and repairs (docs/recovery.md
- * B1 to B3).
+/* crash/test_backup_cut.c - the power goes at every operation of backups and repairs (B1 to B3
+ * and R4 of docs/recovery.md).
  *
  *   source: operations from a seed -> backup -> more -> incremental -> ... -> replaced
  *                                       |              |
@@ -192,8 +192,8 @@ static void backups_survive_a_power_cut(void **state)
 
 /* ---- repairs -------------------------------------------------------------------------------- */
 
-/* Goal: a repair that is cut leaves the damaged file as it is, and no file that opens with less than
- * all. Method: a whole file, so that all is known; its superblock is there or not. */
+/* Goal: a repair that is cut leaves the damaged file as it is, and no file that opens with less
+ * than all. Method: a whole file, so that all is known; its superblock is there or not. */
 static bool repair_once(uint64_t seed, uint64_t k)
 {
     struct nanots_open_options read_only = {.struct_size = sizeof read_only,

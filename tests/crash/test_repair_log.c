@@ -201,24 +201,59 @@ static void repair_saves_the_log_of_a_dead_writer(void **state)
     wreck_end(&wreck);
 }
 
+static void wreck_lose_manifest(struct wreck *wreck)
+{
+    struct nts_superblock sb;
+    uint64_t size = 0;
+    uint8_t *bytes = wreck_read(wreck, &size);
+    assert_int_equal(nts_superblock_choose(bytes, (size_t)size, &sb, NULL), NANOTS_OK);
+    bytes[sb.manifest_off + 20] ^= 1;
+    wreck_write(wreck, bytes, (size_t)size, 0);
+    free(bytes);
+}
+
 /* A manifest that is lost takes no row of the log with it. */
 static void repair_saves_log_and_segments_without_a_manifest(void **state)
 {
     struct wreck wreck;
-    struct nts_superblock sb;
-    uint64_t size = 0;
     (void)state;
     wreck_begin(&wreck);
-    uint8_t *bytes = wreck_read(&wreck, &size);
-    assert_int_equal(nts_superblock_choose(bytes, (size_t)size, &sb, NULL), NANOTS_OK);
-    bytes[sb.manifest_off + 20] ^= 1;
-    wreck_write(&wreck, bytes, (size_t)size, 0);
-    free(bytes);
+    wreck_lose_manifest(&wreck);
     wreck_repair(&wreck);
     assert_int_equal(wreck.report.manifest_lost, 1);
     assert_int_equal(wreck.report.rows_lost, 0);
     wreck_expect(&wreck, "t", ROWS, 0, 0);
     wreck_end(&wreck);
+}
+
+/* A bulk batch lies in the file as a segment and is named by the log: it is saved once. */
+static void repair_saves_bulk_batches_once(void **state)
+{
+    const size_t count = 200000;
+    double *values = malloc(count * sizeof *values);
+    int64_t *ts = malloc(count * sizeof *ts);
+    (void)state;
+    assert_non_null(values);
+    assert_non_null(ts);
+    for (unsigned lost = 0; lost < 2; lost++) {
+        struct wreck wreck;
+        wreck_begin(&wreck);
+        for (size_t i = 0; i < count; i++) {
+            ts[i] = (int64_t)(ROWS + 1 + i) * 1000;
+            values[i] = wreck_value(ROWS + 1 + i);
+        }
+        wreck_open(&wreck);
+        db_ok(nanots_append_rows(wreck.db, "t", ts, values, count, 1, NULL, &db_error));
+        wreck_die(&wreck);
+        if (lost != 0)
+            wreck_lose_manifest(&wreck);
+        wreck_repair(&wreck);
+        assert_int_equal(wreck.report.damage, lost);
+        wreck_expect(&wreck, "t", ROWS + count, 0, 0);
+        wreck_end(&wreck);
+    }
+    free(values);
+    free(ts);
 }
 
 static void repair_cuts_a_torn_tail(void **state)
@@ -388,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(repair_saves_the_log_of_a_dead_writer),
         cmocka_unit_test(repair_saves_log_and_segments_without_a_manifest),
+        cmocka_unit_test(repair_saves_bulk_batches_once),
         cmocka_unit_test(repair_cuts_a_torn_tail),
         cmocka_unit_test(repair_goes_on_behind_a_break),
         cmocka_unit_test(repair_joins_kept_logs_and_later_rows),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* fault/test_copy_faults.c - every allocation and every file operation fails under a backup and under
- * a repair, once or from then on (docs/recovery.md R4, B2).
+/* fault/test_copy_faults.c - every allocation and every file operation fails under a backup and
+ * under a repair, once or from then on (docs/recovery.md R4, B2).
  *
  *   call k fails -> the status says so, or nothing is lost -> nothing leaked; the source goes on
  *     -> the new file is whole, or does not open; a former backup is one of the two -> a second try

@@ -110,7 +110,8 @@ static nanots_status scan_read_footer(struct scan *scan, struct nts_candidate *i
         item->entry.ts_max = footer.ts_max;
         item->file_seed = footer.file_seed;
         item->column_count = (*def_out)->column_count;
-        item->is_readable = (*def_out)->table_id == header->table_id;
+        item->is_readable =
+            (*def_out)->table_id == header->table_id && footer.ts_min <= footer.ts_max;
     }
     nts_free(bytes);
     return scan_failure(status, error);

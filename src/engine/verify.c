@@ -60,7 +60,11 @@ static nanots_status verify_ts_vector(struct verify *verify, struct nts_segment 
     const uint32_t rows = nts_vector_rows(index->row_count, vector);
     NTS_TRY(nts_segment_read_ts(segment, &verify->reader, vector, verify->ts, detail));
     const bool follows = vector == 0 || (int64_t)index->max[vector - 1] <= verify->ts[0];
-    if (!nts_rows_are_sorted(verify->ts, rows) || !follows ||
+    /* The manifest and the footer say the same: the first and the last time. */
+    const bool begins = vector != 0 || segment->entry.ts_min == verify->ts[0];
+    const bool ends =
+        vector + 1 != index->vector_count || segment->entry.ts_max == verify->ts[rows - 1];
+    if (!nts_rows_are_sorted(verify->ts, rows) || !follows || !begins || !ends ||
         verify->ts[0] != (int64_t)index->min[vector] ||
         verify->ts[rows - 1] != (int64_t)index->max[vector])
         verify_zone_damage(verify, segment, 0, vector);

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "format/manifest.h"
 #include "format/superblock.h"
 #include "support/db_helpers.h"
 #include "support/scratch.h"
@@ -397,6 +398,58 @@ static void repair_needs_no_header(void **state)
     plant_end(&plant);
 }
 
+/* Goal: a time range that is not that of the rows, under right checksums, is found, and the rows
+ * are saved. Method: both ends of the one segment of a small file, in its footer and in the
+ * manifest. */
+static void repair_and_verify_find_a_wrong_time_range(void **state)
+{
+    for (unsigned end = 0; end < 2; end++) {
+        struct nanots_verify_report verified = {.struct_size = sizeof verified};
+        struct plant plant;
+        plant_begin(&plant, *state);
+        (void)unlink(plant.scratch->path);
+        struct nanots_db *db = db_open(plant.scratch->path);
+        db_create(db, "b", 1);
+        plant.rows[1].row_count = 0;
+        struct db_rows rows = db_rows_sine(10, 1, 1000);
+        db_append_all(db, "b", &rows);
+        db_rows_join(&plant.rows[1], &rows);
+        db_rows_free(&rows);
+        db_close(db);
+        plant_read(&plant);
+        const struct nts_superblock sb = plant_superblock(&plant);
+        uint8_t *edit = plant.bytes + sb.manifest_off;
+        while (edit[12] != NTS_EDIT_SEGMENTS_ADD)
+            edit += nts_load_u32(edit + 8);
+        uint8_t *entry = edit + NTS_EDIT_HEADER_SIZE;
+        uint8_t *segment = plant.bytes + nts_load_u64(entry + 16);
+        uint8_t *footer = segment + nts_load_u64(segment + 24);
+        const int64_t wrong = end == 0 ? 999 : 100000;
+        nts_store_i64(footer + 8 * end, wrong);
+        nts_store_i64(entry + 48 + 8 * end, wrong);
+        const size_t size = (size_t)(nts_load_u64(segment + 16) - nts_load_u64(segment + 24));
+        const uint64_t checksum = nts_checksum_seeded(footer, size, nts_load_u64(segment + 8));
+        nts_store_u64(segment + 32, checksum);
+        nts_store_u64(segment + 72, nts_checksum(segment, 72));
+        nts_store_u64(entry + 64, checksum);
+        nts_store_u64(edit, nts_checksum_seeded(edit + 8, nts_load_u32(edit + 8) - 8,
+                                                nts_superblock_file_seed(&sb)));
+        plant_write(&plant);
+        db = db_open_read_only(plant.scratch->path);
+        db_ok(nanots_verify(db, plant_hear, &plant, &verified, &db_error));
+        assert_int_equal(verified.damage, 1);
+        assert_non_null(strstr(plant.message, "zone map contradicts"));
+        db_close(db);
+        const struct nanots_repair_report report = plant_repair(&plant, 0);
+        assert_int_equal(report.segments_hurt, 1);
+        assert_int_equal(report.rows, 10);
+        db = plant_open_out(&plant);
+        db_expect_table(db, "b", &plant.rows[1]);
+        db_close(db);
+        plant_end(&plant);
+    }
+}
+
 /* ---- damage in segments --------------------------------------------------------------------- */
 
 /* Goal: of a damaged segment all row groups but the damaged ones are saved, and no value is wrong;
@@ -444,6 +497,7 @@ int main(void)
         REPAIR_TEST(repair_of_a_tiny_file_without_superblock),
         REPAIR_TEST(repair_of_a_file_cut_short_saves_what_is_before),
         REPAIR_TEST(repair_needs_no_header),
+        REPAIR_TEST(repair_and_verify_find_a_wrong_time_range),
         REPAIR_TEST(repair_of_flips_and_zeroed_sectors_loses_row_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,6 +253,30 @@ static uint64_t commit_file_end(const struct nts_commit *commit, const struct nt
     return end < NTS_SUPERBLOCK_AREA ? NTS_SUPERBLOCK_AREA : end;
 }
 
+/* All but the manifest, which is written by then. */
+static void commit_fill_superblock(const struct nts_commit *commit, struct nts_superblock *sb)
+{
+    sb->generation++;
+    sb->writer_version =
+        (NANOTS_VERSION_MAJOR << 16) + (NANOTS_VERSION_MINOR << 8) + NANOTS_VERSION_PATCH;
+    sb->flushed_seq = commit->flushed_seq;
+    sb->reserve = commit->reserve;
+    sb->incompat_flags = commit->incompat_flags;
+    sb->compat_flags = commit->compat_flags;
+    sb->tiny = commit->tiny;
+    commit_list_wal(commit, sb);
+    sb->file_end = commit_file_end(commit, sb);
+}
+
+/* A durable write makes the file as long as its own bytes need. What was only allocated behind them
+ * (a log that grows, the reserve, spare room of the manifest) takes a sync: else a power cut leaves
+ * a file that is shorter than its superblock says. */
+static bool commit_end_is_durable(const struct nts_commit *commit, const struct nts_superblock *sb)
+{
+    const uint64_t committed = commit->db->sb.file_end;
+    return sb->file_end <= (committed > commit->end_min ? committed : commit->end_min);
+}
+
 /* Of a reader that was there at open it is not known what it reads. */
 static bool commit_low_area_is_read(struct nanots_db *db)
 {
@@ -310,21 +334,12 @@ nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *err
             (void)nts_fail_memory(error, commit->edits.size);
         return commit_give_up(db, status);
     }
-    if (commit->sync_all) {
+    commit_fill_superblock(commit, &sb);
+    if (commit->sync_all || !commit_end_is_durable(commit, &sb)) {
         status = db->file->ops->sync(db->file, error);
         if (status != NANOTS_OK)
             return commit_give_up(db, NANOTS_IO);
     }
-    sb.generation++;
-    sb.writer_version =
-        (NANOTS_VERSION_MAJOR << 16) + (NANOTS_VERSION_MINOR << 8) + NANOTS_VERSION_PATCH;
-    sb.flushed_seq = commit->flushed_seq;
-    sb.reserve = commit->reserve;
-    sb.incompat_flags = commit->incompat_flags;
-    sb.compat_flags = commit->compat_flags;
-    sb.tiny = commit->tiny;
-    commit_list_wal(commit, &sb);
-    sb.file_end = commit_file_end(commit, &sb);
     status = nts_commit_write_superblock(db, &sb, error);
     if (status != NANOTS_OK) {
         nts_db_poison(db, status);

@@ -220,7 +220,6 @@ static nanots_status wal_create_commit(struct nanots_db *db, struct nts_commit *
     nts_mutex_unlock(&db->write_lock);
     nts_random_bytes(&commit->salt, sizeof commit->salt);
     commit->wal = NTS_COMMIT_WAL_RESTART;
-    commit->sync_all = true; /* the file has grown, and no manifest write makes its size durable */
     while (commit->added_count < 2) {
         NTS_TRY(wal_extent_make(db, size, &commit->added[commit->added_count], error));
         commit->added_count++;

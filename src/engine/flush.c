@@ -425,7 +425,6 @@ static nanots_status flush_grow_log(struct nanots_db *db, struct nanots_error *e
     nanots_status status;
 
     nts_commit_begin(db, &commit);
-    commit.sync_all = true; /* the file grows, and no manifest write makes its size durable */
     nts_mutex_lock(&db->write_lock);
     if (flush_can_move_head(db, &head))
         commit.head = &head;

@@ -318,9 +318,49 @@ static void power_cut_with_written_log_in_normal_mode_keeps_a_prefix(void **stat
     cut_everywhere(NANOTS_SYNC_NORMAL, true);
 }
 
+/* Single rows until the log has grown several times, and the power goes at operation k. */
+static bool cut_growing(uint64_t k)
+{
+    struct memvfs disk;
+    struct nanots_db *db = NULL;
+    struct nanots_error error;
+
+    memvfs_init(&disk);
+    disk.size_needs_sync = true;
+    const struct nanots_open_options options = {.struct_size = sizeof options,
+                                                .sync_interval_ms = UINT32_MAX,
+                                                .wal_bytes = 8 * WAL_BYTES,
+                                                .vfs = &disk.vfs};
+    memvfs_crash_at(&disk, k);
+    nanots_status status = nanots_open(PATH, &options, &db, &error);
+    for (int64_t ts = 0; ts < 40000 && status == NANOTS_OK; ts++)
+        status = nanots_append(db, "t", ts, (double)ts * 1e-9, NULL, &error);
+    (void)nanots_close(db, &error);
+    const bool is_cut = memvfs_crashed(&disk);
+    memvfs_reboot(&disk, MEMVFS_KEEP_NONE);
+    if (nanots_open(PATH, &options, &db, &error) != NANOTS_OK)
+        fail_msg("cut at operation %llu: %s", (unsigned long long)k, error.message);
+    assert_int_equal(nanots_close(db, &error), NANOTS_OK);
+    memvfs_deinit(&disk);
+    return is_cut;
+}
+
+/* Goal: what a commit says of the file's end is durable with it, also where a flush lists larger
+ * extents of the log behind all that it wrote. Method: a disk that makes no more of the size durable
+ * than a durable write needs, and loses the rest. */
+static void power_cut_behind_a_log_that_grew_leaves_the_file_whole(void **state)
+{
+    uint64_t k = 0;
+    (void)state;
+    while (cut_growing(k))
+        k++;
+    assert_true(k > 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(power_cut_behind_a_log_that_grew_leaves_the_file_whole),
         cmocka_unit_test(power_cut_in_full_mode_keeps_all_acknowledged),
         cmocka_unit_test(power_cut_in_normal_mode_keeps_a_prefix),
         cmocka_unit_test(power_cut_in_off_mode_keeps_a_prefix),

@@ -296,8 +296,10 @@ static void flush_publish(struct flush *flush)
 
 static void flush_deinit(struct flush *flush, bool committed)
 {
+    /* The superblock names the reserve still: it is no free space. */
+    const uint64_t kept = flush->commit.reserve_is_taken ? flush->extent.size : 0;
     if (!committed && flush->extent.size != 0)
-        nts_space_settle(&flush->db->space, flush->extent.off, 0);
+        nts_space_settle(&flush->db->space, flush->extent.off, kept);
     for (size_t i = 0; i < flush->item_count; i++)
         nts_segment_unref(flush->items[i].segment);
     for (size_t t = 0; flush->versions != NULL && t < flush->run->table_count; t++)
@@ -370,9 +372,6 @@ static nanots_status flush_run(struct nanots_db *db, struct nts_run *run,
     if (status == NANOTS_OK)
         status = flush_commit(&flush, error);
     flush_deinit(&flush, status == NANOTS_OK);
-    /* What was taken of the reserve is free by that, and the superblock names the reserve still. */
-    if (status == NANOTS_NO_SPACE && flush.commit.reserve_is_taken)
-        NTS_TRY(nts_extents_rebuild(db, error));
     return status == NANOTS_OK ? nts_extents_reap(db, error) : status;
 }
 

@@ -16,8 +16,11 @@ nanots_status nts_extents_obtain(struct nanots_db *db, uint64_t size, uint64_t a
                                  struct nts_extent *extent_out, struct nanots_error *error)
 {
     NTS_TRY(nts_space_take(&db->space, size, alignment, extent_out, error));
-    const nanots_status status =
-        db->file->ops->allocate(db->file, extent_out->off, extent_out->size, error);
+    /* Looked at behind the taking: what a failed commit gave back may be named by its superblock,
+     * and the handle was poisoned before. */
+    nanots_status status = nts_db_check_writable(db, error);
+    if (status == NANOTS_OK)
+        status = db->file->ops->allocate(db->file, extent_out->off, extent_out->size, error);
     if (status != NANOTS_OK) {
         nts_space_settle(&db->space, extent_out->off, 0);
         extent_out->off = extent_out->size = 0;
@@ -327,6 +330,7 @@ nanots_status nts_extents_trim(struct nanots_db *db, struct nanots_error *error)
     struct nts_commit commit;
     uint64_t oldest = 0;
 
+    NTS_TRY(nts_db_check_writable(db, error)); /* free space is in doubt with all else */
     NTS_TRY(nts_extents_reap(db, error));
     const uint64_t end = nts_space_live_end(&db->space);
     if (end + EXTENTS_PUNCH_MIN <= db->sb.file_end) {

@@ -398,7 +398,7 @@ static nanots_status target_swap_catalog(struct nts_target *target, uint64_t *en
 
 static nanots_status target_commit_locked(struct nts_target *target,
                                           const struct nts_target_end *end, uint64_t file_end,
-                                          struct nanots_error *error)
+                                          size_t freed_count, struct nanots_error *error)
 {
     struct nanots_db *db = target->db;
     struct nts_commit commit;
@@ -414,6 +414,7 @@ static nanots_status target_commit_locked(struct nts_target *target,
     commit.rewrite_manifest = true;
     commit.sync_all = true;
     commit.end_min = file_end;
+    commit.freed_count = freed_count;
     commit.incompat_flags = 0;
     commit.compat_flags = end->is_backup ? NTS_COMPAT_BACKUP : 0;
     const nanots_status status = nts_commit_run(&commit, error);
@@ -445,7 +446,7 @@ nanots_status nts_target_commit(struct nts_target *target, const struct nts_targ
     if (status == NANOTS_OK)
         status = target_swap_catalog(target, &file_end, error);
     if (status == NANOTS_OK)
-        status = target_commit_locked(target, end, file_end, error);
+        status = target_commit_locked(target, end, file_end, freed.count, error);
     if (status == NANOTS_OK)
         status = target_settle(target, &freed, error);
     nts_mutex_unlock(&db->flush_lock);

@@ -10,6 +10,7 @@
 
 #define MANIFEST_GROWTH        4u /* rewritten when so many times its live size */
 #define MANIFEST_SMALL         (64u << 10)
+#define COMMIT_FREED_MAX       (2u + NTS_WAL_EXTENTS_MAX) /* manifest, reserve, the log's extents */
 #define SNAPSHOT_EDIT_SEGMENTS 64u /* at most so many in one edit of a rewritten manifest */
 
 void nts_commit_begin(struct nanots_db *db, struct nts_commit *commit)
@@ -53,7 +54,8 @@ static nanots_status snapshot_put_segments(const struct nanots_db *db,
 }
 
 /* Needs write_lock, since a table that is being created may move the array of tables. */
-static nanots_status snapshot_put_tables(struct nanots_db *db, struct nts_buf *buf)
+static nanots_status snapshot_put_tables(struct nanots_db *db, struct nts_version *const *versions,
+                                         struct nts_buf *buf)
 {
     const uint64_t seed = db->file_seed;
     for (size_t t = 0; t < db->by_id_count; t++) {
@@ -61,7 +63,7 @@ static nanots_status snapshot_put_tables(struct nanots_db *db, struct nts_buf *b
         if (table == NULL || !table->in_manifest)
             continue;
         NTS_TRY(nts_manifest_put_table(buf, seed, table->def));
-        NTS_TRY(snapshot_put_segments(db, table->version, buf));
+        NTS_TRY(snapshot_put_segments(db, versions != NULL ? versions[t] : table->version, buf));
     }
     return NANOTS_OK;
 }
@@ -73,10 +75,11 @@ static nanots_status snapshot_put_kept_logs(struct nanots_db *db, struct nts_buf
     return NANOTS_OK;
 }
 
-nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf)
+nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_version *const *versions,
+                                  struct nts_buf *buf)
 {
     nts_mutex_lock(&db->write_lock);
-    const nanots_status status = snapshot_put_tables(db, buf);
+    const nanots_status status = snapshot_put_tables(db, versions, buf);
     nts_mutex_unlock(&db->write_lock);
     return status == NANOTS_OK ? snapshot_put_kept_logs(db, buf) : status;
 }
@@ -133,7 +136,7 @@ static nanots_status commit_rewrite_manifest(struct nts_commit *commit, struct n
     nanots_status status = NANOTS_OK;
 
     nts_buf_init(&whole, db->alloc, NTS_MANIFEST_SIZE_MAX);
-    NTS_TRY_OUT(nts_commit_snapshot(db, &whole));
+    NTS_TRY_OUT(nts_commit_snapshot(db, commit->versions, &whole));
     NTS_TRY_OUT(nts_buf_append(&whole, commit->edits.bytes, commit->edits.size));
     if (!commit->shrink) {
         NTS_TRY_OUT(commit_pad(commit, &whole));
@@ -176,7 +179,8 @@ static nanots_status commit_write_manifest(struct nts_commit *commit, struct nts
     }
     const nanots_status status = commit_rewrite_manifest(commit, sb, error);
     const uint64_t size = nts_round_up(commit->edits.size, db->options.sector_size);
-    if (status != NANOTS_NO_SPACE || commit->shrink || !manifest_has_room(commit, size, 0))
+    if (status != NANOTS_NO_SPACE || commit->rewrite_manifest ||
+        !manifest_has_room(commit, size, 0))
         return status;
     NTS_TRY(commit_pad(commit, &commit->edits));
     sb->manifest_size = used + commit->edits.size;
@@ -326,6 +330,7 @@ nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *err
     nanots_status status;
 
     NTS_TRY(nts_db_check_writable(db, error));
+    NTS_TRY(nts_extents_reserve_limbo(db, commit->freed_count + COMMIT_FREED_MAX, error));
     status = commit_put_kept_log(commit);
     if (status == NANOTS_OK)
         status = commit_write_manifest(commit, &sb, error);

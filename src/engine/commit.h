@@ -35,7 +35,10 @@ struct nts_commit {
     struct nts_extent reserve;
     bool reserve_is_taken; /* the old one holds data now: it is not freed */
     uint64_t end_min;      /* end of what this commit names beyond the manifest */
-    bool sync_all;         /* adopts bytes written without sync, or carries a schema change */
+    size_t freed_count;    /* segments that the caller frees behind the commit */
+    struct nts_version *const
+        *versions; /* by table id, where they are not the tables' own; or NULL */
+    bool sync_all; /* adopts bytes written without sync, or carries a schema change */
     bool rewrite_manifest;
     uint64_t incompat_flags; /* as they are */
     uint64_t compat_flags;   /* a backup is one no more once anything else commits */
@@ -48,8 +51,11 @@ void nts_commit_begin(struct nanots_db *db, struct nts_commit *commit);
 NTS_CHECKED nanots_status nts_commit_run(struct nts_commit *commit, struct nanots_error *error);
 void nts_commit_end(struct nts_commit *commit);
 
-/* The whole committed state of the catalog as a manifest, appended to `buf`. */
-NTS_CHECKED nanots_status nts_commit_snapshot(struct nanots_db *db, struct nts_buf *buf);
+/* The whole committed state of the catalog as a manifest, appended to `buf`; `versions` as in a
+ * commit. */
+NTS_CHECKED nanots_status nts_commit_snapshot(struct nanots_db *db,
+                                              struct nts_version *const *versions,
+                                              struct nts_buf *buf);
 
 /* Writes a superblock into its slot, durably. Needs flush_lock. */
 NTS_CHECKED nanots_status nts_commit_write_superblock(struct nanots_db *db,

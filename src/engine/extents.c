@@ -44,19 +44,28 @@ nanots_status nts_extents_obtain_urgent(struct nanots_db *db, uint64_t size,
     return NANOTS_OK;
 }
 
+nanots_status nts_extents_reserve_limbo(struct nanots_db *db, size_t count,
+                                        struct nanots_error *error)
+{
+    size_t capacity = db->limbo_capacity == 0 ? 16 : db->limbo_capacity;
+    while (capacity - db->limbo_count < count)
+        capacity *= 2;
+    if (capacity == db->limbo_capacity)
+        return NANOTS_OK;
+    struct nts_limbo *limbo = nts_realloc(db->alloc, db->limbo, capacity * sizeof *limbo);
+    if (limbo == NULL)
+        return nts_fail_memory(error, capacity * sizeof *limbo);
+    db->limbo = limbo;
+    db->limbo_capacity = capacity;
+    return NANOTS_OK;
+}
+
 void nts_extents_free_later(struct nanots_db *db, struct nts_extent extent,
                             struct nts_segment *segment, uint64_t generation)
 {
     if (extent.size == 0)
         return;
-    if (db->limbo_count == db->limbo_capacity) {
-        const size_t capacity = db->limbo_capacity == 0 ? 16 : db->limbo_capacity * 2;
-        struct nts_limbo *limbo = nts_realloc(db->alloc, db->limbo, capacity * sizeof *limbo);
-        if (limbo == NULL)
-            return;
-        db->limbo = limbo;
-        db->limbo_capacity = capacity;
-    }
+    assert(db->limbo_count < db->limbo_capacity);
     struct nts_limbo *item = &db->limbo[db->limbo_count++];
     item->generation = generation;
     item->extent = extent;

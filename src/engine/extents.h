@@ -26,9 +26,13 @@ NTS_CHECKED nanots_status nts_extents_obtain_urgent(struct nanots_db *db, uint64
                                                     struct nts_extent *extent_out,
                                                     struct nanots_error *error);
 
+/* Room for so many ranges that a commit is about to free: nothing may fail behind a commit, and a
+ * range that is forgotten would be free at once. nts_commit_run asks for what it was told of. */
+NTS_CHECKED nanots_status nts_extents_reserve_limbo(struct nanots_db *db, size_t count,
+                                                    struct nanots_error *error);
+
 /* Generation `generation` freed the range; `segment` (a reference is taken; may be NULL) is what
- * readers of this process hold. Never fails: without memory the space is lost until the next open.
- * */
+ * readers of this process hold. There is room in limbo for it. */
 void nts_extents_free_later(struct nanots_db *db, struct nts_extent extent,
                             struct nts_segment *segment, uint64_t generation);
 

@@ -62,6 +62,17 @@ static nanots_status schema_prepare(struct schema_change *change, struct nanots_
                                   error);
 }
 
+/* Segments that a drop frees, those of bulk batches in the log among them. */
+static size_t schema_count_segments(const struct nanots_table *table)
+{
+    nts_mutex_lock(&table->db->write_lock);
+    size_t count = table->version->count;
+    for (const struct nts_part *part = table->parts_first; part != NULL; part = part->next)
+        count += part->segment != NULL;
+    nts_mutex_unlock(&table->db->write_lock);
+    return count;
+}
+
 static nanots_status schema_commit(struct schema_change *change, struct nanots_error *error)
 {
     struct nanots_db *db = change->table->db;
@@ -70,6 +81,8 @@ static nanots_status schema_commit(struct schema_change *change, struct nanots_e
 
     nts_commit_begin(db, &commit);
     commit.sync_all = true;
+    if (change->edit.kind == NTS_EDIT_TABLE_DROP)
+        commit.freed_count = schema_count_segments(change->table);
     if (nts_table_change_put(&commit.edits, db->file_seed, &change->edit) == NANOTS_OK)
         status = nts_commit_run(&commit, error);
     else

@@ -50,7 +50,7 @@ static nanots_status tidy_collect(struct tidy *tidy, struct nanots_error *error)
     tidy->segments = nts_alloc_array(db->alloc, count + 1, sizeof(struct nts_segment *));
     nts_buf_init(&snapshot, db->alloc, NTS_MANIFEST_SIZE_MAX);
     nanots_status status =
-        tidy->segments == NULL ? NANOTS_NO_MEMORY : nts_commit_snapshot(db, &snapshot);
+        tidy->segments == NULL ? NANOTS_NO_MEMORY : nts_commit_snapshot(db, NULL, &snapshot);
     tidy->manifest_size = snapshot.size;
     nts_buf_deinit(&snapshot);
     if (status != NANOTS_OK)

@@ -346,8 +346,8 @@ static bool cut_growing(uint64_t k)
 }
 
 /* Goal: what a commit says of the file's end is durable with it, also where a flush lists larger
- * extents of the log behind all that it wrote. Method: a disk that makes no more of the size durable
- * than a durable write needs, and loses the rest. */
+ * extents of the log behind all that it wrote. Method: a disk that makes no more of the size
+ * durable than a durable write needs, and loses the rest. */
 static void power_cut_behind_a_log_that_grew_leaves_the_file_whole(void **state)
 {
     uint64_t k = 0;

@@ -96,8 +96,9 @@ static nanots_status faultvfs_write_at(struct nanots_file *file, const void *byt
     const nanots_status status = faultvfs_step(faults, FAULTVFS_WRITE, error);
     if (status == NANOTS_OK)
         return inner->ops->write_at(inner, bytes, size, offset, durable, error);
-    if (faults->short_writes)
-        (void)inner->ops->write_at(inner, bytes, size / 2, offset, false, NULL);
+    if (faults->short_writes || faults->lands)
+        (void)inner->ops->write_at(inner, bytes, faults->lands ? size : size / 2, offset, false,
+                                   NULL);
     return status;
 }
 

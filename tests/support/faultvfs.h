@@ -11,7 +11,8 @@
  *     faultvfs_deinit(&faults);                    -> asserts that every file was closed
  *
  * Operations that fail leave the file as it was, except a write with `short_writes`, which leaves
- * the first half of its bytes: both are what a real disk does. Close, unpin and unmap cannot fail.
+ * the first half of its bytes, and one with `lands`, which leaves all: that is what real disks do.
+ * Close, unpin and unmap cannot fail.
  *
  * Any thread. The public fields may be set before a file is opened and read while no call runs.
  */
@@ -56,6 +57,7 @@ struct faultvfs {
     bool no_punch;     /* UNSUPPORTED */
     bool no_locks;     /* lock_writer, pin and oldest_pin are UNSUPPORTED */
     bool short_writes; /* a write that fails has written its first half */
+    bool lands;        /* a write that fails has written all of it */
 
     /* Called before each call that is counted, so that something happens at that moment. */
     void (*before)(void *context, enum faultvfs_kind kind);

@@ -93,14 +93,27 @@ static bool segment_bytes_are_whole(struct nanots_db *db, const struct nts_segme
     return *status_out == NANOTS_OK;
 }
 
+/* Whether there can be a segment, before memory is asked for and filled: a record may say anything.
+ */
+static bool segment_is_possible(const struct nts_segment_entry *entry, uint64_t file_size)
+{
+    return entry->size >= NTS_SEGMENT_HEADER_SIZE + NTS_FOOTER_HEAD_SIZE &&
+           entry->size <= SIZE_MAX && entry->off <= file_size &&
+           entry->size <= file_size - entry->off;
+}
+
 /* The log must not end here for want of memory, or by an I/O failure: rows would be lost that are
  * there. *status_out says so; a file that ends before the segment does is no failure. */
 static bool segment_is_whole(struct nanots_db *db, const struct nts_segment_entry *entry,
                              nanots_status *status_out)
 {
-    uint8_t *bytes = nts_alloc(db->alloc, (size_t)entry->size);
+    uint64_t file_size = 0;
     bool is_whole = false;
 
+    *status_out = db->file->ops->size(db->file, &file_size, NULL);
+    if (*status_out != NANOTS_OK || !segment_is_possible(entry, file_size))
+        return false;
+    uint8_t *bytes = nts_alloc(db->alloc, (size_t)entry->size);
     *status_out = NANOTS_NO_MEMORY;
     if (bytes == NULL)
         return false;

@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 SECONDS_EACH ?= 60
 SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
 
-.PHONY: all check check-slow asan tsan msan fuzz-smoke cover tidy format bench install amalgamation dist \
+.PHONY: all check python check-slow asan tsan msan fuzz-smoke cover tidy format bench install amalgamation dist \
         help clean
 .SILENT: help
 
@@ -13,6 +13,10 @@ all: ## build the library, the tool and the tests
 
 check: all ## build, then run every test once
 	tools/run_tests.py build
+
+python: all ## build the Python package, install it into .venv, run its tests
+	scripts/python.sh
+	tools/run_tests.py --tools build python_
 
 check-slow: ## everything that CI runs: see scripts/test.sh
 	scripts/test.sh

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """bench/python_bench.py - what the Python package costs beside the C interface and bare Python.
 
-    .venv/bin/python bench/python_bench.py [--rows N] [--runs N]    after `make`
+    .venv/bin/python bench/python_bench.py [--rows N] [--runs N] [--cpu]    after `make`
 
 Each figure is a ratio of two times of one run, and what is printed is the median over the runs,
-with the smallest and the largest: what slows the machine for a while slows both sides. The C side
-is libnanots.so of build/lib, called through ctypes: a call for each batch, none for a row.
+with the smallest and the largest: what slows the machine for a while slows both sides. --cpu takes
+processor time for all of them, for machines with other work on them; pandas.read_parquet is then
+told to use one thread, as ours does. Rates of rows are of processor time always. The C side is
+libnanots.so of build/lib, called through ctypes: a call for each batch, none for a row.
 """
 import argparse
 import ctypes
@@ -75,18 +77,19 @@ class CDb:
                   ctypes.c_size_t(len(columns)), None)
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
     gc.collect()
-    begin = time.perf_counter()
+    begin = clock()
     result = work()
-    taken = time.perf_counter() - begin
+    taken = clock() - begin
     del result
     return taken
 
 
 class Bench:
-    def __init__(self, folder: Path, rows: int, runs: int):
-        self.folder, self.rows, self.runs = folder, rows, runs
+    def __init__(self, folder: Path, rows: int, runs: int, cpu: bool):
+        self.folder, self.rows, self.runs, self.cpu = folder, rows, runs, cpu
+        self.clock = time.process_time if cpu else time.perf_counter
         generator = numpy.random.default_rng(1)
         self.ts = numpy.arange(rows, dtype="i8") * 10_000 + generator.integers(0, 20, rows)
         self.values = numpy.cumsum(generator.normal(size=rows)).round(2)
@@ -105,7 +108,7 @@ class Bench:
         work(), base()
         figures = []
         for _ in range(self.runs):
-            quotient = seconds(work) / seconds(base)
+            quotient = seconds(work, self.clock) / seconds(base, self.clock)
             figures.append(1 / quotient if inverse else quotient)
         self.report(name, figures, "x", goal, inverse)
 
@@ -131,7 +134,6 @@ class Bench:
 
     def columns_in(self) -> None:
         path, names = self.folder / "columns.ntt", ["a", "b"]
-        number = iter(range(10**6))
 
         def fresh(opened: Callable[[Path], nanots.Db | CDb]) -> nanots.Db | CDb:
             path.unlink(missing_ok=True)
@@ -141,9 +143,8 @@ class Bench:
 
         def time_of(opened: Callable[[Path], nanots.Db | CDb],
                     append: Callable[[nanots.Db | CDb], object]) -> float:
-            next(number)
             db = fresh(opened)
-            taken = seconds(lambda: append(db))
+            taken = seconds(lambda: append(db), self.clock)
             db.close()
             return taken
 
@@ -190,16 +191,18 @@ class Bench:
             frame.to_parquet(parquet)
             del frame
             self.ratio("to_pandas, 2 columns, in times of pandas.read_parquet",
-                       lambda: db.query("two").to_pandas(), lambda: pandas.read_parquet(parquet), 1)
+                       lambda: db.query("two").to_pandas(),
+                       lambda: pandas.read_parquet(parquet, use_threads=not self.cpu), 1)
             c.close()
 
     def importing(self) -> None:
         program = """if True:
             import sys, time
-            begin = time.perf_counter()
+            begin = time.CLOCK()
             import nanots
-            print(1000 * (time.perf_counter() - begin))
+            print(1000 * (time.CLOCK() - begin))
             assert not {"numpy", "pandas", "pyarrow"} & set(sys.modules)"""
+        program = program.replace("CLOCK", "process_time" if self.cpu else "perf_counter")
         figures = [float(subprocess.run([sys.executable, "-c", program], capture_output=True,
                                         text=True, check=True).stdout) for _ in range(self.runs)]
         self.report("import nanots", figures, "ms", 30, False)
@@ -218,9 +221,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--dir", type=Path)
+    parser.add_argument("--cpu", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
-        Bench(Path(folder), options.rows, options.runs).run()
+        Bench(Path(folder), options.rows, options.runs, options.cpu).run()
 
 
 if __name__ == "__main__":

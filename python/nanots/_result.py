@@ -171,8 +171,9 @@ class Result:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """A fresh scan as an Arrow stream, in a capsule.
 
-        A requested schema whose time is int64 is honoured; other wishes are left to the consumer,
-        as the protocol has it.
+        Of a requested schema is honoured what is exact: time as int64 or in a finer unit, wider
+        integers and floats, large strings. Other wishes are left to the consumer, as the protocol
+        has it.
         """
         return self._db._query_stream(self._request, requested_schema)
 

@@ -128,11 +128,12 @@ static PyObject *batch_array(PyObject *object, PyObject *args, PyObject *kwargs)
     struct py_batch *self = (struct py_batch *)object;
     struct ArrowSchema schema;
     struct ArrowArray array;
+    const struct ArrowSchema *wanted_schema;
     PyObject *wanted = Py_None;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:__arrow_c_array__", (char **)names,
                                      &wanted) ||
-        py_wants_int64_time(self->state, wanted, 0) < 0)
+        py_wanted_schema(self->state, wanted, &wanted_schema) < 0)
         return NULL;
     if (py_share_export_schema(self->share, &schema) < 0)
         return PyErr_NoMemory();

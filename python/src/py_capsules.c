@@ -152,21 +152,27 @@ int py_stream_take(const struct py_state *state, PyObject *capsule, struct Arrow
     return 0;
 }
 
-int py_wants_int64_time(const struct py_state *state, PyObject *capsule, int otherwise)
+int py_wanted_schema(const struct py_state *state, PyObject *capsule,
+                     const struct ArrowSchema **schema_out)
 {
+    *schema_out = NULL;
     if (capsule == Py_None)
-        return otherwise;
+        return 0;
     const struct ArrowSchema *schema = capsule_pointer(state, capsule, SCHEMA_NAME);
     if (schema == NULL)
         return -1;
     if (schema->release == NULL)
         return capsule_is_spent(state, SCHEMA_NAME);
-    if (schema->n_children < 1 || strcmp(schema->format, "+s") != 0)
-        return otherwise;
-    const char *format = schema->children[0]->format;
-    if (strcmp(format, "l") == 0)
-        return 1;
-    return strncmp(format, "ts", 2) == 0 ? 0 : otherwise;
+    bool is_whole = schema->format != NULL && schema->n_children >= 0;
+    for (int64_t i = 0; is_whole && i < schema->n_children; i++)
+        is_whole = schema->children != NULL && schema->children[i] != NULL &&
+                   schema->children[i]->format != NULL;
+    if (!is_whole) {
+        py_raise_text(state, NANOTS_INVALID, "the requested schema lacks a format or a child");
+        return -1;
+    }
+    *schema_out = schema;
+    return 0;
 }
 
 /* ---- streams of one array ------------------------------------------------------------------- */

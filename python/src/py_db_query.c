@@ -293,20 +293,35 @@ static int open_stream(struct py_db *self, const struct query_request *request,
     return status == NANOTS_OK ? 0 : -1;
 }
 
-/* (..., requested_schema): a capsule or None. */
+/* Whether the consumer wants the time, which is the first column, as a number. */
+static bool wants_int64_time(const struct ArrowSchema *wanted)
+{
+    return wanted != NULL && strcmp(wanted->format, "+s") == 0 && wanted->n_children > 0 &&
+           strcmp(wanted->children[0]->format, "l") == 0;
+}
+
+/* ((table, ...), requested_schema): a capsule or None. */
 PyObject *py_db_query_stream(PyObject *object, PyObject *args)
 {
     struct py_db *self = (struct py_db *)object;
     struct query_request request = {0};
     struct ArrowArrayStream stream;
-    PyObject *head, *wanted, *result = NULL;
+    const struct ArrowSchema *wanted;
+    PyObject *head, *capsule, *result = NULL;
 
-    if (!PyArg_ParseTuple(args, "O!O:_query_stream", &PyTuple_Type, &head, &wanted))
+    if (!PyArg_ParseTuple(args, "O!O:_query_stream", &PyTuple_Type, &head, &capsule) ||
+        py_wanted_schema(self->state, capsule, &wanted) < 0)
         return NULL;
     if (request_parse(self->state, head, &request) == 0) {
-        request.time_as_int64 = py_wants_int64_time(self->state, wanted, request.time_as_int64);
-        if (request.time_as_int64 >= 0 && open_stream(self, &request, &stream) == 0)
-            result = py_stream_capsule(&stream);
+        request.time_as_int64 = request.time_as_int64 || wants_int64_time(wanted);
+        if (open_stream(self, &request, &stream) == 0) {
+            if (wanted != NULL && py_stream_cast(&stream, wanted) < 0) {
+                stream.release(&stream);
+                PyErr_NoMemory();
+            } else {
+                result = py_stream_capsule(&stream);
+            }
+        }
     }
     request_free(&request);
     return result;

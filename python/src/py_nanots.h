@@ -143,8 +143,12 @@ PyObject *py_capsule_pair(struct ArrowSchema *schema, struct ArrowArray *array);
 int py_schema_take(const struct py_state *state, PyObject *capsule, struct ArrowSchema *out);
 int py_array_take(const struct py_state *state, PyObject *capsule, struct ArrowArray *out);
 int py_stream_take(const struct py_state *state, PyObject *capsule, struct ArrowArrayStream *out);
-/* Whether the time of `capsule`, a schema that a consumer asks for, is int64; or `otherwise`. */
-int py_wants_int64_time(const struct py_state *state, PyObject *capsule, int otherwise);
+/* A schema that a consumer asks for, which stays the capsule's; *schema_out is NULL for None. */
+int py_wanted_schema(const struct py_state *state, PyObject *capsule,
+                     const struct ArrowSchema **schema_out);
+
+/* py_cast.c: widens columns of a stream of ours to those of `wanted`; -1 without memory. */
+int py_stream_cast(struct ArrowArrayStream *stream, const struct ArrowSchema *wanted);
 
 /* one_array(stream_capsule) -> (schema_capsule, array_capsule) */
 PyObject *py_one_array(PyObject *module, PyObject *capsule);

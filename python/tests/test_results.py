@@ -71,6 +71,30 @@ class Mixed(PythonCase):
         self.assertEqual(reader.read_all()["ts_ms"].to_pylist(), [10, 20, 30])
         self.assertRaises(nanots.TypeMismatchError, result.__arrow_c_stream__, "schema")
 
+    def test_requested_schema_widens(self):
+        kinds = {"ts_ms": pa.timestamp("ns", "UTC"), "c_f32": pa.float64(), "c_i32": pa.int64(),
+                 "c_utf8": pa.large_string()}
+        schema = pa.schema(self.db.query("all"))
+        for name, kind in kinds.items():
+            place = schema.get_field_index(name)
+            schema = schema.set(place, schema.field(place).with_type(kind))
+        for _ in range(2):
+            result = self.db.query("all")
+            table = pa.RecordBatchReader.from_stream(result, schema=schema).read_all()
+            table.validate(full=True)
+            self.assertEqual(table.schema, schema)
+            times = table["ts_ms"].cast(pa.int64()).to_pylist()
+            self.assertEqual(times, [10**7, 2 * 10**7, 3 * 10**7])
+            for kind in ("f64", "f32", "i64", "i32", "bool", "utf8"):
+                self.assertEqual(table[f"c_{kind}"].to_pylist(), MIXED[kind])
+            column = table["c_utf8"]
+            del table
+            self.assertEqual(column.to_pylist(), MIXED["utf8"])
+            self.db.flush()
+        self.db.append_row_typed("all", 2**62, [None] * 6)
+        reader = pa.RecordBatchReader.from_stream(self.db.query("all"), schema=schema)
+        self.assertRaisesRegex(OSError, "finer unit", reader.read_all)
+
     def test_numpy(self):
         arrays = self.db.query("all").to_numpy()
         self.assertEqual(list(arrays), NAMES)

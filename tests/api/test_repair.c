@@ -398,6 +398,57 @@ static void repair_needs_no_header(void **state)
     plant_end(&plant);
 }
 
+/* Goal: where null is asked for, a lost column that may be null costs its values alone. Method: a
+ * table of one such column and one that may not be null; a byte of each chunk in turn. */
+static void repair_puts_null_for_a_value_if_asked_to(void **state)
+{
+    static const struct nanots_column columns[] = {{"a", NANOTS_TYPE_I64, 0},
+                                                   {"n", NANOTS_TYPE_I64, NANOTS_COLUMN_NULLABLE}};
+    uint64_t seed = seed_of_run();
+    struct plant plant;
+    plant_begin(&plant, *state);
+    struct nanots_db *db = db_open(plant.scratch->path);
+    db_ok(nanots_create_table(db, "t", columns, 2, &db_error));
+    for (int64_t row = 0; row < 3000; row++) {
+        struct nanots_value values[2] = {{.type = NANOTS_TYPE_I64}, {.type = NANOTS_TYPE_I64}};
+        values[0].as.i64 = (int64_t)seed_next(&seed);
+        values[1].as.i64 = (int64_t)seed_next(&seed);
+        db_ok(nanots_append_row_typed(db, "t", row * row, values, 2, NULL, &db_error));
+    }
+    db_close(db);
+    plant_read(&plant);
+    unsigned nulled = 0;
+    unsigned lost = 0;
+    for (size_t at = NTS_SUPERBLOCK_AREA + 2000; at + 1000 < plant.size; at += plant.size / 12) {
+        plant.bytes[at] ^= 4;
+        plant_write(&plant);
+        struct nanots_repair_report report = plant_repair(&plant, 0);
+        assert_int_equal(report.rows, 0);
+        assert_int_equal(report.rows_lost, 3000);
+        report = plant_repair(&plant, NANOTS_REPAIR_NULL_LOST);
+        nulled += report.values_nulled == 3000 && report.rows == 3000;
+        lost += report.values_nulled == 0 && report.rows == 0;
+        if (report.rows != 0) {
+            struct nanots_table_stats stats = {.struct_size = sizeof stats};
+            const struct nanots_batch *batch = NULL;
+            struct nanots_cursor *cursor = NULL;
+            db = plant_open_out(&plant);
+            db_ok(nanots_stats(db, "t", &stats, &db_error));
+            assert_int_equal(stats.rows, 3000);
+            db_ok(nanots_query_open(db, "t", NULL, &cursor, &db_error));
+            db_ok(nanots_query_next(cursor, &batch, &db_error));
+            for (size_t row = 0; row < batch->row_count; row++)
+                assert_int_equal(batch->columns[1].validity[row / 8] >> (row % 8) & 1, 0);
+            nanots_query_close(cursor);
+            db_close(db);
+        }
+        plant.bytes[at] ^= 4;
+    }
+    assert_true(nulled != 0);
+    assert_true(lost != 0);
+    plant_end(&plant);
+}
+
 /* Goal: a time range that is not that of the rows, under right checksums, is found, and the rows
  * are saved. Method: both ends of the one segment of a small file, in its footer and in the
  * manifest. */
@@ -497,6 +548,7 @@ int main(void)
         REPAIR_TEST(repair_of_a_tiny_file_without_superblock),
         REPAIR_TEST(repair_of_a_file_cut_short_saves_what_is_before),
         REPAIR_TEST(repair_needs_no_header),
+        REPAIR_TEST(repair_puts_null_for_a_value_if_asked_to),
         REPAIR_TEST(repair_and_verify_find_a_wrong_time_range),
         REPAIR_TEST(repair_of_flips_and_zeroed_sectors_loses_row_groups),
     };

@@ -113,6 +113,7 @@ static nanots_status backup_write(struct backup *backup, const char *out_path,
     const uint32_t flags = backup->options->flags;
     const struct nts_target_spec spec = {
         .path = out_path,
+        .source_path = backup->db->path,
         .mode = (flags & NANOTS_BACKUP_INCREMENTAL) != 0 ? NTS_TARGET_UPDATE
                 : (flags & NANOTS_BACKUP_REPLACE) != 0   ? NTS_TARGET_REPLACE
                                                          : NTS_TARGET_NEW,

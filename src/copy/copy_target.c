@@ -138,6 +138,9 @@ nanots_status nts_target_open(struct nts_target *target, const struct nts_target
         NTS_TRY(target_check_former(spec, error));
         flags = NANOTS_OPEN_NO_CREATE;
     } else if (spec->mode == NTS_TARGET_REPLACE) {
+        if (strcmp(spec->path, spec->source_path) == 0) /* under other names the locks tell */
+            return nts_fail(error, NANOTS_INVALID, "%.160s cannot be replaced by a copy of itself",
+                            spec->path);
         NTS_TRY(target_empty(spec, &options, error));
         flags = 0;
     }

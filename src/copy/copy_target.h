@@ -54,6 +54,7 @@ enum nts_target_mode {
 /* How the file is opened. */
 struct nts_target_spec {
     const char *path;
+    const char *source_path; /* of what is copied: nothing is written over it */
     enum nts_target_mode mode;
     const struct nanots_allocator *allocator; /* or NULL */
     const struct nanots_vfs *vfs;             /* or NULL */

@@ -130,6 +130,7 @@ static nanots_status repair_write(struct repair *repair, const char *out_path,
 {
     const struct nts_target_spec spec = {
         .path = out_path,
+        .source_path = repair->salvage.db->path,
         .mode = (repair->options->flags & NANOTS_REPAIR_REPLACE) != 0 ? NTS_TARGET_REPLACE
                                                                       : NTS_TARGET_NEW,
         .allocator = repair->options->allocator,

@@ -170,7 +170,10 @@ static void repair_writes_over_nothing_unless_told(void **state)
                                                   .flags = NANOTS_REPAIR_REPLACE};
     const char *path = plant.scratch->path;
     db_fails(nanots_repair(path, path, NULL, NULL, &db_error), NANOTS_EXISTS, "plant.ntt");
-    db_fails(nanots_repair(path, path, &replace, NULL, &db_error), NANOTS_BUSY, "plant.ntt");
+    db_fails(nanots_repair(path, path, &replace, NULL, &db_error), NANOTS_INVALID, "itself");
+    char other[200]; /* another name of the same file */
+    (void)snprintf(other, sizeof other, "%s/./plant.ntt", plant.scratch->directory);
+    db_fails(nanots_repair(path, other, &replace, NULL, &db_error), NANOTS_BUSY, "plant.ntt");
     db_file_write(plant.out, (const uint8_t *)"mine", 4);
     db_fails(nanots_repair(path, plant.out, NULL, NULL, &db_error), NANOTS_EXISTS, "out.ntt");
     assert_int_equal(db_file_size(plant.out), 4);

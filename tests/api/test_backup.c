@@ -187,6 +187,31 @@ static void backup_incremental_copies_what_changed(void **state)
     site_end(&site);
 }
 
+/* Goal: hundreds of segments may vanish at once. Method: a flush of many tables, which are
+ * dropped before the next backup. */
+static void backup_incremental_lets_many_segments_go(void **state)
+{
+    struct site site;
+    char name[16];
+    site_begin(&site, *state);
+    site_append(&site, 100);
+    for (unsigned t = 0; t < 300; t++) {
+        (void)snprintf(name, sizeof name, "m%u", t);
+        db_ok(nanots_append(site.db, name, 1, 1.0, NULL, &db_error));
+    }
+    db_ok(nanots_flush(site.db, &db_error));
+    (void)site_backup(&site, 0);
+    for (unsigned t = 0; t < 300; t++) {
+        (void)snprintf(name, sizeof name, "m%u", t);
+        db_ok(nanots_drop_table(site.db, name, &db_error));
+    }
+    const struct nanots_backup_report report = site_backup(&site, NANOTS_BACKUP_INCREMENTAL);
+    assert_int_equal(report.tables, 1);
+    assert_true(report.copied_bytes < 4096);
+    site_expect_backup(&site, &site.rows);
+    site_end(&site);
+}
+
 /* Goal: a backup that is too large to be moved as a whole keeps what it has in place. Method:
  * random values, which do not compress; more of them, and rows of the log, whose segments have ids
  * that the database does not give out. */
@@ -418,6 +443,7 @@ int main(void)
         BACKUP_TEST(backup_has_segments_and_rows_of_the_log),
         BACKUP_TEST(backup_of_an_empty_database),
         BACKUP_TEST(backup_incremental_copies_what_changed),
+        BACKUP_TEST(backup_incremental_lets_many_segments_go),
         BACKUP_TEST(backup_incremental_of_a_large_file),
         BACKUP_TEST(backup_incremental_refuses_other_files),
         BACKUP_TEST(backup_incremental_refuses_an_older_database),

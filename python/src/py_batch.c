@@ -64,8 +64,8 @@ static void buffer_dealloc(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
     freefunc release = PyType_GetSlot(type, Py_tp_free);
 
-    py_share_unref(self->share);
-    release(object);
+    Py_BEGIN_ALLOW_THREADS py_share_unref(self->share);
+    Py_END_ALLOW_THREADS release(object);
     Py_DECREF(type);
 }
 
@@ -234,8 +234,8 @@ static void batch_dealloc(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
     freefunc release = PyType_GetSlot(type, Py_tp_free);
 
-    py_share_unref(self->share);
-    release(object);
+    Py_BEGIN_ALLOW_THREADS py_share_unref(self->share);
+    Py_END_ALLOW_THREADS release(object);
     Py_DECREF(type);
 }
 
@@ -301,10 +301,9 @@ static PyObject *batches_read(struct py_batches *self)
         self->state, &schema, &array);
     if (failure != 0)
         py_raise_stream(self->state, failure, &self->stream);
-    if (array.release != NULL)
-        array.release(&array);
+    Py_BEGIN_ALLOW_THREADS if (array.release != NULL) array.release(&array);
     self->stream.release(&self->stream);
-    return NULL;
+    Py_END_ALLOW_THREADS return NULL;
 }
 
 static PyObject *batches_next(PyObject *object)

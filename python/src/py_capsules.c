@@ -3,7 +3,8 @@
  *
  * A capsule owns its struct until somebody moves it out, which leaves a struct without release
  * behind: taking from such a one, or from a capsule of another name, is an error and no crash.
- * Releasing needs no GIL and may be long, yet destructors of capsules run with it: Arrow's rule.
+ * Releasing may be long, a stream may even be the last that keeps a file open: it runs without the
+ * GIL.
  */
 #include "py_nanots.h"
 
@@ -27,17 +28,17 @@ static void schema_capsule_free(PyObject *capsule)
 static void array_capsule_free(PyObject *capsule)
 {
     struct ArrowArray *array = PyCapsule_GetPointer(capsule, ARRAY_NAME);
-    if (array->release != NULL)
-        array->release(array);
+    Py_BEGIN_ALLOW_THREADS if (array->release != NULL) array->release(array);
     free(array);
+    Py_END_ALLOW_THREADS
 }
 
 static void stream_capsule_free(PyObject *capsule)
 {
     struct ArrowArrayStream *stream = PyCapsule_GetPointer(capsule, STREAM_NAME);
-    if (stream->release != NULL)
-        stream->release(stream);
+    Py_BEGIN_ALLOW_THREADS if (stream->release != NULL) stream->release(stream);
     free(stream);
+    Py_END_ALLOW_THREADS
 }
 
 /* A capsule of a copy of `size` bytes; NULL, with nothing taken, if there is no memory. */

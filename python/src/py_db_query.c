@@ -356,7 +356,8 @@ PyObject *py_db_table_capsule(PyObject *object, PyObject *args)
         Py_BEGIN_ALLOW_THREADS failure = stream.get_schema(&stream, &schema);
         Py_END_ALLOW_THREADS if (failure == 0) result = py_schema_capsule(&schema);
         else py_raise_stream(self->state, failure, &stream);
-        stream.release(&stream);
+        Py_BEGIN_ALLOW_THREADS stream.release(&stream);
+        Py_END_ALLOW_THREADS
     }
     request_free(&request);
     return result;

@@ -282,8 +282,9 @@ static nanots_status read_floats(const struct value_read *read)
 static nanots_status read_ints(const struct value_read *read)
 {
     const unsigned type = read->dst->type;
-    int64_t *wide = (int64_t *)read->dst->values + read->at;
-    int64_t *dense = type == NANOTS_TYPE_I64 && read->validity == NULL ? wide : read->work->ints;
+    const bool in_place = type == NANOTS_TYPE_I64 && read->validity == NULL;
+    int64_t *wide = type == NANOTS_TYPE_I64 ? (int64_t *)read->dst->values + read->at : NULL;
+    int64_t *dense = in_place ? wide : read->work->ints;
     const int64_t low = type == NANOTS_TYPE_BOOL  ? 0
                         : type == NANOTS_TYPE_I32 ? INT32_MIN
                                                   : INT64_MIN;
@@ -297,7 +298,7 @@ static nanots_status read_ints(const struct value_read *read)
     else
         NTS_TRY(nts_i64_decode(&read->work->index.scratch, dense, read->dense_count, read->src,
                                read->src_size));
-    if (dense == wide)
+    if (in_place)
         return NANOTS_OK;
     for (size_t i = 0; i < read->count; i++) {
         const int64_t value = row_is_present(read, i) ? dense[used++] : 0;

@@ -310,6 +310,42 @@ static void vectors_without_memory_are_a_status(void **state)
     faultalloc_deinit(&memory);
 }
 
+/* Goal: where the memory of a buffer lies decides nothing. Method: rows of bits so far behind the
+ * buffer's first that as many values of 8 bytes would end where the decoder's own values begin. */
+static void bits_are_decoded_wherever_their_buffer_lies(void **state)
+{
+    (void)state;
+    static struct {
+        uint8_t room[4 * ROWS];
+        struct nts_value_work work;
+    } place;
+    const size_t at = ((size_t)((uint8_t *)place.work.ints - place.room)) / 8;
+    const size_t column = NANOTS_TYPE_BOOL - 1;
+    struct typed_rows rows = rows_make(column, ROWS, NULLS_NONE, false);
+    struct typed_batch *batch = typed_batch_new(&rows, 0, ROWS);
+    const struct nts_column source = nts_column_of_batch(&batch->columns[0]);
+    struct vector vector = vector_make(&source, 0, ROWS);
+    struct nts_column_buffer buffer;
+
+    assert_int_equal(typed_columns[column].type, NANOTS_TYPE_BOOL);
+    assert_int_equal(nts_column_buffer_init(&buffer, nts_alloc_libc(), NANOTS_TYPE_BOOL, false,
+                                            at + ROWS, &db_error),
+                     NANOTS_OK);
+    void *own = buffer.values;
+    buffer.values = place.room;
+    nts_value_work_init(&place.work, nts_alloc_libc());
+    assert_int_equal(nts_value_vector_decode(&place.work, &vector.shape, vector.bytes, vector.size,
+                                             &buffer, at, &db_error),
+                     NANOTS_OK);
+    expect_rows(&buffer, at, &rows, 0, ROWS);
+    buffer.values = own;
+    nts_column_buffer_deinit(&buffer);
+    nts_value_work_deinit(&place.work);
+    test_free(vector.bytes);
+    typed_batch_free(batch);
+    typed_rows_free(&rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +354,7 @@ int main(void)
         cmocka_unit_test(vectors_of_hostile_bytes_are_harmless),
         cmocka_unit_test(vectors_that_cannot_be_are_corrupt),
         cmocka_unit_test(vectors_without_memory_are_a_status),
+        cmocka_unit_test(bits_are_decoded_wherever_their_buffer_lies),
     };
     seed = seed_of_run();
     guard = guard_open(BOUND_MAX);

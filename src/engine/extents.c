@@ -11,20 +11,43 @@
 #include "os/clock.h"
 
 #define EXTENTS_PUNCH_MIN (1u << 20)
+#define OBTAIN_TRIES_MAX  256u
 
-nanots_status nts_extents_obtain(struct nanots_db *db, uint64_t size, uint64_t alignment,
-                                 struct nts_extent *extent_out, struct nanots_error *error)
+/* The lowest free room, with blocks allocated to it; held, also if that fails. */
+static nanots_status obtain_lowest(struct nanots_db *db, uint64_t size, uint64_t alignment,
+                                   struct nts_extent *extent_out, struct nanots_error *error)
 {
+    extent_out->off = extent_out->size = 0;
     NTS_TRY(nts_space_take(&db->space, size, alignment, extent_out, error));
     /* Looked at behind the taking: what a failed commit gave back may be named by its superblock,
      * and the handle was poisoned before. */
-    nanots_status status = nts_db_check_writable(db, error);
-    if (status == NANOTS_OK)
-        status = db->file->ops->allocate(db->file, extent_out->off, extent_out->size, error);
-    if (status != NANOTS_OK) {
-        nts_space_settle(&db->space, extent_out->off, 0);
+    NTS_TRY(nts_db_check_writable(db, error));
+    return db->file->ops->allocate(db->file, extent_out->off, extent_out->size, error);
+}
+
+/* On a full disk free room may still have its blocks, as what the reserve leaves, or be a hole:
+ * higher room is tried then, up to the end of the file. */
+nanots_status nts_extents_obtain(struct nanots_db *db, uint64_t size, uint64_t alignment,
+                                 struct nts_extent *extent_out, struct nanots_error *error)
+{
+    struct nts_extent failed[OBTAIN_TRIES_MAX];
+    size_t failed_count = 0;
+    nanots_status status;
+    bool is_inside;
+
+    do {
+        const uint64_t end = nts_space_file_end(&db->space);
+        status = obtain_lowest(db, size, alignment, extent_out, error);
+        is_inside = extent_out->size != 0 && extent_out->off + extent_out->size <= end;
+        if (status != NANOTS_OK && extent_out->size != 0)
+            failed[failed_count++] = *extent_out;
+    } while (status == NANOTS_NO_SPACE && is_inside && failed_count < OBTAIN_TRIES_MAX);
+    for (size_t i = 0; i < failed_count; i++)
+        nts_space_settle(&db->space, failed[i].off, 0);
+    if (status != NANOTS_OK)
         extent_out->off = extent_out->size = 0;
-    }
+    else
+        nts_error_clear(error);
     return status;
 }
 

@@ -347,6 +347,39 @@ static void space_of_a_failed_commit_is_not_written_by_a_batch_on_its_way(void *
     space_end(test);
 }
 
+/* ---- holes -------------------------------------------------------------------------------- */
+
+/* Goal: on a full disk free room that still has its blocks is found behind a hole that gets none.
+ * Method: a log that has grown leaves free runs; the first attempt to allocate in them fails. */
+static void space_hole_on_a_full_disk_is_passed_over(void **state)
+{
+    (void)state;
+    struct space_fault test;
+    struct db_rows rows = db_rows_new(1);
+
+    space_begin(&test);
+    space_append(&test, TABLE, &rows, -1); /* makes the table */
+    for (int64_t i = 0; i < 12; i++)
+        space_append_noise(&test, TABLE, &rows, i * 2000, 2000);
+    db_ok(nanots_flush(test.db, &db_error));
+    assert_true(nts_space_free_bytes(&test.db->space) >= 4 * NTS_BLOCK_SIZE);
+    const uint64_t end = nts_space_file_end(&test.db->space);
+    const struct nts_extent reserve = test.db->sb.reserve;
+    space_append(&test, TABLE, &rows, 1000000);
+    faultvfs_fail(&test.faults, FAULTVFS_ALLOCATE, 0, ENOSPC, false);
+    db_ok(nanots_flush(test.db, &db_error));
+    assert_true(test.faults.failed);
+    assert_int_equal(nts_space_file_end(&test.db->space), end);
+    assert_int_equal(test.db->sb.reserve.off, reserve.off);
+    assert_true(reserve.size != 0);
+    space_heal(&test);
+    db_rows_sort(&rows);
+    db_expect_table(test.db, TABLE, &rows);
+    db_close(test.db);
+    space_end(&test);
+    db_rows_free(&rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +387,7 @@ int main(void)
         cmocka_unit_test(space_memory_failing_in_a_pack_leaves_what_a_cursor_reads),
         cmocka_unit_test(space_full_disk_at_a_tiny_file_leaves_the_handle_usable),
         cmocka_unit_test(space_of_a_failed_commit_is_not_written_by_a_batch_on_its_way),
+        cmocka_unit_test(space_hole_on_a_full_disk_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -521,7 +521,7 @@ static void repair_of_flips_and_zeroed_sectors_loses_row_groups(void **state)
             NTS_SECTOR_SIZE * NTS_SECTOR_SIZE;
         memcpy(saved, plant.bytes + at, sizeof saved);
         if (round % 2 == 0)
-            plant.bytes[at + seed_next(&seed) % NTS_SECTOR_SIZE] ^= 1u << round % 8;
+            plant.bytes[at + seed_next(&seed) % NTS_SECTOR_SIZE] ^= (uint8_t)(1u << round % 8);
         else
             memset(plant.bytes + at, 0, NTS_SECTOR_SIZE);
         plant_write(&plant);

@@ -227,11 +227,24 @@ static size_t manifest_skip_padding(const struct nts_manifest_reader *reader)
     return at;
 }
 
+/* Whether a writer pads from `from` to `to`. Zeros that go on are edits that were wiped out: taken
+ * for padding, they would be tables that vanish without a word. */
+static bool manifest_padding_ends_at(size_t from, size_t to)
+{
+    return to == from || (from != 0 && (to == nts_round_up(from, NTS_SECTOR_SIZE) ||
+                                        to == nts_round_up(from, NTS_BLOCK_SIZE)));
+}
+
 nanots_status nts_manifest_next(struct nts_manifest_reader *reader, struct nts_edit *edit,
                                 struct nanots_error *error)
 {
     memset(edit, 0, sizeof *edit);
+    const size_t from = reader->at;
     reader->at = manifest_skip_padding(reader);
+    if (!manifest_padding_ends_at(from, reader->at))
+        return nts_fail(error, NANOTS_CORRUPT,
+                        "manifest: %zu zero bytes at offset %llu, where an edit was expected",
+                        reader->at - from, (unsigned long long)(reader->file_off + from));
     if (reader->at == reader->size)
         return NANOTS_OK;
     const uint8_t *bytes = reader->bytes + reader->at;

@@ -20,10 +20,12 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "format/manifest.h"
+#include "format/segment_layout.h"
 #include "format/superblock.h"
 #include "support/db_helpers.h"
 #include "support/scratch.h"
 #include "support/seed.h"
+#include "util/alloc.h"
 #include "util/checksum.h"
 
 #define TABLES     3u
@@ -506,35 +508,162 @@ static void repair_and_verify_find_a_wrong_time_range(void **state)
 
 /* ---- damage in segments --------------------------------------------------------------------- */
 
+/* What a damage must cost, of the sound file and the places that differ from it. */
+struct toll {
+    const struct plant *plant; /* damaged */
+    const uint8_t *sound;
+    size_t rows;        /* that no repair can save */
+    size_t rows_unseen; /* of these, that nothing tells of any more */
+    size_t segments;    /* that are not whole */
+};
+
+static bool toll_is_hurt(const struct toll *toll, size_t off, size_t size)
+{
+    return memcmp(toll->sound + off, toll->plant->bytes + off, size) != 0;
+}
+
+/* Which row groups of a segment have a chunk that is hurt, from the indexes of the sound footer. */
+static size_t toll_group_rows(const struct toll *toll, size_t at, uint32_t row_count,
+                              const struct nts_footer *footer, uint64_t footer_off)
+{
+    static const struct nts_index_kind value = {NANOTS_TYPE_F64, false};
+    static struct nts_index_work work;
+    bool is_lost[PARTS * PART_ROWS / GROUP_ROWS + 1] = {false};
+    size_t lost = 0;
+    for (uint32_t c = 0; c <= footer->column_count; c++) {
+        const struct nts_index_kind kind = c == 0 ? nts_index_kind_of_time() : value;
+        struct nts_column_index *index = nts_column_index_new(nts_alloc_libc(), row_count, kind);
+        const uint8_t *bytes = NULL;
+        size_t size = 0;
+        assert_non_null(index);
+        assert_true(nts_footer_find_index(footer, c, &bytes, &size));
+        assert_int_equal(nts_column_index_decode(&work, index, bytes, size, footer_off), NANOTS_OK);
+        for (uint32_t g = 0; g < index->group_count; g++)
+            is_lost[g] |= toll_is_hurt(toll, at + index->chunk_off[g], index->chunk_size[g]);
+        nts_free(index);
+    }
+    for (uint32_t row = 0; row < row_count; row += GROUP_ROWS)
+        if (is_lost[row / GROUP_ROWS])
+            lost += row_count - row < GROUP_ROWS ? row_count - row : GROUP_ROWS;
+    return lost;
+}
+
+/* A footer takes the whole segment with it, and so does the header if the manifest is lost. */
+static void toll_add_segment(struct toll *toll, size_t at, bool manifest_is_hurt)
+{
+    struct nts_segment_header header;
+    struct nts_footer footer;
+    assert_true(nts_segment_header_decode(toll->sound + at, &header));
+    const size_t footer_at = at + (size_t)header.footer_off;
+    const size_t footer_size = (size_t)(header.size - header.footer_off);
+    assert_true(nts_footer_decode(toll->sound + footer_at, footer_size, &footer));
+    assert_true(header.row_count <= PARTS * PART_ROWS);
+    toll->segments += toll_is_hurt(toll, at, (size_t)header.size);
+    if (manifest_is_hurt && toll_is_hurt(toll, at, NTS_SEGMENT_HEADER_SIZE)) {
+        toll->rows += header.row_count;
+        toll->rows_unseen += header.row_count;
+    } else if (toll_is_hurt(toll, footer_at, footer_size)) {
+        toll->rows += header.row_count;
+    } else {
+        toll->rows += toll_group_rows(toll, at, header.row_count, &footer, header.footer_off);
+    }
+}
+
+static struct toll plant_toll(const struct plant *plant, const uint8_t *sound)
+{
+    struct toll toll = {.plant = plant, .sound = sound};
+    const struct nts_superblock sb = plant_superblock(plant);
+    const bool manifest_is_hurt =
+        toll_is_hurt(&toll, (size_t)sb.manifest_off, (size_t)sb.manifest_size);
+    for (size_t at = NTS_SUPERBLOCK_AREA; at + NTS_SEGMENT_HEADER_SIZE <= plant->size;
+         at += NTS_GRANULE_SIZE)
+        if (memcmp(sound + at, "NTSSEG1\n", 8) == 0)
+            toll_add_segment(&toll, at, manifest_is_hurt);
+    return toll;
+}
+
+/* Repairs the plant, which is damaged, and compares what is lost with what must be. */
+static size_t plant_expect_toll(struct plant *plant, const uint8_t *sound)
+{
+    const struct toll toll = plant_toll(plant, sound);
+    plant_write(plant);
+    const struct nanots_repair_report report = plant_repair(plant, 0);
+    const size_t missing = plant_missing(plant);
+    assert_int_equal(missing, toll.rows);
+    assert_int_equal(report.rows_lost, toll.rows - toll.rows_unseen);
+    assert_int_equal(report.rows, TABLES * PARTS * PART_ROWS - toll.rows);
+    if (report.manifest_lost == 0)
+        assert_int_equal(report.segments_hurt, toll.segments);
+    assert_true(missing == 0 || report.damage != 0);
+    return missing;
+}
+
 /* Goal: of a damaged segment all row groups but the damaged ones are saved, and no value is wrong;
- * other tables keep every row. Method: flips and zeroed sectors all over the data. */
+ * other tables keep every row. Method: flips and zeroed sectors all over the data; the indexes tell
+ * which rows were there. */
 static void repair_of_flips_and_zeroed_sectors_loses_row_groups(void **state)
 {
     uint64_t seed = seed_of_run();
     struct plant plant;
     size_t most = 0;
     plant_make(&plant, *state);
+    uint8_t *sound = db_file_read(plant.scratch->path, &plant.size);
     for (unsigned round = 0; round < 24; round++) {
-        uint8_t saved[NTS_SECTOR_SIZE];
         const size_t at =
             (NTS_SUPERBLOCK_AREA + seed_next(&seed) % (plant.size - 3 * NTS_BLOCK_SIZE)) /
             NTS_SECTOR_SIZE * NTS_SECTOR_SIZE;
-        memcpy(saved, plant.bytes + at, sizeof saved);
         if (round % 2 == 0)
             plant.bytes[at + seed_next(&seed) % NTS_SECTOR_SIZE] ^= (uint8_t)(1u << round % 8);
         else
             memset(plant.bytes + at, 0, NTS_SECTOR_SIZE);
-        plant_write(&plant);
-        const struct nanots_repair_report report = plant_repair(&plant, 0);
-        const size_t missing = plant_missing(&plant);
-        memcpy(plant.bytes + at, saved, sizeof saved);
+        const size_t missing = plant_expect_toll(&plant, sound);
+        memcpy(plant.bytes + at, sound + at, NTS_SECTOR_SIZE);
         most = missing > most ? missing : most;
-        assert_int_equal(report.rows_lost, missing);
-        assert_int_equal(report.rows, TABLES * PARTS * PART_ROWS - missing);
-        assert_true(missing <= PARTS * PART_ROWS);
-        assert_true((missing != 0) <= (report.segments_hurt != 0 || report.manifest_lost != 0));
     }
     assert_true(most != 0);
+    test_free(sound);
+    plant_end(&plant);
+}
+
+/* Goal: the same where structures meet: manifest and first header, a footer and the header behind
+ * it, the file's end. Method: the sector of each is zeroed, in a file where they are neighbours. */
+static void repair_of_zeroed_sectors_where_structures_meet(void **state)
+{
+    struct plant plant;
+    size_t places = 0;
+    plant_make(&plant, *state);
+    uint8_t *sound = db_file_read(plant.scratch->path, &plant.size);
+    for (size_t at = NTS_SUPERBLOCK_AREA; at < plant.size; at += NTS_GRANULE_SIZE) {
+        if (memcmp(sound + at, "NTSSEG1\n", 8) != 0 && at + NTS_GRANULE_SIZE < plant.size)
+            continue;
+        const size_t sector = at / NTS_SECTOR_SIZE * NTS_SECTOR_SIZE;
+        const size_t left = plant.size - sector;
+        const size_t size = left < NTS_SECTOR_SIZE ? left : NTS_SECTOR_SIZE;
+        memset(plant.bytes + sector, 0, size);
+        (void)plant_expect_toll(&plant, sound);
+        memcpy(plant.bytes + sector, sound + sector, size);
+        places++;
+    }
+    assert_true(places > TABLES);
+    test_free(sound);
+    plant_end(&plant);
+}
+
+/* Goal: a manifest of which nothing is left but zeros is lost, not empty: no table vanishes.
+ * Method: the extent of the manifest alone is zeroed; opening says it, repair saves every row. */
+static void repair_takes_no_zeroed_manifest_for_an_empty_one(void **state)
+{
+    struct nanots_db *db = NULL;
+    struct plant plant;
+    plant_make(&plant, *state);
+    const struct nts_superblock sb = plant_superblock(&plant);
+    memset(plant.bytes + sb.manifest_off, 0, (size_t)sb.manifest_size);
+    plant_write(&plant);
+    db_fails(nanots_open(plant.scratch->path, NULL, &db, &db_error), NANOTS_CORRUPT, "zero bytes");
+    const struct nanots_repair_report report = plant_repair(&plant, 0);
+    assert_int_equal(report.manifest_lost, 1);
+    assert_int_equal(report.rows_lost, 0);
+    plant_expect_all(&plant);
     plant_end(&plant);
 }
 
@@ -554,6 +683,8 @@ int main(void)
         REPAIR_TEST(repair_puts_null_for_a_value_if_asked_to),
         REPAIR_TEST(repair_and_verify_find_a_wrong_time_range),
         REPAIR_TEST(repair_of_flips_and_zeroed_sectors_loses_row_groups),
+        REPAIR_TEST(repair_of_zeroed_sectors_where_structures_meet),
+        REPAIR_TEST(repair_takes_no_zeroed_manifest_for_an_empty_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -267,14 +267,24 @@ class State:
         check_names(table.name, table.columns, cursor.what)
 
 
+def skip_manifest_padding(data, begin, at, end):
+    """Where the next edit begins, or the end: zeros reach up to a sector of 512 or of 4096."""
+    used, size = at - begin, 0
+    while end - at - size >= 8 and data[at + size:at + size + 8] == bytes(8):
+        size += 8
+    check(size == 0 or used > 0 and size in (-used % 512, -used % BLOCK_SIZE),
+          "manifest: zeros at %d", at)
+    return at + size
+
+
 def read_manifest(data, sb, state):
     seed, = struct.unpack("<Q", sb.file_id[:8])
     at, end = sb.manifest_off, sb.manifest_off + sb.manifest_size
     check(end <= len(data), "manifest outside of the file")
-    while end - at >= 8:
-        if data[at:at + 8] == bytes(8):
-            at += 8
-            continue
+    while at < end:
+        at = skip_manifest_padding(data, sb.manifest_off, at, end)
+        if end - at < 8:
+            break
         check(end - at >= 16, "manifest edit at %d: cut short", at)
         checksum, size, kind = struct.unpack_from("<QIB", data, at)
         what = "manifest edit at %d" % at

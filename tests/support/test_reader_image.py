@@ -126,12 +126,22 @@ class ManifestTest(ReaderCase):
             with self.subTest(cutoff=cutoff, seq=seq):
                 self.assertEqual(len(left(edit(6, struct.pack("<IIqQ", 1, 0, cutoff, seq)))), count)
 
-    def test_manifest_words_of_zeros_are_skipped(self):
+    def test_manifest_zeros_up_to_a_sector_are_skipped(self):
         first, second = edit(1, definition(1, "x")), edit(1, definition(2, "y"))
-        for gap in (0, 8, 16, 512 - len(first), 1024):
-            with self.subTest(gap=gap):
-                manifest = bytes(gap) + first + bytes(gap) + second + bytes(gap)
+        for sector in (8, 512, 4096):
+            with self.subTest(sector=sector):
+                manifest = first + bytes(-len(first) % sector)
+                manifest += second + bytes(-len(second) % sector)
                 self.assertEqual(list(self.open(image_of(manifest)).tables), ["x", "y"])
+
+    def test_manifest_zeros_in_place_of_an_edit_are_refused(self):
+        first, second = edit(1, definition(1, "x")), edit(1, definition(2, "y"))
+        for gap in (8, 512 - len(first) + 8, 1024 - len(first), 8192 - len(first)):
+            with self.subTest(gap=gap):
+                self.fails(image_of(bytes(gap) + first), "zeros at 8192")
+                self.fails(image_of(first + bytes(gap)), "zeros")
+                self.fails(image_of(first + bytes(gap) + second), "zeros")
+        self.fails(image_of(bytes(512)), "zeros at 8192")
 
     def test_manifest_damage_is_refused(self):
         good = edit(1, definition())

@@ -233,10 +233,10 @@ static void manifest_edits_are_found_at_every_place_of_a_sector(void **state)
             ends |= 1ull << (buf.size + file_off) % NTS_SECTOR_SIZE / 8;
             assert_int_equal(nts_manifest_put_table(&buf, MANIFEST_SEED, def), NANOTS_OK);
             nts_free(def);
-            const uint64_t end = file_off + buf.size;
+            const uint64_t sector = round % 3 == 0 ? NTS_BLOCK_SIZE : NTS_SECTOR_SIZE;
             if (seed_next(&seed) % 3 == 0) /* the commit ends */
                 assert_int_equal(
-                    nts_buf_append_zeros(&buf, (size_t)(nts_round_up(end, NTS_SECTOR_SIZE) - end)),
+                    nts_buf_append_zeros(&buf, (size_t)nts_round_up(buf.size, sector) - buf.size),
                     NANOTS_OK);
         }
         struct nts_manifest_reader reader = reader_of(&buf, file_off);
@@ -276,6 +276,40 @@ static void manifest_any_flipped_bit_is_reported_with_its_place(void **state)
         buf.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     nts_buf_deinit(&buf);
+}
+
+/* Goal: zeros where no writer pads are damage, and are named by their offset. Method: an edit, with
+ * zeros before it, between it and the next, and behind it, of each size around the right ones. */
+static void manifest_zeros_in_place_of_edits_are_damage(void **state)
+{
+    const struct nts_segment_entry entry = entry_of(1);
+    (void)state;
+    for (unsigned kind = 0; kind < 3; kind++)
+        for (size_t zeros = 0; zeros <= (size_t)NTS_BLOCK_SIZE + 1024; zeros += 8) {
+            struct nts_buf buf = buf_of_test();
+            struct nanots_error error = {NANOTS_OK, 0, ""};
+            struct nts_edit edit;
+            char place[32];
+            if (kind != 0)
+                assert_int_equal(nts_manifest_put_segments(&buf, MANIFEST_SEED, &entry, 1),
+                                 NANOTS_OK);
+            const size_t from = buf.size;
+            assert_int_equal(nts_buf_append_zeros(&buf, zeros), NANOTS_OK);
+            if (kind != 2)
+                assert_int_equal(nts_manifest_put_segments(&buf, MANIFEST_SEED, &entry, 1),
+                                 NANOTS_OK);
+            const bool is_right =
+                zeros == 0 ||
+                (kind != 0 && (from + zeros == NTS_SECTOR_SIZE || from + zeros == NTS_BLOCK_SIZE));
+            struct nts_manifest_reader reader = reader_of(&buf, 8192);
+            if (kind != 0)
+                assert_int_equal(nts_manifest_next(&reader, &edit, &error), NANOTS_OK);
+            assert_int_equal(nts_manifest_next(&reader, &edit, &error),
+                             is_right ? NANOTS_OK : NANOTS_CORRUPT);
+            (void)snprintf(place, sizeof place, "at offset %zu,", 8192 + from);
+            assert_int_equal(strstr(error.message, place) == NULL, is_right);
+            nts_buf_deinit(&buf);
+        }
 }
 
 /* Goal: an edit of an unknown kind, of an impossible size or of another file is damage. */
@@ -345,6 +379,7 @@ int main(void)
         cmocka_unit_test(manifest_impossible_kept_logs_are_refused),
         cmocka_unit_test(manifest_edits_are_found_at_every_place_of_a_sector),
         cmocka_unit_test(manifest_any_flipped_bit_is_reported_with_its_place),
+        cmocka_unit_test(manifest_zeros_in_place_of_edits_are_damage),
         cmocka_unit_test(manifest_foreign_edits_are_damage),
         cmocka_unit_test(manifest_put_without_room_changes_nothing),
     };

@@ -18,6 +18,7 @@
 #define CSVFILE_ROW_SIZE_MAX    (64u << 20)
 #define CSVFILE_RECORD_PER_ROW  3u
 #define CSVFILE_BETWEEN_RECORDS 0 /* pstate of libcsv before the first byte of a record */
+#define CSVFILE_FIELD_STEP      (256u << 10) /* a field that grows is moved so seldom */
 
 struct cli_csv {
     FILE *file;
@@ -151,6 +152,7 @@ static void csvfile_start_parser(struct cli_csv *csv)
 {
     csv_init(&csv->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL);
     csv_set_delim(&csv->parser, (unsigned char)csv->delimiter);
+    csv_set_blk_size(&csv->parser, CSVFILE_FIELD_STEP);
 }
 
 static void csvfile_reset_record(struct cli_csv *csv)

@@ -415,10 +415,10 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_table_append_batch(struct nanots_
  *         return complain(error.message);
  *
  * Until its commit nobody sees a row of a group. It blocks nobody: other appends go on, and several
- * groups may be open at once. Rows are kept in memory, up to a quarter of memtable_bytes; what is
- * over that is written as segments, which count only with the commit. A group's log entry, some 100
- * bytes for each such segment, must fit half of wal_bytes: 37,000 segments by default. Rows of
- * thousands of tables make fewer of them table after table than by turns.
+ * groups may be open at once. Rows are kept in memory, up to a quarter of memtable_bytes or 4 KiB a
+ * table, whichever is more; what is over that is written as segments, which count only with the
+ * commit. A group's log entry, some 110 bytes for each such segment, must fit half of wal_bytes:
+ * 37,000 segments by default, each of some KiB also where thousands of tables come by turns.
  *
  * Returns OK, READ_ONLY, POISONED, NO_MEMORY. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_batch_begin(struct nanots_db *db,

@@ -7,6 +7,10 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
+#define GROUP_TABLE_BYTES 4096u /* of memory for the rows of a table, where there are many */
+/* Of the log for a table whose rows are one segment. */
+#define GROUP_SPILL_LOG_SIZE (NTS_WAL_RECORD_HEADER_SIZE + NTS_SEGMENT_ENTRY_SIZE)
+
 /* ---- begin and end ------------------------------------------------------------------------ */
 
 nanots_status nts_group_begin(struct nanots_db *db, struct nanots_group **group_out,
@@ -90,6 +94,7 @@ static nanots_status group_add_table(struct nanots_group *group, struct nanots_t
     else
         group->last->next = item;
     group->last = item;
+    group->table_count++;
     *item_out = item;
     return NANOTS_OK;
 }
@@ -203,29 +208,53 @@ nanots_status nts_group_spill(struct nanots_group *group, struct nts_group_table
     return status;
 }
 
-/* The largest go, until half of the room is free. */
-static nanots_status group_spill_largest(struct nanots_group *group, uint64_t memory_max,
-                                         uint64_t log_max, struct nanots_error *error)
+/* The table of which a spill frees most memory; NULL if no rows are in memory. */
+static struct nts_group_table *group_largest(const struct nanots_group *group)
 {
-    while (group->memory > memory_max / 2 || group->rows_log_size > log_max / 2) {
-        struct nts_group_table *largest = NULL;
-        for (struct nts_group_table *item = group->first; item != NULL; item = item->next)
-            if (item->rows != NULL && (largest == NULL || item->rows->bytes > largest->rows->bytes))
-                largest = item;
-        if (largest == NULL)
-            break;
-        NTS_TRY(nts_group_spill(group, largest, error));
-    }
+    struct nts_group_table *largest = NULL;
+    for (struct nts_group_table *item = group->first; item != NULL; item = item->next)
+        if (item->rows != NULL && (largest == NULL || item->rows->bytes > largest->rows->bytes))
+            largest = item;
+    return largest;
+}
+
+/* The largest go, until half of the room is free. With thousands of tables there is room for some
+ * rows of each, so that what is written is worth its segment. */
+static nanots_status group_spill_largest(struct nanots_group *group, struct nanots_error *error)
+{
+    const uint64_t shared = group->db->options.memtable_bytes / 4;
+    const uint64_t each = group->table_count * GROUP_TABLE_BYTES;
+    const uint64_t most = shared > each ? shared : each;
+
+    if (group->memory <= most)
+        return NANOTS_OK;
+    for (struct nts_group_table *item = group_largest(group);
+         item != NULL && group->memory > most / 2; item = group_largest(group))
+        NTS_TRY(nts_group_spill(group, item, error));
+    return NANOTS_OK;
+}
+
+nanots_status nts_group_fit_log(struct nanots_group *group, struct nanots_error *error)
+{
+    const uint64_t most = group->db->options.wal_bytes / 2 - NTS_WAL_GROUP_SIZE;
+    for (struct nts_group_table *item = group_largest(group);
+         item != NULL && group->rows_log_size + group->bulk_log_size > most;
+         item = group_largest(group))
+        NTS_TRY(nts_group_spill(group, item, error));
     return NANOTS_OK;
 }
 
 /* ---- append ------------------------------------------------------------------------------- */
 
-/* The log takes a group in one piece. */
+/* The log takes a group in one piece: its segments, and of each table with rows in memory either
+ * those or one segment more. */
 static nanots_status group_check_log(const struct nanots_group *group, uint64_t more,
                                      const struct nts_rows *rows, struct nanots_error *error)
 {
-    const uint64_t size = NTS_WAL_GROUP_SIZE + group->rows_log_size + group->bulk_log_size + more;
+    const uint64_t spilled = group->table_count * GROUP_SPILL_LOG_SIZE;
+    const uint64_t in_log = group->rows_log_size + more;
+    const uint64_t size =
+        NTS_WAL_GROUP_SIZE + group->bulk_log_size + (in_log < spilled ? in_log : spilled);
     const uint64_t most = group->db->options.wal_bytes / 2;
     if (size <= most)
         return NANOTS_OK;
@@ -289,19 +318,18 @@ nanots_status nts_group_append(struct nanots_group *group, struct nanots_table *
                                const struct nts_rows *rows, struct nanots_error *error)
 {
     const struct nts_options *options = &group->db->options;
-    const uint64_t memory_max = options->memtable_bytes / 4;
     const uint64_t wal_max = options->wal_bytes / 4;
-    const uint64_t log_max =
+    const uint64_t table_max =
         wal_max < options->max_record_size ? wal_max : options->max_record_size;
     struct nts_group_table *item = NULL;
 
     NTS_TRY(nts_db_check_writable(group->db, error));
     NTS_TRY(group_find_table(group, table, rows, &item, error));
-    if (nts_rows_are_bulk(group->db, rows) || rows->payload_size > log_max / 2)
+    if (nts_rows_are_bulk(group->db, rows) || rows->payload_size > table_max / 2)
         return group_append_bulk(group, item, rows, error);
-    if (group->memory > memory_max ||
-        group->rows_log_size + rows->payload_size + NTS_WAL_RECORD_HEADER_SIZE > log_max)
-        NTS_TRY(group_spill_largest(group, memory_max, log_max, error));
+    if (item->log_size + rows->payload_size + NTS_WAL_RECORD_HEADER_SIZE > table_max)
+        NTS_TRY(nts_group_spill(group, item, error));
+    NTS_TRY(group_spill_largest(group, error));
     NTS_TRY(group_check_log(group, NTS_WAL_RECORD_HEADER_SIZE + rows->payload_size, rows, error));
     return group_append_rows(group, item, rows, error);
 }

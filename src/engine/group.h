@@ -10,8 +10,9 @@
  *
  * Nothing of a group is in the log, in a run or in a table before its commit, which does all that
  * in one hold of write_lock: so no flush, SEAL or other append comes between its rows, and what it
- * holds is memory and space that nobody names. Bounds: a quarter of memtable_bytes of rows, and of
- * wal_bytes of their payloads.
+ * holds is memory and space that nobody names. Bounds: a quarter of
+ * memtable_bytes of rows or 4 KiB a table, whichever is more; half of wal_bytes for the entry in
+ * the log.
  *
  * In mode full a group becomes visible after its sync, in one hold of write_lock; rows that come
  * behind it in the same memtables and are synced earlier show it with them, whole.

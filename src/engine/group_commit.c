@@ -36,6 +36,7 @@ static nanots_status commit_prepare(struct nanots_group *group, uint64_t *log_si
                                     struct nanots_error *error)
 {
     uint64_t size = NTS_WAL_GROUP_SIZE;
+    NTS_TRY(nts_group_fit_log(group, error));
     for (struct nts_group_table *item = group->first; item != NULL; item = item->next) {
         NTS_TRY(commit_prepare_table(group, item, error));
         if (item->payload != NULL)

@@ -38,6 +38,7 @@ struct nanots_group {
     struct nts_group_table *first; /* in order of their first rows */
     struct nts_group_table *last;
     struct nts_group_table *last_used;
+    uint64_t table_count;
     uint64_t memory;        /* of all memtables */
     uint64_t rows_log_size; /* what their records need, or a little more */
     uint64_t bulk_log_size;
@@ -60,5 +61,7 @@ void nts_group_view_free(struct nts_group_view *view);
 /* A table's rows in memory become a segment, if there are any. */
 NTS_CHECKED nanots_status nts_group_spill(struct nanots_group *group, struct nts_group_table *item,
                                           struct nanots_error *error);
+/* Before a commit: rows become segments until the group's log entry fits. */
+NTS_CHECKED nanots_status nts_group_fit_log(struct nanots_group *group, struct nanots_error *error);
 
 #endif

@@ -264,6 +264,7 @@ static void commit_fill_superblock(const struct nts_commit *commit, struct nts_s
     sb->writer_version =
         (NANOTS_VERSION_MAJOR << 16) + (NANOTS_VERSION_MINOR << 8) + NANOTS_VERSION_PATCH;
     sb->flushed_seq = commit->flushed_seq;
+    sb->table_changes += commit->changes_table;
     sb->reserve = commit->reserve;
     sb->incompat_flags = commit->incompat_flags;
     sb->compat_flags = commit->compat_flags;

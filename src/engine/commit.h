@@ -37,8 +37,9 @@ struct nts_commit {
     uint64_t end_min;      /* end of what this commit names beyond the manifest */
     size_t freed_count;    /* segments that the caller frees behind the commit */
     struct nts_version *const
-        *versions; /* by table id, where they are not the tables' own; or NULL */
-    bool sync_all; /* adopts bytes written without sync, or carries a schema change */
+        *versions;      /* by table id, where they are not the tables' own; or NULL */
+    bool changes_table; /* a column, a name, a drop, a cut: not what a reader of the log may miss */
+    bool sync_all;      /* adopts bytes written without sync, or carries a schema change */
     bool rewrite_manifest;
     uint64_t incompat_flags; /* as they are */
     uint64_t compat_flags;   /* a backup is one no more once anything else commits */

@@ -105,6 +105,7 @@ static nanots_status exchange_commit_locked(struct nts_exchange *exchange,
     if (version == NULL)
         return nts_fail_memory(error, exchange->added.count);
     commit->sync_all = true;
+    commit->changes_table = exchange->is_cut;
     commit->freed_count = exchange->removed.count;
     const nanots_status status = nts_commit_run(commit, error);
     if (status != NANOTS_OK) {

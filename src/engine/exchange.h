@@ -23,6 +23,7 @@ struct nts_exchange {
     struct nanots_table *table;
     struct nts_exchange_list removed; /* their version is held by the caller */
     struct nts_exchange_list added;   /* referenced; their extents are held until the commit */
+    bool is_cut;                      /* rows are removed, not only written anew */
     bool is_committed;
 };
 

@@ -10,8 +10,9 @@
  *      manifest, log into a shadow --> swap --> old pins go
  *
  * "All that there was" when the call began is what the change counter in the log says: a state with
- * as many rows and tables is good whatever was committed meanwhile. Where nothing is published the
- * superblock is looked at again: if no commit came in between, the log was read to its end. Each
+ * as many rows and tables is good whatever was committed meanwhile, unless that changed, dropped or
+ * cut a table: rows behind it would be shown before it is. The superblock tells, looked at again
+ * behind the log; if no commit came in between, the log was read to its end in any case. Each
  * commit that recycles what was being read has flushed it, so that the next attempt finds it in
  * segments: a writer cannot keep a reader away by being fast.
  *
@@ -125,10 +126,18 @@ static nanots_status wanted_read(const struct nanots_db *db, const struct nts_su
     return nts_wal_tail_counter(&tail, db->file, wanted_out, error);
 }
 
-/* Whether a state has all that was `wanted`. Without a pin nobody knows what it was read from. */
-static bool wanted_is_there(const struct nanots_db *db, uint64_t wanted, bool is_pinned)
+/* Whether a state of `sb` and the log is good with a superblock that was read behind it: no commit
+ * came meanwhile, or none that changed a table, and the state has all that was `wanted`. Without a
+ * pin nobody knows what it was read from. */
+static bool state_is_good(const struct nanots_db *state, const struct nts_superblock *sb,
+                          const struct nts_superblock *now, uint64_t wanted, bool is_pinned)
 {
-    return is_pinned && wanted != 0 && nts_recover_change_counter(db) >= wanted;
+    if (now->wal_salt != sb->wal_salt ||
+        memcmp(now->file_id, sb->file_id, sizeof now->file_id) != 0)
+        return false;
+    return now->generation == sb->generation ||
+           (is_pinned && wanted != 0 && now->table_changes == sb->table_changes &&
+            nts_recover_change_counter(state) >= wanted);
 }
 
 /* What seems to be the end of a log that is recycled meanwhile proves nothing. */
@@ -154,7 +163,7 @@ nanots_status nts_refresh_first(struct nanots_db *db, struct nanots_error *error
         NTS_TRY(nts_db_read_superblock(db, &now, status == NANOTS_OK ? error : NULL));
         if (now.generation == db->sb.generation)
             return status;
-        if (status == NANOTS_OK && wanted_is_there(db, wanted, reader->is_pinned)) {
+        if (status == NANOTS_OK && state_is_good(db, &db->sb, &now, wanted, reader->is_pinned)) {
             refresh_forget_break(db);
             return NANOTS_OK;
         }
@@ -524,11 +533,10 @@ static nanots_status refresh_load_shadow(struct nanots_db *db, const struct nts_
     if (*wanted == 0)
         NTS_TRY(wanted_read(db, sb, wanted, error));
     const nanots_status status = shadow_new(db, sb, shadow_out, error);
-    if (status == NANOTS_OK && wanted_is_there(*shadow_out, *wanted, is_pinned))
-        return NANOTS_OK;
     const nanots_status again =
         nts_db_read_superblock(db, &now, status == NANOTS_OK ? error : NULL);
-    *stale_out = again == NANOTS_OK && now.generation != sb->generation;
+    *stale_out = again == NANOTS_OK && now.generation != sb->generation &&
+                 !(status == NANOTS_OK && state_is_good(*shadow_out, sb, &now, *wanted, is_pinned));
     return status == NANOTS_OK ? again : status;
 }
 
@@ -572,16 +580,16 @@ static nanots_status refresh_reload(struct nanots_db *db, struct nanots_error *e
 
 /* ---- what the log gained ------------------------------------------------------------------ */
 
-/* Whether the superblock is still the handle's. A file that was restored in place can have the
- * generation and be another. */
-static nanots_status follow_is_current(struct nanots_db *db, bool *is_current_out,
-                                       struct nanots_error *error)
+/* Whether the handle's state is good, with what it has of the log; `wanted` 0: only if the
+ * superblock is still the handle's. A file that was restored in place can have the generation and
+ * be another. */
+static nanots_status follow_is_good(struct nanots_db *db, uint64_t wanted, bool *is_good_out,
+                                    struct nanots_error *error)
 {
     struct nts_superblock now;
-    *is_current_out = false;
+    *is_good_out = false;
     NTS_TRY(nts_db_read_superblock(db, &now, error));
-    *is_current_out = now.generation == db->sb.generation && now.wal_salt == db->sb.wal_salt &&
-                      memcmp(now.file_id, db->sb.file_id, sizeof now.file_id) == 0;
+    *is_good_out = state_is_good(db, &db->sb, &now, wanted, db->reader.is_pinned);
     return NANOTS_OK;
 }
 
@@ -632,7 +640,7 @@ static nanots_status refresh_follow(struct nanots_db *db, bool *is_done_out, boo
     bool is_good = false;
 
     *is_done_out = false;
-    NTS_TRY(follow_is_current(db, &is_good, error));
+    NTS_TRY(follow_is_good(db, 0, &is_good, error));
     if (!is_good)
         return NANOTS_OK;
     NTS_TRY(nts_wal_tail_counter(&db->reader.tail, db->file, &wanted, error));
@@ -641,8 +649,8 @@ static nanots_status refresh_follow(struct nanots_db *db, bool *is_done_out, boo
         return NANOTS_OK;
     reading_begin(db, &db->reader.tail, &reading);
     nanots_status status = follow_read(db, &reading, &log_bytes, &is_good, error);
-    if (status == NANOTS_OK && is_good && !wanted_is_there(db, wanted, db->reader.is_pinned))
-        status = follow_is_current(db, &is_good, error);
+    if (status == NANOTS_OK && is_good)
+        status = follow_is_good(db, wanted, &is_good, error);
     is_good = is_good && status == NANOTS_OK;
     follow_end(db, &reading, log_bytes, is_good, last_seq, row_count);
     nts_wal_reading_deinit(&reading);

@@ -125,6 +125,7 @@ static nanots_status retention_finish(const struct retention *job, struct nts_ex
                                       nanots_status status, uint64_t rows,
                                       struct nanots_error *error)
 {
+    exchange->is_cut = true;
     if (status == NANOTS_OK)
         status = nts_exchange_commit(exchange, error);
     if (status == NANOTS_OK)

@@ -81,6 +81,7 @@ static nanots_status schema_commit(struct schema_change *change, struct nanots_e
 
     nts_commit_begin(db, &commit);
     commit.sync_all = true;
+    commit.changes_table = true;
     if (change->edit.kind == NTS_EDIT_TABLE_DROP)
         commit.freed_count = schema_count_segments(change->table);
     if (nts_table_change_put(&commit.edits, db->file_seed, &change->edit) == NANOTS_OK)

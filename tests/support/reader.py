@@ -52,7 +52,7 @@ Superblock = namedtuple("Superblock", (
     "magic format_version writer_version generation incompat_flags ro_compat_flags compat_flags "
     "file_id manifest_off manifest_size manifest_capacity file_end flushed_seq wal_salt wal_chain "
     "wal_head_off reserve_off reserve_size next_table_id wal_count next_segment_id wal_extents "
-    "layout reserved checksum"))
+    "layout table_changes checksum"))
 
 
 def superblock_at(data, off):

@@ -218,30 +218,33 @@ static struct nts_group_table *group_largest(const struct nanots_group *group)
     return largest;
 }
 
-/* The largest go, until half of the room is free. With thousands of tables there is room for some
- * rows of each, so that what is written is worth its segment. */
-static nanots_status group_spill_largest(struct nanots_group *group, struct nanots_error *error)
+/* The largest go, until memory and log hold no more than this. */
+static nanots_status group_spill_to(struct nanots_group *group, uint64_t memory_most,
+                                    uint64_t log_most, struct nanots_error *error)
+{
+    while (group->memory > memory_most || group->rows_log_size + group->bulk_log_size > log_most) {
+        struct nts_group_table *largest = group_largest(group);
+        if (largest == NULL)
+            break;
+        NTS_TRY(nts_group_spill(group, largest, error));
+    }
+    return NANOTS_OK;
+}
+
+/* Frees half of the memory once it is full. With thousands of tables there is room for some rows of
+ * each, so that what is written is worth its segment. */
+static nanots_status group_free_memory(struct nanots_group *group, struct nanots_error *error)
 {
     const uint64_t shared = group->db->options.memtable_bytes / 4;
     const uint64_t each = group->table_count * GROUP_TABLE_BYTES;
     const uint64_t most = shared > each ? shared : each;
-
-    if (group->memory <= most)
-        return NANOTS_OK;
-    for (struct nts_group_table *item = group_largest(group);
-         item != NULL && group->memory > most / 2; item = group_largest(group))
-        NTS_TRY(nts_group_spill(group, item, error));
-    return NANOTS_OK;
+    return group->memory > most ? group_spill_to(group, most / 2, UINT64_MAX, error) : NANOTS_OK;
 }
 
 nanots_status nts_group_fit_log(struct nanots_group *group, struct nanots_error *error)
 {
     const uint64_t most = group->db->options.wal_bytes / 2 - NTS_WAL_GROUP_SIZE;
-    for (struct nts_group_table *item = group_largest(group);
-         item != NULL && group->rows_log_size + group->bulk_log_size > most;
-         item = group_largest(group))
-        NTS_TRY(nts_group_spill(group, item, error));
-    return NANOTS_OK;
+    return group_spill_to(group, UINT64_MAX, most, error);
 }
 
 /* ---- append ------------------------------------------------------------------------------- */
@@ -329,7 +332,7 @@ nanots_status nts_group_append(struct nanots_group *group, struct nanots_table *
         return group_append_bulk(group, item, rows, error);
     if (item->log_size + rows->payload_size + NTS_WAL_RECORD_HEADER_SIZE > table_max)
         NTS_TRY(nts_group_spill(group, item, error));
-    NTS_TRY(group_spill_largest(group, error));
+    NTS_TRY(group_free_memory(group, error));
     NTS_TRY(group_check_log(group, NTS_WAL_RECORD_HEADER_SIZE + rows->payload_size, rows, error));
     return group_append_rows(group, item, rows, error);
 }

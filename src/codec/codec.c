@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* codec/codec.c - which codec a vector gets, and who reads it back.
+/* codec/codec.c - which codec a vector of doubles gets, and who reads it back.
  *
- * encode:  i64 --> constant? --> orders 0..2 --> runs of those? ---------> smallest, else RAW
- *          f64 --> constant? -+-> integers, decimals? --> as i64, with a head --+-> smallest,
- *                             +-> XOR --> runs of XOR? -------------------------+   else RAW
+ * encode:  constant? -+-> integers, decimals? --> i64.c, with a head --+-> smallest,
+ *                     +-> XOR --> runs of XOR? ------------------------+   else RAW
  *
  * Sizes are computed exactly before a byte is written. Of equal sizes the one that decodes faster
  * wins, which is the one tried first.
@@ -15,8 +14,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "codec/decimal.h"
-#include "codec/delta.h"
 #include "codec/dispatch.h"
+#include "codec/i64.h"
 #include "codec/integer.h"
 #include "codec/plain.h"
 #include "codec/rle.h"
@@ -31,7 +30,6 @@
 struct flat_plan {
     size_t size;
     enum nts_codec_id codec;
-    struct nts_delta_plan delta;
 };
 
 /* The same for a vector that may be cut into runs, whose values `flat` then speaks of. */
@@ -77,60 +75,35 @@ static void codec_copy(void *dst, const void *src, size_t count)
         memcpy(to, from, 8);
 }
 
-static bool all_equal(const uint64_t *src, size_t count)
-{
-    for (size_t i = 1; i < count; i++)
-        if (src[i] != src[0])
-            return false;
-    return true;
-}
-
 /* ---- encode ------------------------------------------------------------------------------- */
 
-static struct flat_plan flat_choose(struct nts_codec_scratch *scratch, enum nts_value_kind kind,
-                                    const uint64_t *src, size_t count)
+static struct flat_plan flat_choose(const uint64_t *src, size_t count)
 {
     struct flat_plan plan = {.size = nts_vector_bound(count), .codec = NTS_CODEC_RAW};
+    const size_t size = 1 + nts_xor_size(src, count, plan.size - 1);
 
-    if (kind == NTS_VALUE_F64) {
-        const size_t size = 1 + nts_xor_size(src, count, plan.size - 1);
-        if (size < plan.size) {
-            plan.size = size;
-            plan.codec = NTS_CODEC_XOR;
-        }
-        return plan;
-    }
-    plan.delta = nts_delta_choose(scratch, src, count);
-    if (1 + plan.delta.size < plan.size) {
-        plan.size = 1 + plan.delta.size;
-        plan.codec = (enum nts_codec_id)(NTS_CODEC_FOR + plan.delta.order);
+    if (size < plan.size) {
+        plan.size = size;
+        plan.codec = NTS_CODEC_XOR;
     }
     return plan;
 }
 
-static uint8_t *flat_write(uint8_t *dst, const struct flat_plan *plan,
-                           struct nts_codec_scratch *scratch, const uint64_t *src, size_t count)
+static uint8_t *flat_write(uint8_t *dst, const struct flat_plan *plan, const uint64_t *src,
+                           size_t count)
 {
     *dst++ = (uint8_t)plan->codec;
-    switch (plan->codec) {
-    case NTS_CODEC_XOR:
-        return nts_xor_write(dst, src, count);
-    case NTS_CODEC_FOR:
-    case NTS_CODEC_DELTA:
-    case NTS_CODEC_DELTA2:
-        return nts_delta_write(dst, &plan->delta, scratch, src, count);
-    default:
-        return nts_raw_write(dst, src, count);
-    }
+    return plan->codec == NTS_CODEC_XOR ? nts_xor_write(dst, src, count)
+                                        : nts_raw_write(dst, src, count);
 }
 
 /* Chooses for a vector that may have runs. Leaves the runs in the scratch. */
-static struct vector_plan vector_choose(struct nts_codec_scratch *scratch, enum nts_value_kind kind,
-                                        const uint64_t *src, size_t count)
+static struct vector_plan vector_choose(struct nts_codec_scratch *scratch, const uint64_t *src,
+                                        size_t count)
 {
     struct vector_plan plan = {.run_count = 0};
 
-    plan.flat = flat_choose(scratch, kind, src, count);
+    plan.flat = flat_choose(src, count);
     plan.size = plan.flat.size;
     const size_t run_count = nts_rle_split(scratch, src, count);
     if (run_count < 2)
@@ -138,7 +111,7 @@ static struct vector_plan vector_choose(struct nts_codec_scratch *scratch, enum 
 
     size_t lengths_size;
     const struct nts_patched_plan lengths = nts_rle_choose(scratch, run_count, &lengths_size);
-    const struct flat_plan values = flat_choose(scratch, kind, scratch->run_values, run_count);
+    const struct flat_plan values = flat_choose(scratch->run_values, run_count);
     if (1 + lengths_size + values.size < plan.size) {
         plan.size = 1 + lengths_size + values.size;
         plan.run_count = run_count;
@@ -152,32 +125,10 @@ static uint8_t *vector_write(uint8_t *dst, const struct vector_plan *plan,
                              struct nts_codec_scratch *scratch, const uint64_t *src, size_t count)
 {
     if (plan->run_count == 0)
-        return flat_write(dst, &plan->flat, scratch, src, count);
+        return flat_write(dst, &plan->flat, src, count);
     *dst++ = NTS_CODEC_RLE;
     dst = nts_rle_write(dst, &plan->lengths, scratch, plan->run_count);
-    return flat_write(dst, &plan->flat, scratch, scratch->run_values, plan->run_count);
-}
-
-static size_t constant_encode(uint8_t *dst, enum nts_value_kind kind, uint64_t value)
-{
-    dst[0] = NTS_CODEC_CONSTANT;
-    return (size_t)(nts_constant_write(dst + 1, kind, value) - dst);
-}
-
-size_t nts_i64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const int64_t *src,
-                      size_t count)
-{
-    const uint64_t *const values = (const uint64_t *)src; /* these two types may alias */
-
-    assert(count >= 1);
-    assert(count <= NTS_VECTOR_ROWS);
-    if (all_equal(values, count))
-        return constant_encode(dst, NTS_VALUE_I64, values[0]);
-
-    const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_I64, values, count);
-    const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
-    assert(end == dst + plan.size);
-    return (size_t)(end - dst);
+    return flat_write(dst, &plan->flat, scratch->run_values, plan->run_count);
 }
 
 /* Encodes the integers of the scratch as INTEGER, or as DECIMAL if that is their plan, if that is
@@ -187,19 +138,17 @@ static size_t integers_encode(struct nts_codec_scratch *scratch, uint8_t *dst,
                               size_t count, size_t size_max)
 {
     const size_t head_size = 1 + (decimal != NULL ? decimal->head_size : 0);
-    uint8_t *at = dst;
 
     if (head_size >= size_max)
         return 0;
-    const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_I64, scratch->values, count);
-    if (head_size + plan.size >= size_max)
+    const size_t size = nts_i64_encode_within(scratch, dst + head_size, size_max - head_size - 1,
+                                              scratch->values, count);
+    if (size == 0)
         return 0;
-    *at++ = decimal != NULL ? NTS_CODEC_DECIMAL : NTS_CODEC_INTEGER;
+    dst[0] = decimal != NULL ? NTS_CODEC_DECIMAL : NTS_CODEC_INTEGER;
     if (decimal != NULL)
-        at = nts_decimal_write_head(at, decimal, src, count);
-    at = vector_write(at, &plan, scratch, scratch->values, count);
-    assert(at == dst + head_size + plan.size);
-    return (size_t)(at - dst);
+        (void)nts_decimal_write_head(dst + 1, decimal, src, count);
+    return head_size + size;
 }
 
 /* Encodes as integers if the values are such. Returns the size, 0 if they are not or need as much
@@ -234,15 +183,17 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
     codec_copy(values, src, count);
-    if (all_equal(values, count))
-        return constant_encode(dst, NTS_VALUE_F64, values[0]);
+    if (nts_all_equal(values, count)) {
+        dst[0] = NTS_CODEC_CONSTANT;
+        return (size_t)(nts_constant_write(dst + 1, NTS_VALUE_F64, values[0]) - dst);
+    }
 
     const size_t integers_size = f64_encode_integers(scratch, dst, src, count, &is_good);
     if (is_good)
         return integers_size;
 
     codec_copy(values, src, count);
-    const struct vector_plan plan = vector_choose(scratch, NTS_VALUE_F64, values, count);
+    const struct vector_plan plan = vector_choose(scratch, values, count);
     if (integers_size > 0 && plan.size >= integers_size)
         return integers_size;
     const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
@@ -253,50 +204,40 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
 /* ---- decode ------------------------------------------------------------------------------- */
 
 /* Reads a vector of any codec but RLE, INTEGER and DECIMAL, with its codec byte. */
-static nanots_status flat_read(uint64_t *dst, enum nts_value_kind kind, size_t count,
-                               const uint8_t *src, size_t src_size)
+static nanots_status flat_read(uint64_t *dst, size_t count, const uint8_t *src, size_t src_size)
 {
     if (src_size < 1)
         return NANOTS_CORRUPT;
     const uint8_t codec = src[0];
     src++;
     src_size--;
-    if (codec == NTS_CODEC_RAW)
+    switch (codec) {
+    case NTS_CODEC_RAW:
         return nts_raw_read(dst, count, src, src_size);
-    if (codec == NTS_CODEC_CONSTANT)
-        return nts_constant_read(dst, count, kind, src, src_size);
-    if (kind == NTS_VALUE_F64)
-        return codec == NTS_CODEC_XOR ? nts_xor_read(dst, count, src, src_size) : NANOTS_CORRUPT;
-    if (codec >= NTS_CODEC_FOR && codec <= NTS_CODEC_DELTA2)
-        return nts_delta_read(dst, count, codec - NTS_CODEC_FOR, src, src_size);
-    return NANOTS_CORRUPT;
+    case NTS_CODEC_CONSTANT:
+        return nts_constant_read(dst, count, NTS_VALUE_F64, src, src_size);
+    case NTS_CODEC_XOR:
+        return nts_xor_read(dst, count, src, src_size);
+    default:
+        return NANOTS_CORRUPT;
+    }
 }
 
 /* Reads a vector of any codec but INTEGER and DECIMAL. */
-static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *dst,
-                                 enum nts_value_kind kind, size_t count, const uint8_t *src,
-                                 size_t src_size)
+static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *dst, size_t count,
+                                 const uint8_t *src, size_t src_size)
 {
     const uint8_t *const end = src + src_size;
-    const uint8_t *at;
     size_t run_count;
 
     if (src_size < 1 || src[0] != NTS_CODEC_RLE)
-        return flat_read(dst, kind, count, src, src_size);
-    at = nts_rle_read(scratch, count, &run_count, src + 1, end);
+        return flat_read(dst, count, src, src_size);
+    const uint8_t *const at = nts_rle_read(scratch, count, &run_count, src + 1, end);
     if (at == NULL)
         return NANOTS_CORRUPT;
-    NTS_TRY(flat_read(scratch->run_values, kind, run_count, at, (size_t)(end - at)));
+    NTS_TRY(flat_read(scratch->run_values, run_count, at, (size_t)(end - at)));
     nts_rle_expand(dst, scratch, run_count);
     return NANOTS_OK;
-}
-
-nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int64_t *dst, size_t count,
-                             const uint8_t *src, size_t src_size)
-{
-    assert(count >= 1);
-    assert(count <= NTS_VECTOR_ROWS);
-    return vector_read(scratch, (uint64_t *)dst, NTS_VALUE_I64, count, src, src_size);
 }
 
 static nanots_status decimal_read(struct nts_codec_scratch *scratch, double *dst, size_t count,
@@ -308,7 +249,7 @@ static nanots_status decimal_read(struct nts_codec_scratch *scratch, double *dst
     at = nts_decimal_read_head(&head, count, at, end);
     if (at == NULL)
         return NANOTS_CORRUPT;
-    NTS_TRY(vector_read(scratch, values, NTS_VALUE_I64, count, at, (size_t)(end - at)));
+    NTS_TRY(nts_i64_decode(scratch, (int64_t *)values, count, at, (size_t)(end - at)));
     return nts_decimal_to_f64(dst, &head, values, count);
 }
 
@@ -322,10 +263,10 @@ nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, siz
     if (src_size >= 1 && src[0] == NTS_CODEC_DECIMAL)
         return decimal_read(scratch, dst, count, src + 1, src + src_size);
     if (src_size >= 1 && src[0] == NTS_CODEC_INTEGER) {
-        NTS_TRY(vector_read(scratch, values, NTS_VALUE_I64, count, src + 1, src_size - 1));
+        NTS_TRY(nts_i64_decode(scratch, (int64_t *)values, count, src + 1, src_size - 1));
         nts_kernels()->to_f64(dst, values, count);
     } else {
-        NTS_TRY(vector_read(scratch, values, NTS_VALUE_F64, count, src, src_size));
+        NTS_TRY(vector_read(scratch, values, count, src, src_size));
         codec_copy(dst, values, count);
     }
     return NANOTS_OK;

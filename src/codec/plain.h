@@ -11,6 +11,7 @@
 #ifndef NTS_PLAIN_H
 #define NTS_PLAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,15 @@
 
 /* What the bits of a vector mean. */
 enum nts_value_kind { NTS_VALUE_I64, NTS_VALUE_F64 };
+
+/* Whether CONSTANT can hold src[0..count), count >= 1. */
+static inline bool nts_all_equal(const uint64_t *src, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (src[i] != src[0])
+            return false;
+    return true;
+}
 
 /* Returns the byte after. */
 uint8_t *nts_raw_write(uint8_t *dst, const uint64_t *src, size_t count);

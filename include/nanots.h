@@ -600,16 +600,16 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_pack_table(struct nanots_db *db, 
                                                           struct nanots_error *error);
 
 /* Removes the rows with ts < cutoff appended before this call from `table` (NULL: from every table,
- * one after the other) and gives their space back. Of one table all of them go in one commit, which
- * is durable on return; on a disk too full to rewrite the rest beside them, segments that are old
- * as a whole go first. `rows_removed_out` may be NULL. */
+ * one after the other, whatever its unit) and gives their space back. Of one table all of them go
+ * in one commit, which is durable on return; on a disk too full to rewrite the rest beside them,
+ * segments that are old as a whole go first. `rows_removed_out` may be NULL. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention(struct nanots_db *db,
                                                                  const char *table, int64_t cutoff,
                                                                  uint64_t *rows_removed_out,
                                                                  struct nanots_error *error);
 
-/* The same with cutoff = now - retention_ms of the options, over every table; INVALID without it.
- * */
+/* The same over every table, with the moment retention_ms of the options ago as cutoff, in the
+ * table's unit; INVALID without it. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention_now(struct nanots_db *db,
                                                                      uint64_t *rows_removed_out,
                                                                      struct nanots_error *error);

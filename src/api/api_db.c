@@ -209,16 +209,18 @@ nanots_status nanots_pack_table(struct nanots_db *db, const char *table, uint64_
     return nts_pack_table(found, target_rows, error);
 }
 
-/* Every table there is now; tables never go away while the handle is open. */
-static nanots_status retention_cut_all(struct nanots_db *db, int64_t cutoff, uint64_t *rows_removed,
-                                       struct nanots_error *error)
+/* Every table there is now; tables never go away while the handle is open. The cutoff is in ticks
+ * of each, or in milliseconds. */
+static nanots_status retention_cut_all(struct nanots_db *db, int64_t cutoff, bool is_ms,
+                                       uint64_t *rows_removed, struct nanots_error *error)
 {
     uint32_t table_id = 0;
     for (;;) {
         struct nanots_table *table = nts_catalog_next(db, &table_id);
         if (table == NULL)
             return NANOTS_OK;
-        NTS_TRY(nts_retention_cut(table, cutoff, rows_removed, error));
+        const int64_t own = is_ms ? nts_table_def_ticks(table->def, cutoff) : cutoff;
+        NTS_TRY(nts_retention_cut(table, own, rows_removed, error));
     }
 }
 
@@ -236,7 +238,7 @@ nanots_status nanots_compact_retention(struct nanots_db *db, const char *table, 
         NTS_TRY(nts_catalog_get(db, table, &found, error));
         status = nts_retention_cut(found, cutoff, &rows, error);
     } else {
-        status = retention_cut_all(db, cutoff, &rows, error);
+        status = retention_cut_all(db, cutoff, false, &rows, error);
     }
     if (rows_removed_out != NULL)
         *rows_removed_out = rows;
@@ -246,6 +248,7 @@ nanots_status nanots_compact_retention(struct nanots_db *db, const char *table, 
 nanots_status nanots_compact_retention_now(struct nanots_db *db, uint64_t *rows_removed_out,
                                            struct nanots_error *error)
 {
+    uint64_t rows = 0;
     if (rows_removed_out != NULL)
         *rows_removed_out = 0;
     NTS_TRY(nts_api_enter(db, error));
@@ -253,8 +256,11 @@ nanots_status nanots_compact_retention_now(struct nanots_db *db, uint64_t *rows_
         return nts_fail(error, NANOTS_INVALID,
                         "%.120s was opened without retention_ms: nothing says what is old",
                         db->path);
-    return nanots_compact_retention(db, NULL, nts_clock_wall_ms() - db->options.retention_ms,
-                                    rows_removed_out, error);
+    const nanots_status status =
+        retention_cut_all(db, nts_clock_wall_ms() - db->options.retention_ms, true, &rows, error);
+    if (rows_removed_out != NULL)
+        *rows_removed_out = rows;
+    return status;
 }
 
 nanots_status nanots_maintain(struct nanots_db *db, const struct nanots_maintain_budget *budget,

@@ -110,8 +110,9 @@ static nanots_status maintain_skip_damage(struct maintain_state *state, struct n
 }
 
 static nanots_status maintain_retain_table(struct maintain_state *state, struct nanots_table *table,
-                                           int64_t cutoff, struct nanots_error *error)
+                                           int64_t cutoff_ms, struct nanots_error *error)
 {
+    const int64_t cutoff = nts_table_def_ticks(table->def, cutoff_ms);
     uint64_t rows = 0;
     const nanots_status status =
         nts_retention_sweep(table, cutoff, nts_maintain_pulse, &rows, error);
@@ -149,7 +150,7 @@ static nanots_status maintain_each_table(struct maintain_state *state, bool reta
                                          struct nanots_error *error)
 {
     struct nanots_db *db = state->db;
-    const int64_t cutoff = nts_clock_wall_ms() - db->options.retention_ms;
+    const int64_t cutoff_ms = nts_clock_wall_ms() - db->options.retention_ms;
     uint32_t table_id = 0;
 
     for (;;) {
@@ -161,7 +162,7 @@ static nanots_status maintain_each_table(struct maintain_state *state, bool reta
             return NANOTS_OK;
         }
         NTS_TRY(nts_maintain_pulse(db, error));
-        NTS_TRY(retain ? maintain_retain_table(state, table, cutoff, error)
+        NTS_TRY(retain ? maintain_retain_table(state, table, cutoff_ms, error)
                        : maintain_merge_table(state, table, error));
         if (state->step->merge_is_due)
             return NANOTS_OK;

@@ -31,6 +31,53 @@ nanots_time_unit nts_table_def_unit(const struct nts_table_def *def)
     return units[def->unit];
 }
 
+/* Of x / divisor: the next whole number down, or up. */
+static int64_t ticks_floor(int64_t x, int64_t divisor)
+{
+    return x / divisor - (x % divisor < 0);
+}
+
+static int64_t ticks_ceil(int64_t x, int64_t divisor)
+{
+    return x / divisor + (x % divisor > 0);
+}
+
+static int64_t ticks_times(int64_t x, int64_t factor)
+{
+    int64_t product = 0;
+    if (!__builtin_mul_overflow(x, factor, &product))
+        return product;
+    return x < 0 ? INT64_MIN : INT64_MAX;
+}
+
+int64_t nts_table_def_ticks(const struct nts_table_def *def, int64_t ms)
+{
+    switch ((enum nts_unit)def->unit) {
+    case NTS_UNIT_S:
+        return ticks_ceil(ms, 1000);
+    case NTS_UNIT_US:
+        return ticks_times(ms, 1000);
+    case NTS_UNIT_NS:
+        return ticks_times(ms, 1000000);
+    default:
+        return ms;
+    }
+}
+
+int64_t nts_table_def_ms(const struct nts_table_def *def, int64_t ticks)
+{
+    switch ((enum nts_unit)def->unit) {
+    case NTS_UNIT_S:
+        return ticks_times(ticks, 1000);
+    case NTS_UNIT_US:
+        return ticks_floor(ticks, 1000);
+    case NTS_UNIT_NS:
+        return ticks_floor(ticks, 1000000);
+    default:
+        return ticks;
+    }
+}
+
 const char *nts_table_def_ts_name(const struct nts_table_def *def)
 {
     static const char *const names[] = {[NTS_UNIT_S] = "ts_s",

@@ -65,6 +65,11 @@ static inline bool nts_column_is_nullable(const struct nts_column_def *column)
 }
 
 nanots_time_unit nts_table_def_unit(const struct nts_table_def *def);
+/* Milliseconds since 1970 in ticks of the table, and back: the first tick at or after `ms`, and the
+ * millisecond that a tick falls into. What does not fit becomes the least or the greatest
+ * number. */
+int64_t nts_table_def_ticks(const struct nts_table_def *def, int64_t ms);
+int64_t nts_table_def_ms(const struct nts_table_def *def, int64_t ticks);
 /* "ts_ms" and the like: the name of the timestamp column. */
 const char *nts_table_def_ts_name(const struct nts_table_def *def);
 /* Name of a segment's column: 0 is the timestamp, c the value column c - 1. */

@@ -256,6 +256,51 @@ static void retention_now_counts_from_the_clock(void **state)
     db_close(db);
 }
 
+/* Goal: retention_ms is an age, whatever a table counts its time in. Method: for each unit a row of
+ * two hours ago and one of now; one hour is kept, by the call and by maintenance. */
+static void retention_ms_holds_for_every_unit(void **state)
+{
+    static const struct {
+        const char *table;
+        nanots_time_unit unit;
+        int64_t a_second;
+    } units[] = {{"s", NANOTS_UNIT_S, 1},
+                 {"ms", NANOTS_UNIT_MS, 1000},
+                 {"us", NANOTS_UNIT_US, 1000000},
+                 {"ns", NANOTS_UNIT_NS, 1000000000}};
+    const struct scratch *scratch = *state;
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64, 0};
+    const struct nanots_open_options options = {.struct_size = sizeof options,
+                                                .retention_ms = 3600 * 1000};
+    const int64_t now = (int64_t)time(NULL);
+
+    for (unsigned by_maintain = 0; by_maintain < 2; by_maintain++) {
+        struct nanots_db *db = db_open_with(scratch->path, &options);
+        for (size_t i = 0; i < 4; i++) {
+            const struct nanots_table_options table = {.struct_size = sizeof table,
+                                                       .unit = units[i].unit};
+            db_ok(nanots_create_table_with(db, units[i].table, &column, 1, &table, &db_error));
+            db_ok(nanots_append(db, units[i].table, (now - 7200) * units[i].a_second, 1.0, NULL,
+                                &db_error));
+            db_ok(nanots_flush(db, &db_error));
+            db_ok(nanots_append(db, units[i].table, now * units[i].a_second, 2.0, NULL, &db_error));
+            db_ok(nanots_flush(db, &db_error));
+        }
+        if (by_maintain != 0)
+            db_ok(nanots_maintain(db, NULL, NULL, &db_error));
+        else
+            db_ok(nanots_compact_retention_now(db, NULL, &db_error));
+        for (size_t i = 0; i < 4; i++) {
+            struct db_rows rows = db_rows_read(db, units[i].table, NULL);
+            assert_int_equal(rows.row_count, 1);
+            assert_int_equal(rows.ts[0], now * units[i].a_second);
+            db_rows_free(&rows);
+            db_ok(nanots_drop_table(db, units[i].table, &db_error));
+        }
+        db_close(db);
+    }
+}
+
 static void upkeep_in_a_read_only_handle_is_refused(void **state)
 {
     const struct scratch *scratch = *state;
@@ -285,6 +330,7 @@ int main(void)
         UPKEEP_TEST(retention_that_shrinks_the_file_leaves_it_readable),
         UPKEEP_TEST(retention_of_all_tables_cuts_once),
         UPKEEP_TEST(retention_now_counts_from_the_clock),
+        UPKEEP_TEST(retention_ms_holds_for_every_unit),
         UPKEEP_TEST(upkeep_in_a_read_only_handle_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

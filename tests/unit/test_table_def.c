@@ -225,6 +225,53 @@ static void name_check_follows_its_rules(void **state)
     assert_int_equal(check("column", "ts_"), NANOTS_OK);
 }
 
+static void table_def_ticks_are_the_first_at_or_after_a_moment(void **state)
+{
+    static const struct {
+        uint8_t unit;
+        int64_t ms;
+        int64_t ticks;
+    } cases[] = {
+        {NTS_UNIT_MS, -5, -5},
+        {NTS_UNIT_S, 1000, 1},
+        {NTS_UNIT_S, 1001, 2},
+        {NTS_UNIT_S, -1999, -1},
+        {NTS_UNIT_US, 7, 7000},
+        {NTS_UNIT_NS, -7, -7000000},
+        {NTS_UNIT_US, INT64_MAX, INT64_MAX},
+        {NTS_UNIT_NS, INT64_MIN, INT64_MIN},
+        {NTS_UNIT_MS, INT64_MIN, INT64_MIN},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct nts_table_def def = {.unit = cases[i].unit};
+        assert_int_equal(nts_table_def_ticks(&def, cases[i].ms), cases[i].ticks);
+    }
+}
+
+static void table_def_ms_are_those_that_a_tick_falls_into(void **state)
+{
+    static const struct {
+        uint8_t unit;
+        int64_t ticks;
+        int64_t ms;
+    } cases[] = {
+        {NTS_UNIT_MS, INT64_MAX, INT64_MAX},
+        {NTS_UNIT_S, -2, -2000},
+        {NTS_UNIT_S, INT64_MAX, INT64_MAX},
+        {NTS_UNIT_S, INT64_MIN, INT64_MIN},
+        {NTS_UNIT_US, 1999, 1},
+        {NTS_UNIT_US, -1, -1},
+        {NTS_UNIT_NS, -1000000, -1},
+        {NTS_UNIT_NS, -1000001, -2},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct nts_table_def def = {.unit = cases[i].unit};
+        assert_int_equal(nts_table_def_ms(&def, cases[i].ticks), cases[i].ms);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +282,8 @@ int main(void)
         cmocka_unit_test(table_def_of_1024_long_names_round_trips),
         cmocka_unit_test(table_def_without_memory_is_a_status),
         cmocka_unit_test(name_check_follows_its_rules),
+        cmocka_unit_test(table_def_ticks_are_the_first_at_or_after_a_moment),
+        cmocka_unit_test(table_def_ms_are_those_that_a_tick_falls_into),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

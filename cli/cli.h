@@ -23,6 +23,7 @@ enum cli_exit {
     CLI_OK = 0,
     CLI_FAILURE = 1, /* input/output, damage, not found, bad data */
     CLI_USAGE = 2,   /* the command line itself is wrong */
+    CLI_LEFT_OUT = 3 /* done, but for rows that cannot be read (--skip-damaged) */
 };
 
 /* ---- messages (message.c) ----------------------------------------------------------------- */

@@ -24,6 +24,8 @@ static int query_options(const struct cli_args *args, struct nanots_query *query
         exit_code = cli_usage("--limit must be at least 1");
     if (cli_option(args, "reverse") != NULL)
         query->flags |= NANOTS_QUERY_REVERSE;
+    if (cli_option(args, "skip-damaged") != NULL)
+        query->flags |= NANOTS_QUERY_SKIP_DAMAGED;
     options->iso = cli_option(args, "iso") != NULL || options->format == CLI_FORMAT_TABLE;
     options->all = cli_option(args, "all") != NULL || query->limit > 0;
     if (cli_is_terminal(stdout) && cli_option(args, "columns") == NULL)
@@ -73,6 +75,7 @@ static const struct cli_option query_option_table[] = {
     {0, "all", NULL, "show every row of a table, not only the first and last"},
     {0, "iso", NULL, "csv and json: times as ISO 8601, not as numbers"},
     {0, "unit", "UNIT", "what a plain number is as a TIME: s, ms, us or ns"},
+    {0, "skip-damaged", NULL, "leave out what cannot be read and say so; exit status 3"},
 };
 
 const struct cli_command cli_command_query = {
@@ -103,7 +106,7 @@ static int export_rows(const struct cli_args *args, struct nanots_db *db,
     char rows[CLI_QUANTITY_TEXT_SIZE];
     int exit_code = cli_rows_print(db, args->operands[1], query, options, stream, &row_count);
     cli_quantity_print(row_count, "row", rows);
-    if (exit_code == CLI_OK && stream != stdout && !cli_output_broken(stream))
+    if (exit_code != CLI_FAILURE && stream != stdout && !cli_output_broken(stream))
         printf("%s of table '%s' written to %s\n", rows, args->operands[1], args->operands[2]);
     return exit_code;
 }
@@ -133,11 +136,11 @@ static int export_file(const struct cli_args *args, struct nanots_db *db,
         exit_code = export_rows(args, db, query, options, stream);
         bool failed = cli_output_broken(stream);
         failed |= fclose(stream) != 0;
-        if (exit_code == CLI_OK && failed)
+        if (exit_code != CLI_FAILURE && failed)
             exit_code = cli_fail("cannot write %s: %s", part, strerror(errno));
-        if (!direct && exit_code == CLI_OK && rename(part, path) != 0)
+        if (!direct && exit_code != CLI_FAILURE && rename(part, path) != 0)
             exit_code = cli_fail("cannot rename %s to %s: %s", part, path, strerror(errno));
-        if (!direct && exit_code != CLI_OK)
+        if (!direct && exit_code == CLI_FAILURE)
             unlink(part);
     }
     cli_free(part);
@@ -149,6 +152,8 @@ static int export_table(const struct cli_args *args, struct nanots_db *db,
 {
     struct cli_row_options options = {.format = CLI_FORMAT_CSV};
     options.iso = cli_option(args, "iso") != NULL;
+    if (cli_option(args, "skip-damaged") != NULL)
+        query->flags |= NANOTS_QUERY_SKIP_DAMAGED;
     int exit_code = cli_format_option(args, CLI_FORMAT_CSV, &options.format);
     if (exit_code == CLI_OK && options.format == CLI_FORMAT_TABLE)
         exit_code = cli_usage("--format is csv, json or jsonl here; nanots query prints tables");
@@ -183,6 +188,7 @@ static const struct cli_option export_option_table[] = {
     {0, "format", "FORMAT", "csv, json or jsonl (an object a line); csv unless given"},
     {0, "iso", NULL, "times as ISO 8601 in a column time, not as numbers"},
     {0, "unit", "UNIT", "what a plain number is as a TIME: s, ms, us or ns"},
+    {0, "skip-damaged", NULL, "leave out what cannot be read and say so; exit status 3"},
 };
 
 const struct cli_command cli_command_export = {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "humantime.h"
+#include "number.h"
 #include "rowview.h"
 #include "value.h"
 
@@ -342,6 +343,28 @@ static int rows_stream(struct cli_row_writer *writer, struct nanots_cursor *curs
     return CLI_OK;
 }
 
+/* Says what a query with NANOTS_QUERY_SKIP_DAMAGED did not give. */
+static int rows_tell_damage(const struct nanots_cursor *cursor, enum cli_time_unit unit)
+{
+    struct nanots_query_damage damage = {.struct_size = sizeof(damage)};
+    struct nanots_error error;
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    char places[CLI_QUANTITY_TEXT_SIZE];
+    char from[CLI_TIME_TEXT_SIZE];
+    char to[CLI_TIME_TEXT_SIZE];
+    if (nanots_query_damage(cursor, &damage, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    if (damage.places == 0)
+        return CLI_OK;
+    cli_quantity_print(damage.rows, "row", rows);
+    cli_quantity_print(damage.places, "damaged place", places);
+    cli_time_print(damage.ts_min, unit, cli_time_style_for(damage.ts_min, unit), from);
+    cli_time_print(damage.ts_max, unit, cli_time_style_for(damage.ts_max, unit), to);
+    cli_warn("%s: at most %s from %s to %s left out", places, rows, from, to);
+    cli_warn("the first: %s", damage.message);
+    return CLI_LEFT_OUT;
+}
+
 int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_query *query,
                    const struct cli_row_options *options, FILE *stream, uint64_t *row_count_out)
 {
@@ -358,10 +381,12 @@ int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_
     }
     struct cli_row_writer *writer = cli_row_writer_new(options, names, column_count, stream);
     int exit_code = rows_stream(writer, cursor);
-    if (exit_code == CLI_OK)
+    if (exit_code == CLI_OK) {
         rows_finish(writer);
-    else
+        exit_code = rows_tell_damage(cursor, options->unit);
+    } else {
         rows_drain(writer);
+    }
     *row_count_out = writer->row_count;
     nanots_query_close(cursor);
     rows_release(writer);

@@ -53,7 +53,7 @@ void cli_row_writer_finish(struct cli_row_writer *writer);
 int cli_columns_option(const struct cli_args *args, struct nanots_query *query, char ***names_out);
 
 /* Runs a query and prints its rows; nothing is printed if it cannot run. `row_count_out`: how many
- * it gave. Returns CLI_OK or CLI_FAILURE. */
+ * it gave. Returns CLI_OK, CLI_LEFT_OUT after saying what damage left out, or CLI_FAILURE. */
 int cli_rows_print(struct nanots_db *db, const char *table, const struct nanots_query *query,
                    const struct cli_row_options *options, FILE *stream, uint64_t *row_count_out);
 

@@ -484,6 +484,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_flush(struct nanots_db *db,
 #define NANOTS_QUERY_FROM    1u /* `from` is set; else from the first row */
 #define NANOTS_QUERY_TO      2u /* `to` is set; else to the last row */
 #define NANOTS_QUERY_REVERSE 4u /* newest first: the exact reverse of the forward order */
+#define NANOTS_QUERY_SKIP_DAMAGED                                                                  \
+    8u /* leave out what cannot be read; nanots_query_damage tells what that was */
 
 /* What to read. Zero in a field means its default. */
 struct nanots_query {
@@ -533,6 +535,37 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_query_open(struct nanots_db *db, 
 NANOTS_CHECKED NANOTS_API nanots_status nanots_query_next(struct nanots_cursor *cursor,
                                                           const struct nanots_batch **batch_out,
                                                           struct nanots_error *error);
+
+/* What a query with NANOTS_QUERY_SKIP_DAMAGED has left out so far; of a place that it never came to
+ * (behind `limit`, outside of the range, in columns that are not wanted) it knows nothing. A place
+ * is a row group, up to 16384 rows of one segment, or a segment as a whole. */
+struct nanots_query_damage {
+    size_t struct_size; /* set by the caller */
+    uint64_t places;    /* 0: nothing was left out, and the rest means nothing */
+    uint64_t rows;      /* wanted rows there, at most: of times that cannot be read all count */
+    int64_t ts_min;     /* all of these rows are from ts_min to ts_max */
+    int64_t ts_max;
+
+    /* The first place that it met. */
+    const char *table;    /* this and the next live as long as the cursor or the stream */
+    const char *column;   /* the column that cannot be read; NULL: the segment as a whole */
+    uint64_t segment_id;  /* as in sentences of verify and repair */
+    uint64_t offset;      /* in the file, of the column's bytes or of the segment */
+    uint32_t row_group;   /* 0 of a segment as a whole */
+    uint64_t place_rows;  /* all rows of the place, also those that were not wanted */
+    int64_t place_ts_min; /* of these */
+    int64_t place_ts_max;
+    nanots_status status; /* CORRUPT, or IO: a medium that does not give the bytes */
+    char message[256];    /* the sentence with which a query without the flag fails */
+};
+
+/* With NANOTS_QUERY_SKIP_DAMAGED rows are given only if every wanted column of them passes its
+ * checksum and decodes; nothing is guessed and nothing is put for a value. All else is as ever, so
+ * that in a table that keeps one row of a time an older one comes out where the newer one is lost.
+ * May be called at any time before the close; zeros without the flag. Returns OK, INVALID. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_query_damage(const struct nanots_cursor *cursor,
+                                                            struct nanots_query_damage *damage_out,
+                                                            struct nanots_error *error);
 
 NANOTS_API void nanots_query_close(struct nanots_cursor *cursor);
 

@@ -94,6 +94,9 @@ struct ArrowArrayStream {
 struct nanots_arrow_options {
     size_t struct_size;
     int time_as_int64; /* not 0: the time column is int64 in the table's unit */
+    /* nanots_query_arrow: what a query with NANOTS_QUERY_SKIP_DAMAGED left out; or NULL. Its names
+     * live as long as the database is open. */
+    struct nanots_query_damage *damage_out;
 };
 
 /* The columns of `table` as an Arrow schema; the time column has the name it has in
@@ -109,6 +112,12 @@ NANOTS_CHECKED NANOTS_API nanots_status
 nanots_query_arrow_stream(struct nanots_db *db, const char *table, const struct nanots_query *query,
                           const struct nanots_arrow_options *options,
                           struct ArrowArrayStream *stream_out, struct nanots_error *error);
+
+/* nanots_query_damage of the query behind a stream of nanots_query_arrow_stream, before its
+ * release. INVALID for a stream of anybody else. */
+NANOTS_CHECKED NANOTS_API nanots_status
+nanots_arrow_stream_damage(const struct ArrowArrayStream *stream,
+                           struct nanots_query_damage *damage_out, struct nanots_error *error);
 
 /* The whole result as one array, for results that fit into memory. TOO_BIG if the strings of one
  * column exceed 2 GiB. */

@@ -78,6 +78,19 @@ static void stream_release(struct ArrowArrayStream *self)
     self->release = NULL;
 }
 
+nanots_status nanots_arrow_stream_damage(const struct ArrowArrayStream *stream,
+                                         struct nanots_query_damage *damage_out,
+                                         struct nanots_error *error)
+{
+    nts_error_clear(error);
+    NTS_TRY(nts_api_no_null(stream, "the stream", error));
+    if (stream->release != stream_release)
+        return nts_fail(error, NANOTS_INVALID,
+                        "the stream is none of nanots_query_arrow_stream, or was released");
+    const struct arrow_stream *own = stream->private_data;
+    return nanots_query_damage(own->cursor, damage_out, error);
+}
+
 /* ---- the calls ---------------------------------------------------------------------------- */
 
 static nanots_status options_take(const struct nanots_arrow_options *given,
@@ -164,6 +177,10 @@ nanots_status nanots_query_arrow(struct nanots_db *db, const char *table,
         status = nts_arrow_export_array(db->alloc, block, row_count, array_out, error);
     if (status == NANOTS_OK)
         status = export_scan_schema(db->alloc, scan, taken.time_as_int64 != 0, schema_out, error);
+    if (status == NANOTS_OK && taken.damage_out != NULL)
+        status = nts_api_damage(scan, taken.damage_out, error);
+    if (status != NANOTS_OK && schema_out->release != NULL)
+        schema_out->release(schema_out);
     if (status != NANOTS_OK && array_out->release != NULL)
         array_out->release(array_out);
     nts_batch_block_unref(block);

@@ -22,6 +22,7 @@ static nanots_status query_resolve(const struct nts_table_def *def,
     spec->from = (query->flags & NANOTS_QUERY_FROM) != 0 ? query->from : INT64_MIN;
     spec->to = (query->flags & NANOTS_QUERY_TO) != 0 ? query->to : INT64_MAX;
     spec->reverse = (query->flags & NANOTS_QUERY_REVERSE) != 0;
+    spec->skip_damaged = (query->flags & NANOTS_QUERY_SKIP_DAMAGED) != 0;
     spec->limit = query->limit;
     spec->columns = columns;
     if (query->columns == NULL) {
@@ -36,12 +37,15 @@ static nanots_status query_resolve(const struct nts_table_def *def,
     return NANOTS_OK;
 }
 
+#define QUERY_FLAGS                                                                                \
+    (NANOTS_QUERY_FROM | NANOTS_QUERY_TO | NANOTS_QUERY_REVERSE | NANOTS_QUERY_SKIP_DAMAGED)
+
 static nanots_status query_check(const struct nanots_query *given, struct nanots_query *query,
                                  struct nanots_error *error)
 {
     memset(query, 0, sizeof *query);
     NTS_TRY(nts_api_options(given, query, sizeof *query, "the query", error));
-    if ((query->flags & ~(NANOTS_QUERY_FROM | NANOTS_QUERY_TO | NANOTS_QUERY_REVERSE)) != 0)
+    if ((query->flags & ~QUERY_FLAGS) != 0)
         return nts_fail(error, NANOTS_INVALID, "unknown query flags 0x%x", query->flags);
     if (query->columns == NULL && query->column_count != 0)
         return nts_fail(error, NANOTS_INVALID, "%zu columns wanted, but columns is NULL",
@@ -106,6 +110,26 @@ nanots_status nanots_query_next(struct nanots_cursor *cursor, const struct nanot
     const nanots_status status = nts_scan_next(cursor->scan, batch_out, error);
     cursor->failed = status != NANOTS_OK;
     return status;
+}
+
+nanots_status nts_api_damage(const struct nts_scan *scan, struct nanots_query_damage *damage_out,
+                             struct nanots_error *error)
+{
+    NTS_TRY(nts_api_sized_check(damage_out, damage_out == NULL ? 0 : damage_out->struct_size,
+                                sizeof(size_t) + 8, "damage_out", error));
+    nts_api_sized_copy(damage_out, nts_scan_damage(scan), damage_out->struct_size,
+                       sizeof *damage_out);
+    return NANOTS_OK;
+}
+
+nanots_status nanots_query_damage(const struct nanots_cursor *cursor,
+                                  struct nanots_query_damage *damage_out,
+                                  struct nanots_error *error)
+{
+    nts_error_clear(error);
+    NTS_TRY(nts_api_no_null(cursor, "the cursor", error));
+    NTS_TRY(nts_db_check_process(cursor->db, error));
+    return nts_api_damage(cursor->scan, damage_out, error);
 }
 
 struct nts_scan *nts_api_cursor_scan(const struct nanots_cursor *cursor)

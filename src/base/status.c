@@ -89,6 +89,13 @@ nanots_status nts_fail_memory(struct nanots_error *error, size_t size)
     return nts_fail(error, NANOTS_NO_MEMORY, "out of memory: %zu bytes wanted", size);
 }
 
+nanots_status nts_fail_as(struct nanots_error *error, const struct nanots_error *detail)
+{
+    if (error != NULL)
+        *error = *detail;
+    return detail->code;
+}
+
 void nts_error_clear(struct nanots_error *error)
 {
     if (error == NULL)

@@ -40,6 +40,9 @@ nanots_status nts_fail_os(struct nanots_error *error, int os_errno, const char *
 /* The sentence for an allocation that failed. */
 nanots_status nts_fail_memory(struct nanots_error *error, size_t size);
 
+/* Passes a failure on that was filled elsewhere; returns its code. */
+nanots_status nts_fail_as(struct nanots_error *error, const struct nanots_error *detail);
+
 void nts_error_clear(struct nanots_error *error);
 
 #endif

@@ -27,6 +27,8 @@ struct nts_scan {
     uint32_t *columns;
     uint32_t column_count;
 
+    bool skip_damaged;
+    struct nanots_query_damage damage;
     const struct nts_table_def *def;
     enum scan_keep keep;
     int64_t last_ts; /* of the last row taken, if there is one */
@@ -91,6 +93,7 @@ static nanots_status scan_take_sources(struct nts_scan *scan, const struct nts_s
         struct nts_source *source = &scan->sources[scan->source_count];
         source->alloc = scan->alloc;
         source->reader = &scan->reader;
+        source->damage = scan->skip_damaged ? &scan->damage : NULL;
         source->def = scan->def;
         source->columns = scan->columns;
         source->column_count = scan->column_count;
@@ -160,6 +163,7 @@ nanots_status nts_scan_new(const struct nanots_allocator *alloc, const struct nt
     scan->from = spec->from;
     scan->to = spec->to;
     scan->reverse = spec->reverse;
+    scan->skip_damaged = spec->skip_damaged;
     scan->rows_left = spec->limit == 0 ? UINT64_MAX : spec->limit;
     scan->column_count = spec->column_count;
     scan->def = spec->def;
@@ -254,6 +258,11 @@ static bool batch_is_full(const struct nts_scan *scan)
             (size_t)scan->block->columns[k].offsets[rows] >= SCAN_BATCH_BYTES)
             return true;
     return false;
+}
+
+const struct nanots_query_damage *nts_scan_damage(const struct nts_scan *scan)
+{
+    return &scan->damage;
 }
 
 struct nts_batch_block *nts_scan_block(const struct nts_scan *scan)

@@ -30,6 +30,7 @@ struct nts_scan_spec {
     int64_t from;                    /* inclusive */
     int64_t to;                      /* inclusive; below `from`: no rows */
     bool reverse;
+    bool skip_damaged;       /* leave out what cannot be read, and tell */
     uint64_t limit;          /* 0: none */
     const uint32_t *columns; /* value columns wanted (0-based); copied */
     uint32_t column_count;
@@ -48,6 +49,9 @@ uint64_t nts_scan_rows_max(const struct nts_scan *scan);
 NTS_CHECKED nanots_status nts_scan_next(struct nts_scan *scan,
                                         const struct nanots_batch **batch_out,
                                         struct nanots_error *error);
+
+/* What was left out so far. */
+const struct nanots_query_damage *nts_scan_damage(const struct nts_scan *scan);
 
 /* The arrays of the last batch. */
 struct nts_batch_block *nts_scan_block(const struct nts_scan *scan);

@@ -38,11 +38,36 @@ static uint32_t segment_end_vector(const struct nts_column_index *time, int64_t 
     return low;
 }
 
+/* No block of the segment can be found. */
+static void source_leave_out_segment(struct nts_source *source, int64_t from, int64_t to,
+                                     const struct nanots_error *detail)
+{
+    const struct nts_segment_entry *entry = &source->spec.segment->entry;
+    const struct nts_damaged_place place = {.table = source->def->name,
+                                            .segment_id = entry->segment_id,
+                                            .offset = entry->off,
+                                            .rows = entry->row_count,
+                                            .ts_min = entry->ts_min,
+                                            .ts_max = entry->ts_max};
+    nts_damage_add_place(source->damage, &place, detail);
+    nts_damage_add_rows(source->damage, entry->row_count,
+                        entry->ts_min > from ? entry->ts_min : from,
+                        entry->ts_max < to ? entry->ts_max : to);
+}
+
 static nanots_status source_init_segment(struct nts_source *source, int64_t from, int64_t to,
                                          struct nanots_error *error)
 {
     struct nts_segment *segment = source->spec.segment;
-    NTS_TRY(nts_segment_index(segment, source->reader, 0, &source->time, error));
+    struct nanots_error detail;
+    const nanots_status status =
+        nts_segment_index(segment, source->reader, 0, &source->time, &detail);
+    if (source->damage != NULL && nts_damage_is_skipped(status)) {
+        source_leave_out_segment(source, from, to, &detail);
+        return NANOTS_OK;
+    }
+    if (status != NANOTS_OK)
+        return nts_fail_as(error, &detail);
     source->row_total = segment->entry.row_count;
     source->block_first = segment_first_vector(source->time, from);
     source->block_end = segment_end_vector(source->time, to);
@@ -157,6 +182,90 @@ static uint32_t block_lower_bound(const struct nts_source *source, int64_t limit
     return low;
 }
 
+static void source_narrow(struct nts_source *source, int64_t from, int64_t to)
+{
+    source->low = source->ts[0] >= from ? 0 : block_lower_bound(source, from);
+    source->high = source->ts[source->row_count - 1] <= to ? source->row_count
+                                                           : block_lower_bound(source, to + 1);
+}
+
+/* The row group that has the entered block as a place; `column` counts as in a segment. */
+static void source_tell_group(struct nts_source *source, uint32_t column,
+                              const struct nanots_error *detail)
+{
+    const struct nts_segment *segment = source->spec.segment;
+    const uint32_t group = source->block / NTS_GROUP_VECTORS;
+    const uint32_t first = group * NTS_GROUP_VECTORS;
+    const uint32_t end = first + NTS_GROUP_VECTORS;
+    const uint32_t last = (end < source->time->vector_count ? end : source->time->vector_count) - 1;
+    const struct nts_column_index *index = NULL;
+    struct nts_damaged_place place = {.table = source->def->name,
+                                      .column = nts_table_def_column_name(source->def, column),
+                                      .segment_id = segment->entry.segment_id,
+                                      .offset = segment->entry.off,
+                                      .row_group = group,
+                                      .rows = (uint64_t)(last - first) * NTS_VECTOR_ROWS +
+                                              nts_vector_rows(source->row_total, last),
+                                      .ts_min = (int64_t)source->time->min[first],
+                                      .ts_max = (int64_t)source->time->max[last]};
+
+    if (nts_segment_index(source->spec.segment, source->reader, column, &index, NULL) == NANOTS_OK)
+        place.offset += index->chunk_off[group];
+    nts_damage_add_place(source->damage, &place, detail);
+}
+
+/* The entered block has no rows for this scan. */
+static void source_leave_out_block(struct nts_source *source, uint32_t column, int64_t from,
+                                   int64_t to, const struct nanots_error *detail)
+{
+    const uint32_t groups = source->block / NTS_GROUP_VECTORS + 1;
+    int64_t ts_min = (int64_t)source->time->min[source->block];
+    int64_t ts_max = (int64_t)source->time->max[source->block];
+    uint64_t rows = source->row_count;
+
+    if (column != 0) { /* the times are right */
+        rows = source->high - source->low;
+        ts_min = source->ts[source->low];
+        ts_max = source->ts[source->high - 1];
+    }
+    if (groups != source->damaged_groups)
+        source_tell_group(source, column, detail);
+    source->damaged_groups = groups;
+    nts_damage_add_rows(source->damage, rows, ts_min > from ? ts_min : from,
+                        ts_max < to ? ts_max : to);
+    source->low = source->high = 0;
+}
+
+/* Decodes all that is wanted of the entered block; *column_out is the column that it came to. */
+static nanots_status source_read_block(struct nts_source *source, int64_t from, int64_t to,
+                                       uint32_t *column_out, struct nanots_error *error)
+{
+    struct nts_column column;
+    *column_out = 0;
+    NTS_TRY(nts_segment_read_ts(source->spec.segment, source->reader, source->block, source->ts,
+                                error));
+    source_narrow(source, from, to);
+    for (uint32_t k = 0; k < source->column_count && source->low != source->high; k++) {
+        *column_out = source->columns[k] + 1;
+        NTS_TRY(nts_source_column(source, k, &column, error));
+    }
+    return NANOTS_OK;
+}
+
+static nanots_status source_enter_round_damage(struct nts_source *source, int64_t from, int64_t to,
+                                               struct nanots_error *error)
+{
+    struct nanots_error detail;
+    uint32_t column = 0;
+    const nanots_status status = source_read_block(source, from, to, &column, &detail);
+    if (status == NANOTS_OK)
+        return NANOTS_OK;
+    if (!nts_damage_is_skipped(status))
+        return nts_fail_as(error, &detail);
+    source_leave_out_block(source, column, from, to, &detail);
+    return NANOTS_OK;
+}
+
 nanots_status nts_source_enter(struct nts_source *source, uint32_t block, int64_t from, int64_t to,
                                struct nanots_error *error)
 {
@@ -165,15 +274,15 @@ nanots_status nts_source_enter(struct nts_source *source, uint32_t block, int64_
     source->is_open = true;
     source->block = block;
     source->row_count = nts_vector_rows(source->row_total, block);
+    if (source->spec.segment != NULL && source->damage != NULL)
+        return source_enter_round_damage(source, from, to, error);
     if (source->spec.segment != NULL)
         NTS_TRY(
             nts_segment_read_ts(source->spec.segment, source->reader, block, source->ts, error));
     else
         nts_memtable_gather_ts(source->spec.memtable, source->order, block * NTS_VECTOR_ROWS,
                                source->row_count, source->ts);
-    source->low = source->ts[0] >= from ? 0 : block_lower_bound(source, from);
-    source->high = source->ts[source->row_count - 1] <= to ? source->row_count
-                                                           : block_lower_bound(source, to + 1);
+    source_narrow(source, from, to);
     return NANOTS_OK;
 }
 

@@ -6,13 +6,15 @@
  *                  ^ first row >= from    ^ last row <= to
  *
  * Blocks outside [from, to] are never touched. A scan enters one block after the other, in its
- * direction; entering decodes the timestamps, columns are decoded when asked for. Not shared
- * between threads. Tests: unit/test_source.c, model/.
+ * direction; entering decodes the timestamps, columns are decoded when asked for. Where damage is
+ * to be left out, entering decodes all of them: a block that cannot be read is told (damage.h) and
+ * has no rows. Not shared between threads. Tests: unit/test_source.c, model/.
  */
 #ifndef NTS_SOURCE_H
 #define NTS_SOURCE_H
 
 #include "memtable/memtable.h"
+#include "query/damage.h"
 #include "segment/segment.h"
 
 /* One of the two, with its place in the order of arrival. References are the source's. */
@@ -34,6 +36,8 @@ struct nts_source {
     uint32_t column_count;
     const uint32_t *columns; /* value columns wanted (0-based) */
     struct nts_segment_reader *reader;
+    struct nanots_query_damage *damage;  /* where to tell what is left out; NULL: damage fails */
+    uint32_t damaged_groups;             /* the last row group told, plus 1 */
     const struct nts_column_index *time; /* segment: index of ts */
     uint32_t *order;                     /* unsorted memtable: rows by time */
     uint32_t block_first;
@@ -50,7 +54,8 @@ struct nts_source {
     bool *decoded;                     /* [column_count] whether the buffer has the block's rows */
 };
 
-/* Finds the blocks of [from, to]. The scratch arrays come when the first block is entered. */
+/* Finds the blocks of [from, to]. The scratch arrays come when the first block is entered. Of a
+ * segment that cannot be read at all and is to be left out there are none. */
 NTS_CHECKED nanots_status nts_source_init(struct nts_source *source,
                                           const struct nts_source_spec *spec, int64_t from,
                                           int64_t to, struct nanots_error *error);

@@ -52,6 +52,37 @@ class VerifyTest(SafetyCase):
             self.assertIn("`nanots repair`", error)
 
 
+class SkipDamagedTest(SafetyCase):
+    def setUp(self):
+        super().setUp()
+        self.whole = self.out("export", self.db, "t", "-").splitlines()
+        self.damage(self.size() // 2)
+
+    def check(self, out, error):
+        lines = out.splitlines()
+        self.assertIn("1 damaged place: at most 16,384 rows from 1970-01-01", error)
+        self.assertIn("the first: table 't', column 'v', row group 1 of segment", error)
+        self.assertEqual(lines, self.whole[:1 + 16384] + self.whole[1 + 32768:])
+
+    def test_query_leaves_out_and_says_so(self):
+        self.assertIn("table 't', column 'v'", self.error("query", self.db, "t", code=1))
+        self.check(*self.run_tool("query", self.db, "t", "--skip-damaged", code=3))
+
+    def test_export_leaves_out_and_says_so(self):
+        file = self.folder / "o.csv"
+        self.error("export", self.db, "t", file, code=1)
+        self.assertFalse(file.exists())
+        out, error = self.run_tool("export", self.db, "t", file, "--skip-damaged", code=3)
+        self.assertIn("23,616 rows of table 't' written", out)
+        self.check(file.read_text(), error)
+        self.assertEqual([file.name for file in self.folder.glob("o.csv*")], ["o.csv"])
+
+    def test_nothing_left_out_is_success(self):
+        self.assertEqual(self.out("query", self.db, "u", "--skip-damaged"), "ts_ms,w\n1,2\n3,4\n")
+        self.assertEqual(self.out("query", self.db, "t", "--skip-damaged", "--limit", "5"),
+                         "\n".join(self.whole[:6]) + "\n")
+
+
 class BackupTest(SafetyCase):
     def test_backup_is_whole_and_equal(self):
         before = Path(self.db).read_bytes()

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* unit/test_source.c - a segment and a memtable as blocks of sorted rows (query/source.h). */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -175,6 +176,45 @@ static void source_blocks_hold_the_rows_of_the_range(void **state)
     }
 }
 
+/* A medium that does not give the bytes any more: every block is left out, and told once; not
+ * enough memory is no damage. */
+static void source_leaves_out_what_the_medium_does_not_give(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct bench bench;
+    struct nanots_query_damage damage;
+    struct nanots_error error = {NANOTS_OK, 0, ""};
+
+    memset(&damage, 0, sizeof damage);
+    bench_open(&bench, scratch->path);
+    struct nts_source_spec spec = spec_make(&bench, 0);
+    bench.source.damage = &damage;
+    assert_int_equal(nts_source_init(&bench.source, &spec, times[0] + 1, INT64_MAX, &error),
+                     NANOTS_OK);
+    assert_int_equal(damage.places, 0);
+    faultvfs_fail(&bench.table.faults, FAULTVFS_POPULATE | FAULTVFS_READ, 0, ENOMEM, false);
+    assert_int_equal(nts_source_enter(&bench.source, 0, times[0] + 1, INT64_MAX, &error),
+                     NANOTS_NO_MEMORY);
+    assert_int_equal(error.code, NANOTS_NO_MEMORY);
+    assert_int_equal(damage.places, 0);
+    faultvfs_fail(&bench.table.faults, FAULTVFS_POPULATE | FAULTVFS_READ, 0, EIO, true);
+    for (uint32_t block = 0; block < bench.source.block_end; block++) {
+        assert_int_equal(nts_source_enter(&bench.source, block, times[0] + 1, INT64_MAX, &error),
+                         NANOTS_OK);
+        assert_int_equal(bench.source.low, bench.source.high);
+    }
+    assert_int_equal(damage.places, 1);
+    assert_int_equal(damage.status, NANOTS_IO);
+    assert_int_equal(damage.rows, ROWS);
+    assert_int_equal(damage.place_rows, ROWS);
+    assert_int_equal(damage.ts_min, times[0] + 1);
+    assert_int_equal(damage.ts_max, times[ROWS - 1]);
+    assert_int_equal(damage.place_ts_min, times[0]);
+    faultvfs_heal(&bench.table.faults);
+    nts_source_deinit(&bench.source);
+    bench_close(&bench);
+}
+
 static int seed_setup(void **state)
 {
     (void)state;
@@ -186,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(source_blocks_hold_the_rows_of_the_range),
+        WITH_SCRATCH(source_leaves_out_what_the_medium_does_not_give),
     };
     return cmocka_run_group_tests(tests, seed_setup, NULL);
 }

@@ -232,7 +232,7 @@ static bool entries_are_same(const struct nts_segment_entry *a, const struct nts
     return a->segment_id == b->segment_id && a->table_id == b->table_id &&
            a->row_count == b->row_count && a->size == b->size && a->seq_first == b->seq_first &&
            a->seq_last == b->seq_last && a->ts_min == b->ts_min && a->ts_max == b->ts_max &&
-           a->footer_checksum == b->footer_checksum;
+           a->footer_checksum == b->footer_checksum && a->flags == b->flags;
 }
 
 /* The place of the first segment in a version that is not before (seq_first, segment_id). */

@@ -152,7 +152,8 @@ static nanots_status scan_place(struct scan *scan, uint64_t off,
                                             .size = header.size,
                                             .seq_first = header.seq_first,
                                             .seq_last = header.seq_last,
-                                            .footer_checksum = header.footer_checksum};
+                                            .footer_checksum = header.footer_checksum,
+                                            .flags = header.flags};
     if (!scan_entry_is_possible(scan, &header, &item.entry))
         return NANOTS_OK;
     NTS_TRY(scan_read_footer(scan, &item, &header, &def, error));

@@ -14,7 +14,7 @@ static bool version_is_packed(const struct nts_version *version, uint64_t target
 {
     for (size_t i = 0; i < version->count; i++) {
         const struct nts_segment_entry *entry = &version->segments[i]->entry;
-        if (entry->row_count > target_rows)
+        if (entry->row_count > target_rows || (entry->flags & NTS_SEGMENT_PACKED) == 0)
             return false;
         if (i + 1 == version->count)
             break;
@@ -45,7 +45,8 @@ nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
                                   .inputs = version->segments,
                                   .input_count = version->count,
                                   .from = INT64_MIN,
-                                  .target_rows = target_rows};
+                                  .target_rows = target_rows,
+                                  .tier = NTS_TIER_PACKED};
     if (!version_is_packed(version, target_rows)) {
         status = nts_rewrite_run(&rewrite, error);
         nts_version_unref(version);

@@ -173,7 +173,8 @@ static nanots_status rewriter_write_rows(struct rewriter *rewriter, uint32_t row
                                       .seq_first = rewriter->seq_first,
                                       .seq_last = rewriter->seq_last,
                                       .file_seed = db->file_seed,
-                                      .row_count = rows};
+                                      .row_count = rows,
+                                      .tier = rewriter->job->tier};
     nts_mutex_lock(&db->write_lock);
     start.segment_id = db->next_segment_id++;
     nts_mutex_unlock(&db->write_lock);

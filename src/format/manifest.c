@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "format/segment_layout.h"
 #include "util/checksum.h"
 
 enum entry_field {
@@ -19,9 +20,9 @@ enum entry_field {
     ENTRY_TS_MIN = 48,
     ENTRY_TS_MAX = 56,
     ENTRY_FOOTER_CHECKSUM = 64,
-    ENTRY_RESERVED = 72
+    ENTRY_FLAGS = 72
 };
-static_assert(ENTRY_RESERVED + 8 == NTS_SEGMENT_ENTRY_SIZE, "a segment entry is 80 bytes");
+static_assert(ENTRY_FLAGS + 8 == NTS_SEGMENT_ENTRY_SIZE, "a segment entry is 80 bytes");
 
 enum kept_log_field {
     KEPT_SALT = 0,
@@ -48,7 +49,7 @@ void nts_segment_entry_encode(const struct nts_segment_entry *entry,
     nts_store_i64(bytes + ENTRY_TS_MIN, entry->ts_min);
     nts_store_i64(bytes + ENTRY_TS_MAX, entry->ts_max);
     nts_store_u64(bytes + ENTRY_FOOTER_CHECKSUM, entry->footer_checksum);
-    nts_store_u64(bytes + ENTRY_RESERVED, 0);
+    nts_store_u64(bytes + ENTRY_FLAGS, entry->flags);
 }
 
 bool nts_segment_entry_decode(const uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE],
@@ -64,10 +65,12 @@ bool nts_segment_entry_decode(const uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE],
     entry->ts_min = nts_load_i64(bytes + ENTRY_TS_MIN);
     entry->ts_max = nts_load_i64(bytes + ENTRY_TS_MAX);
     entry->footer_checksum = nts_load_u64(bytes + ENTRY_FOOTER_CHECKSUM);
+    entry->flags = nts_load_u64(bytes + ENTRY_FLAGS);
     return entry->row_count != 0 && entry->row_count <= NTS_SEGMENT_ROWS_MAX &&
            entry->off % NTS_GRANULE_SIZE == 0 && entry->size % 8 == 0 && entry->size != 0 &&
            entry->off <= NTS_FILE_SIZE_MAX && entry->size <= NTS_FILE_SIZE_MAX - entry->off &&
-           entry->seq_first <= entry->seq_last && entry->ts_min <= entry->ts_max;
+           entry->seq_first <= entry->seq_last && entry->ts_min <= entry->ts_max &&
+           (entry->flags & ~(uint64_t)NTS_SEGMENT_FLAGS) == 0;
 }
 
 /* Makes room for one edit and fills its header but for the checksum; returns its first byte. */

@@ -48,6 +48,7 @@ struct nts_segment_entry {
     int64_t ts_min;
     int64_t ts_max;
     uint64_t footer_checksum;
+    uint64_t flags; /* NTS_SEGMENT_* of format/segment_layout.h */
 };
 
 void nts_segment_entry_encode(const struct nts_segment_entry *entry,

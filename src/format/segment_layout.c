@@ -20,7 +20,7 @@ enum header_field {
     HEADER_ROW_COUNT = 44,
     HEADER_SEQ_FIRST = 48,
     HEADER_SEQ_LAST = 56,
-    HEADER_RESERVED = 64,
+    HEADER_FLAGS = 64,
     HEADER_CHECKSUM = 72
 };
 static_assert(HEADER_CHECKSUM + 8 == NTS_SEGMENT_HEADER_SIZE, "the checksum ends the header");
@@ -37,7 +37,7 @@ void nts_segment_header_encode(const struct nts_segment_header *header,
     nts_store_u32(bytes + HEADER_ROW_COUNT, header->row_count);
     nts_store_u64(bytes + HEADER_SEQ_FIRST, header->seq_first);
     nts_store_u64(bytes + HEADER_SEQ_LAST, header->seq_last);
-    nts_store_u64(bytes + HEADER_RESERVED, 0);
+    nts_store_u64(bytes + HEADER_FLAGS, header->flags);
     nts_store_u64(bytes + HEADER_CHECKSUM, nts_checksum(bytes, HEADER_CHECKSUM));
 }
 
@@ -46,7 +46,7 @@ bool nts_segment_header_decode(const uint8_t bytes[NTS_SEGMENT_HEADER_SIZE],
 {
     if (memcmp(bytes + HEADER_MAGIC, segment_magic, sizeof segment_magic) != 0 ||
         nts_load_u64(bytes + HEADER_CHECKSUM) != nts_checksum(bytes, HEADER_CHECKSUM) ||
-        nts_load_u64(bytes + HEADER_RESERVED) != 0)
+        (nts_load_u64(bytes + HEADER_FLAGS) & ~(uint64_t)NTS_SEGMENT_FLAGS) != 0)
         return false;
     header->segment_id = nts_load_u64(bytes + HEADER_SEGMENT_ID);
     header->size = nts_load_u64(bytes + HEADER_SIZE);
@@ -56,6 +56,7 @@ bool nts_segment_header_decode(const uint8_t bytes[NTS_SEGMENT_HEADER_SIZE],
     header->row_count = nts_load_u32(bytes + HEADER_ROW_COUNT);
     header->seq_first = nts_load_u64(bytes + HEADER_SEQ_FIRST);
     header->seq_last = nts_load_u64(bytes + HEADER_SEQ_LAST);
+    header->flags = nts_load_u64(bytes + HEADER_FLAGS);
     return header->footer_off >= NTS_SEGMENT_HEADER_SIZE && header->footer_off <= header->size &&
            header->size - header->footer_off >= NTS_FOOTER_HEAD_SIZE && header->size % 8 == 0 &&
            header->row_count != 0 && header->row_count <= NTS_SEGMENT_ROWS_MAX;
@@ -124,7 +125,7 @@ bool nts_footer_find_index(const struct nts_footer *footer, uint32_t column,
 /* Bytes of all arrays. */
 static size_t index_arrays_size(size_t vectors, size_t groups)
 {
-    return groups * 6 * 8 + vectors * (2 * 8 + 2 * 4 + 2 * 2);
+    return groups * (6 * 8 + 4) + vectors * (2 * 8 + 2 * 4 + 2 * 2);
 }
 
 bool nts_column_index_reset(struct nts_column_index *index, uint32_t row_count,
@@ -160,7 +161,8 @@ struct nts_column_index *nts_column_index_new(const struct nanots_allocator *all
     index->sum = index->max + vectors;
     index->first = index->sum + groups;
     index->last = index->first + groups;
-    index->vector_off = (uint32_t *)(index->last + groups);
+    index->head_size = (uint32_t *)(index->last + groups);
+    index->vector_off = index->head_size + groups;
     index->vector_size = index->vector_off + vectors;
     index->nan_count = (uint16_t *)(index->vector_size + vectors);
     index->null_count = index->nan_count + vectors;
@@ -175,7 +177,7 @@ static size_t index_bound(size_t vectors, size_t groups)
 {
     const size_t of_vectors = 2 + nts_vector_bound(vectors);
     const size_t of_groups = 2 + nts_vector_bound(groups);
-    return 4 + 5 * of_vectors + 4 * of_groups + 8 * groups;
+    return 4 + 5 * of_vectors + 5 * of_groups + 8 * groups;
 }
 
 static uint8_t *array_end(uint8_t *place, size_t encoded_size)
@@ -223,6 +225,8 @@ nanots_status nts_column_index_encode(struct nts_index_work *work,
     if (start == NULL)
         return NANOTS_NO_MEMORY;
     uint8_t *at = array_put_bits(work, index->chunk_off, groups, false, start + 4);
+    if (index->kind.has_heads)
+        at = array_put_u32(work, index->head_size, groups, at);
     at = array_put_u32(work, index->vector_size, vectors, at);
     at = array_put_bits(work, index->min, vectors, as_floats, at);
     at = array_put_bits(work, index->max, vectors, as_floats, at);
@@ -319,12 +323,14 @@ static nanots_status array_get_u32(struct nts_index_work *work, struct index_byt
     return NANOTS_OK;
 }
 
-/* Sums vector sizes to places in the chunks and chunk sizes; false if a chunk leaves the segment.
- * */
+/* Sums head and vector sizes to places in the chunks and chunk sizes; false if a chunk leaves the
+ * segment. */
 static bool index_place_vectors(struct nts_column_index *index, uint64_t footer_off)
 {
     for (uint32_t v = 0; v < index->vector_count; v++) {
         const uint32_t group = v / NTS_GROUP_VECTORS;
+        if (v % NTS_GROUP_VECTORS == 0)
+            index->chunk_size[group] = index->head_size[group];
         index->vector_off[v] = (uint32_t)index->chunk_size[group];
         index->chunk_size[group] += index->vector_size[v];
         if (index->chunk_size[group] > UINT32_MAX)
@@ -368,6 +374,8 @@ nanots_status nts_column_index_decode(struct nts_index_work *work, struct nts_co
 
     const bool as_floats = nts_index_is_float(index->kind);
     NTS_TRY(array_get_bits(work, &from, index->chunk_off, groups, false));
+    if (index->kind.has_heads)
+        NTS_TRY(array_get_u32(work, &from, index->head_size, groups));
     NTS_TRY(array_get_u32(work, &from, index->vector_size, vectors));
     NTS_TRY(array_get_bits(work, &from, index->min, vectors, as_floats));
     NTS_TRY(array_get_bits(work, &from, index->max, vectors, as_floats));

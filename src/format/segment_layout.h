@@ -5,7 +5,8 @@
  *   +----------+-----------------------------------+---------------------------------------+
  *   | header   | group 0: ts, col 0, col 1 ... | . | footer head | definition | index ts | index 0 ..
  *   +----------+-----------------------------------+---------------------------------------+
- *   index: u32 size | chunk_off[G] | vector_size[V] | min[V] | max[V]
+ *   index: u32 size | chunk_off[G] | segments with heads: head_size[G] | vector_size[V] | min[V]
+ *                   | max[V]
  *                   | nullable: null_count[V] | f64, f32: nan_count[V]
  *                   | not ts, not utf8: sum[G] | first[G] | last[G] |  checksums, 8 bytes each
  *   each array: u16 size, then an encoded vector
@@ -28,6 +29,11 @@
 #define NTS_SEGMENT_HEADER_SIZE 80u
 #define NTS_FOOTER_HEAD_SIZE    32u
 
+/* Of a segment; the same in its header and in its entry. */
+#define NTS_SEGMENT_PACKED 1u /* written for size: the tier of codec/chunk.h */
+#define NTS_SEGMENT_HEADS  2u /* chunks may begin with a head, and indexes say how long it is */
+#define NTS_SEGMENT_FLAGS  3u
+
 struct nts_segment_header {
     uint64_t segment_id;
     uint64_t size;
@@ -37,6 +43,7 @@ struct nts_segment_header {
     uint32_t row_count;
     uint64_t seq_first;
     uint64_t seq_last;
+    uint64_t flags; /* NTS_SEGMENT_* */
 };
 
 void nts_segment_header_encode(const struct nts_segment_header *header,
@@ -67,23 +74,27 @@ NTS_CHECKED bool nts_footer_decode(const uint8_t *bytes, size_t size, struct nts
 struct nts_index_kind {
     uint8_t type; /* nanots_type; NTS_TYPE_TIME for the timestamp column */
     bool nullable;
+    bool has_heads; /* of the segment's flags */
 };
 #define NTS_TYPE_TIME 0u
 
 static inline struct nts_index_kind nts_index_kind_of_time(void)
 {
-    const struct nts_index_kind kind = {NTS_TYPE_TIME, false};
+    const struct nts_index_kind kind = {NTS_TYPE_TIME, false, false};
     return kind;
 }
 
-/* Of a segment's column: 0 is the timestamp, c the value column c - 1 of `def`. */
+/* Of a segment's column: 0 is the timestamp, c the value column c - 1 of `def`; `flags` are the
+ * segment's. */
 static inline struct nts_index_kind nts_index_kind_of(const struct nts_table_def *def,
-                                                      uint32_t column)
+                                                      uint32_t column, uint64_t flags)
 {
-    if (column == 0)
-        return nts_index_kind_of_time();
-    const struct nts_column_def *of = &def->columns[column - 1];
-    const struct nts_index_kind kind = {of->type, nts_column_is_nullable(of)};
+    struct nts_index_kind kind = nts_index_kind_of_time();
+    kind.has_heads = (flags & NTS_SEGMENT_HEADS) != 0;
+    if (column != 0) {
+        kind.type = def->columns[column - 1].type;
+        kind.nullable = nts_column_is_nullable(&def->columns[column - 1]);
+    }
     return kind;
 }
 
@@ -94,13 +105,14 @@ struct nts_column_index {
     uint32_t group_count;
     struct nts_index_kind kind;
     uint64_t *chunk_off;      /* [group] from the segment's start */
-    uint64_t *chunk_size;     /* [group] */
+    uint64_t *chunk_size;     /* [group] head included */
     uint64_t *chunk_checksum; /* [group], meaningless where the chunk is empty */
     uint64_t *min;            /* [vector] bits of an i64 or f64 */
     uint64_t *max;            /* [vector] */
     uint64_t *sum;            /* [group] bits; not of ts and utf8, as the next two */
     uint64_t *first;          /* [group] bits of the first value that is not null */
     uint64_t *last;           /* [group] */
+    uint32_t *head_size;      /* [group] bytes at the chunk's start that its vectors share */
     uint32_t *vector_off;     /* [vector] in its chunk */
     uint32_t *vector_size;    /* [vector] 0: derived from min, max and null_count */
     uint16_t *nan_count;      /* [vector] f64 and f32 */

@@ -59,6 +59,9 @@ void nts_segment_reader_deinit(struct nts_segment_reader *reader)
         nts_value_work_deinit(reader->work);
     nts_free(reader->work);
     nts_free(reader->chunk);
+    for (uint32_t c = 0; c < reader->model_count; c++)
+        nts_chunk_model_deinit(&reader->models[c].model);
+    nts_free(reader->models);
     memset(reader, 0, sizeof *reader);
 }
 
@@ -205,8 +208,9 @@ static nanots_status segment_decode_index(struct nts_segment *segment,
 {
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    struct nts_column_index *index = nts_column_index_new(reader->alloc, segment->entry.row_count,
-                                                          nts_index_kind_of(segment->def, column));
+    struct nts_column_index *index =
+        nts_column_index_new(reader->alloc, segment->entry.row_count,
+                             nts_index_kind_of(segment->def, column, segment->entry.flags));
 
     *index_out = NULL;
     if (index == NULL)
@@ -357,18 +361,73 @@ static nanots_status vector_damaged(const struct nts_segment *segment, uint32_t 
                     (unsigned long long)segment->entry.off);
 }
 
+/* ---- models ------------------------------------------------------------------------------- */
+
+/* Room for the models of columns [0, column_count): a scan goes through them by turns. */
+static nanots_status reader_need_models(struct nts_segment_reader *reader, uint32_t column_count,
+                                        struct nanots_error *error)
+{
+    if (column_count <= reader->model_count)
+        return NANOTS_OK;
+    struct nts_reader_model *models =
+        nts_realloc(reader->alloc, reader->models, column_count * sizeof *models);
+    if (models == NULL)
+        return nts_fail_memory(error, column_count * sizeof *models);
+    memset(models + reader->model_count, 0, (column_count - reader->model_count) * sizeof *models);
+    reader->models = models;
+    reader->model_count = column_count;
+    return NANOTS_OK;
+}
+
+/* The head of the vector's chunk, kept until the reader comes to another chunk of the column; NULL
+ * if it has none. */
+static nanots_status segment_model(struct nts_segment *segment, struct nts_segment_reader *reader,
+                                   const struct nts_column_index *index, uint32_t column,
+                                   uint32_t vector, const struct nts_chunk_model **model_out,
+                                   struct nanots_error *error)
+{
+    const uint32_t group = vector / NTS_GROUP_VECTORS;
+    const uint8_t *chunk = NULL;
+
+    *model_out = NULL;
+    if (index->head_size[group] == 0 || index->vector_size[vector] == 0)
+        return NANOTS_OK;
+    NTS_TRY(reader_need_models(reader, segment->column_count, error));
+    struct nts_reader_model *slot = &reader->models[column];
+    if (slot->is_read && slot->segment_id == segment->entry.segment_id && slot->group == group) {
+        *model_out = &slot->model;
+        return NANOTS_OK;
+    }
+    slot->is_read = false;
+    NTS_TRY(segment_chunk(segment, reader, index, column, group, &chunk, error));
+    const nanots_status status =
+        nts_chunk_model_read(&slot->model, reader->alloc, chunk, index->head_size[group]);
+    if (status == NANOTS_NO_MEMORY)
+        return nts_fail_memory(error, sizeof slot->model);
+    if (status != NANOTS_OK)
+        return vector_damaged(segment, column, vector, error);
+    slot->is_read = true;
+    slot->segment_id = segment->entry.segment_id;
+    slot->group = group;
+    *model_out = &slot->model;
+    return NANOTS_OK;
+}
+
 nanots_status nts_segment_read_ts(struct nts_segment *segment, struct nts_segment_reader *reader,
                                   uint32_t vector, int64_t *dst, struct nanots_error *error)
 {
     const struct nts_column_index *index = NULL;
     const uint8_t *bytes = NULL;
+    const struct nts_chunk_model *model = NULL;
     size_t size = 0;
 
     NTS_TRY(nts_segment_index(segment, reader, 0, &index, error));
+    NTS_TRY(segment_model(segment, reader, index, 0, vector, &model, error));
     NTS_TRY(nts_segment_vector_bytes(segment, reader, 0, vector, &bytes, &size, error));
     const uint32_t rows = nts_vector_rows(index->row_count, vector);
     if (size != 0) {
-        if (nts_i64_decode(&reader->work->index.scratch, dst, rows, bytes, size) != NANOTS_OK)
+        if (nts_chunk_read_i64(&reader->work->index.scratch, model, dst, rows, bytes, size) !=
+            NANOTS_OK)
             return vector_damaged(segment, 0, vector, error);
         return NANOTS_OK;
     }
@@ -404,10 +463,13 @@ nanots_status nts_segment_read_column(struct nts_segment *segment,
         return NANOTS_OK;
     }
     NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
+    const struct nts_chunk_model *model = NULL;
+    NTS_TRY(segment_model(segment, reader, index, column, vector, &model, error));
     NTS_TRY(nts_segment_vector_bytes(segment, reader, column, vector, &bytes, &size, error));
     const struct nts_value_shape shape = {.count = nts_vector_rows(index->row_count, vector),
                                           .null_count = index->null_count[vector],
-                                          .min = index->min[vector]};
+                                          .min = index->min[vector],
+                                          .model = model};
     const nanots_status status =
         nts_value_vector_decode(reader->work, &shape, bytes, size, dst, at, error);
     if (status == NANOTS_CORRUPT)

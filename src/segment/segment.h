@@ -44,14 +44,24 @@ struct nts_segment *nts_segment_ref(struct nts_segment *segment);
 /* NULL is fine. */
 void nts_segment_unref(struct nts_segment *segment);
 
-/* One thread's way of reading any segments: scratch memory and, where the file cannot be mapped, a
- * copy of the last chunk. */
+/* The head of the chunk that a reader used last in a column. */
+struct nts_reader_model {
+    struct nts_chunk_model model;
+    uint64_t segment_id;
+    uint32_t group;
+    bool is_read;
+};
+
+/* One thread's way of reading any segments: scratch memory, the heads of chunks and, where the file
+ * cannot be mapped, a copy of the last chunk. */
 struct nts_segment_reader {
     const struct nanots_allocator *alloc;
     struct nts_value_work *work;
     uint8_t *chunk; /* copy of chunk `chunk_index` of `chunk_segment`, or NULL */
     uint64_t chunk_segment_id;
     size_t chunk_index;
+    struct nts_reader_model *models; /* [model_count], by column */
+    uint32_t model_count;
 };
 
 NTS_CHECKED nanots_status nts_segment_reader_init(struct nts_segment_reader *reader,

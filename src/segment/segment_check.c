@@ -10,7 +10,7 @@ bool nts_segment_header_is_of(const struct nts_segment_header *header,
     return header->segment_id == entry->segment_id && header->table_id == entry->table_id &&
            header->row_count == entry->row_count && header->size == entry->size &&
            header->seq_first == entry->seq_first && header->seq_last == entry->seq_last &&
-           header->footer_checksum == entry->footer_checksum;
+           header->footer_checksum == entry->footer_checksum && header->flags == entry->flags;
 }
 
 const char *nts_segment_footer_fault(const struct nts_footer *footer,
@@ -60,8 +60,8 @@ nanots_status nts_segment_check_chunks(const struct nanots_allocator *alloc, con
     struct nts_index_work *work = nts_alloc(alloc, sizeof *work);
     nanots_status status = work == NULL ? NANOTS_NO_MEMORY : NANOTS_OK;
     for (uint32_t c = 0; c <= footer->column_count && status == NANOTS_OK; c++) {
-        struct nts_column_index *index =
-            nts_column_index_new(alloc, header->row_count, nts_index_kind_of(def, c));
+        struct nts_column_index *index = nts_column_index_new(
+            alloc, header->row_count, nts_index_kind_of(def, c, header->flags));
         if (index == NULL)
             status = NANOTS_NO_MEMORY;
         else if (!column_is_whole(work, index, bytes, header, footer, c))

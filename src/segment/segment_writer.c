@@ -7,17 +7,20 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "format/segment_layout.h"
-#include "segment/value_vector.h"
+#include "segment/value_chunk.h"
 
 #define SEGMENT_FOOTER_SIZE_MAX (512u << 20)
 
 struct nts_segment_writer {
     const struct nanots_allocator *alloc;
     struct nts_value_work work;
+    struct nts_value_chunk_work chunks;
+    struct nts_value_chunk chunk; /* the last one */
     struct nts_segment_start start;
     struct nts_extent_writer *out;
     uint64_t off; /* place of the segment in the file */
     uint32_t rows_added;
+    bool has_heads;        /* a chunk of this segment begins with one */
     uint32_t column_count; /* of indexes: value columns + 1 */
     int64_t ts_min;
     int64_t ts_max;
@@ -32,6 +35,7 @@ struct nts_segment_writer *nts_segment_writer_new(const struct nanots_allocator 
         return NULL;
     writer->alloc = alloc;
     nts_value_work_init(&writer->work, alloc);
+    nts_value_chunk_work_init(&writer->chunks, &writer->work);
     nts_buf_init(&writer->footer, alloc, SEGMENT_FOOTER_SIZE_MAX);
     return writer;
 }
@@ -52,7 +56,7 @@ static bool writer_reuse_indexes(struct nts_segment_writer *writer, const struct
     if (writer->column_count != def->column_count + 1u)
         return false;
     for (uint32_t c = 0; c < writer->column_count; c++)
-        if (!nts_column_index_reset(writer->indexes[c], row_count, nts_index_kind_of(def, c)))
+        if (!nts_column_index_reset(writer->indexes[c], row_count, nts_index_kind_of(def, c, 0)))
             return false;
     return true;
 }
@@ -62,6 +66,7 @@ void nts_segment_writer_free(struct nts_segment_writer *writer)
     if (writer == NULL)
         return;
     writer_drop_indexes(writer);
+    nts_value_chunk_work_deinit(&writer->chunks);
     nts_value_work_deinit(&writer->work);
     nts_buf_deinit(&writer->footer);
     nts_free(writer);
@@ -93,14 +98,15 @@ nanots_status nts_segment_writer_begin(struct nts_segment_writer *writer,
     writer->start = *start;
     writer->out = out;
     writer->rows_added = 0;
+    writer->has_heads = false;
     NTS_TRY(nts_extent_writer_align(out, NTS_GRANULE_SIZE, error));
     writer->off = nts_extent_writer_place(out);
     if (writer_reuse_indexes(writer, start->def, start->row_count))
         return nts_extent_writer_put(out, header_room, sizeof header_room, error);
     writer_drop_indexes(writer);
     for (uint32_t c = 0; c <= start->def->column_count; c++) {
-        writer->indexes[c] =
-            nts_column_index_new(writer->alloc, start->row_count, nts_index_kind_of(start->def, c));
+        writer->indexes[c] = nts_column_index_new(writer->alloc, start->row_count,
+                                                  nts_index_kind_of(start->def, c, 0));
         if (writer->indexes[c] == NULL)
             return nts_fail_memory(error, start->row_count);
         writer->column_count = c + 1;
@@ -108,64 +114,38 @@ nanots_status nts_segment_writer_begin(struct nts_segment_writer *writer,
     return nts_extent_writer_put(out, header_room, sizeof header_room, error);
 }
 
-/* Whether ts[0..count) is first + i * step with one exact step. */
-static bool ts_is_regular(const int64_t *ts, size_t count)
+/* Puts what is known of the chunk, whose bytes are there, into the column's index. */
+static void writer_index_chunk(struct nts_segment_writer *writer, uint32_t column, size_t row_count,
+                               const uint8_t *bytes)
 {
-    const uint64_t span = (uint64_t)ts[count - 1] - (uint64_t)ts[0];
-    if (count < 3)
-        return true;
-    const uint64_t step = span / (count - 1);
-    if (step * (count - 1) != span)
-        return false;
-    for (size_t i = 1; i < count; i++)
-        if ((uint64_t)ts[i] - (uint64_t)ts[i - 1] != step)
-            return false;
-    return true;
-}
-
-/* Encodes one vector of ts to `dst` and records its zone map; returns its size. */
-static size_t writer_add_ts_vector(struct nts_segment_writer *writer, uint8_t *dst, uint32_t vector,
-                                   const int64_t *ts, size_t count)
-{
-    struct nts_column_index *index = writer->indexes[0];
-    index->min[vector] = (uint64_t)ts[0];
-    index->max[vector] = (uint64_t)ts[count - 1];
-    if (ts_is_regular(ts, count))
-        return 0;
-    return nts_i64_encode(&writer->work.index.scratch, dst, ts, count);
-}
-
-/* Encodes one vector of values, records its zone map and adds it to `total`. */
-static nanots_status
-writer_add_value_vector(struct nts_segment_writer *writer, uint32_t column, uint8_t *dst,
-                        uint32_t vector, const struct nts_column *values, size_t row, size_t count,
-                        size_t *size_out, struct nts_zone_total *total, struct nanots_error *error)
-{
+    const struct nts_value_chunk *chunk = &writer->chunk;
     struct nts_column_index *index = writer->indexes[column];
-    struct nts_zone zone;
-    NTS_TRY(
-        nts_value_vector_encode(&writer->work, values, row, count, dst, size_out, &zone, error));
-    assert(zone.null_count == 0 || index->kind.nullable);
-    index->min[vector] = zone.min;
-    index->max[vector] = zone.max;
-    index->nan_count[vector] = (uint16_t)zone.nan_count;
-    index->null_count[vector] = (uint16_t)zone.null_count;
-    nts_zone_total_add(total, nts_index_is_float(index->kind), count, &zone);
-    return NANOTS_OK;
-}
+    const uint32_t group = writer->rows_added / NTS_GROUP_ROWS;
+    struct nts_zone_total total = {false, 0, 0, 0};
+    uint32_t vector = writer->rows_added / NTS_VECTOR_ROWS;
 
-static size_t chunk_bound(const struct nts_column *values, size_t row_count)
-{
-    size_t bound = nts_vector_count((uint32_t)row_count) + 8 * row_count;
-    if (values == NULL || values->all_null)
-        return bound;
-    bound = 0;
-    for (size_t row = 0; row < row_count; row += NTS_VECTOR_ROWS) {
-        const size_t left = row_count - row;
-        bound +=
-            nts_value_vector_bound(values, row, left < NTS_VECTOR_ROWS ? left : NTS_VECTOR_ROWS);
+    for (size_t i = 0; i * NTS_VECTOR_ROWS < row_count; i++, vector++) {
+        const struct nts_zone *zone = &chunk->zones[i];
+        const size_t left = row_count - i * NTS_VECTOR_ROWS;
+        assert(zone->null_count == 0 || index->kind.nullable);
+        index->min[vector] = zone->min;
+        index->max[vector] = zone->max;
+        index->nan_count[vector] = (uint16_t)zone->nan_count;
+        index->null_count[vector] = (uint16_t)zone->null_count;
+        index->vector_size[vector] = (uint32_t)chunk->vector_size[i];
+        if (column != 0)
+            nts_zone_total_add(&total, nts_index_is_float(index->kind),
+                               left < NTS_VECTOR_ROWS ? left : NTS_VECTOR_ROWS, zone);
     }
-    return bound;
+    index->sum[group] = total.sum;
+    index->first[group] = total.first;
+    index->last[group] = total.last;
+    index->chunk_off[group] = nts_extent_writer_place(writer->out) - writer->off;
+    index->head_size[group] = (uint32_t)chunk->head_size;
+    index->chunk_size[group] = chunk->size;
+    index->chunk_checksum[group] =
+        nts_chunk_checksum(bytes, chunk->size, (size_t)group * writer->column_count + column);
+    writer->has_heads |= chunk->head_size != 0;
 }
 
 /* One column's part of the group that begins at row writer->rows_added; `values` is NULL for ts. */
@@ -173,34 +153,19 @@ static nanots_status writer_add_chunk(struct nts_segment_writer *writer, uint32_
                                       const int64_t *ts, const struct nts_column *values,
                                       size_t row_count, struct nanots_error *error)
 {
-    struct nts_column_index *index = writer->indexes[column];
-    const uint32_t group = writer->rows_added / NTS_GROUP_ROWS;
-    uint32_t vector = writer->rows_added / NTS_VECTOR_ROWS;
-    struct nts_zone_total total = {false, 0, 0, 0};
-    uint8_t *chunk = NULL;
-    size_t size = 0;
+    const enum nts_tier tier = writer->start.tier;
+    struct nts_value_chunk *chunk = &writer->chunk;
+    uint8_t *dst = NULL;
 
-    NTS_TRY(nts_extent_writer_reserve(writer->out, chunk_bound(values, row_count), &chunk, error));
-    for (size_t row = 0; row < row_count; row += NTS_VECTOR_ROWS, vector++) {
-        const size_t left = row_count - row;
-        const size_t count = left < NTS_VECTOR_ROWS ? left : NTS_VECTOR_ROWS;
-        size_t used = 0;
-        if (column == 0)
-            used = writer_add_ts_vector(writer, chunk + size, vector, ts + row, count);
-        else
-            NTS_TRY(writer_add_value_vector(writer, column, chunk + size, vector, values, row,
-                                            count, &used, &total, error));
-        index->vector_size[vector] = (uint32_t)used;
-        size += used;
-    }
-    index->sum[group] = total.sum;
-    index->first[group] = total.first;
-    index->last[group] = total.last;
-    index->chunk_off[group] = nts_extent_writer_place(writer->out) - writer->off;
-    index->chunk_size[group] = size;
-    index->chunk_checksum[group] =
-        nts_chunk_checksum(chunk, size, (size_t)group * writer->column_count + column);
-    writer->out->buffer_used += size;
+    NTS_TRY(nts_extent_writer_reserve(writer->out, nts_value_chunk_bound(values, row_count), &dst,
+                                      error));
+    if (values == NULL)
+        NTS_TRY(nts_time_chunk_encode(&writer->chunks, tier, ts, row_count, dst, chunk, error));
+    else
+        NTS_TRY(
+            nts_value_chunk_encode(&writer->chunks, tier, values, row_count, dst, chunk, error));
+    writer_index_chunk(writer, column, row_count, dst);
+    writer->out->buffer_used += chunk->size;
     return NANOTS_OK;
 }
 
@@ -240,12 +205,20 @@ static nanots_status writer_build_footer(struct nts_segment_writer *writer)
         goto out;
     nts_table_def_encode(start->def, definition);
     NTS_TRY_OUT(nts_footer_put_head(&writer->footer, &footer));
-    for (uint32_t c = 0; c < writer->column_count; c++)
+    for (uint32_t c = 0; c < writer->column_count; c++) {
+        writer->indexes[c]->kind.has_heads = writer->has_heads;
         NTS_TRY_OUT(
             nts_column_index_encode(&writer->work.index, writer->indexes[c], &writer->footer));
+    }
 out:
     nts_free(definition);
     return status;
+}
+
+static uint64_t writer_flags(const struct nts_segment_writer *writer)
+{
+    return (writer->start.tier == NTS_TIER_PACKED ? NTS_SEGMENT_PACKED : 0) |
+           (writer->has_heads ? NTS_SEGMENT_HEADS : 0);
 }
 
 nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
@@ -256,7 +229,8 @@ nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
                                         .table_id = writer->start.def->table_id,
                                         .row_count = writer->start.row_count,
                                         .seq_first = writer->start.seq_first,
-                                        .seq_last = writer->start.seq_last};
+                                        .seq_last = writer->start.seq_last,
+                                        .flags = writer_flags(writer)};
     uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
 
     assert(writer->rows_added == writer->start.row_count);
@@ -281,7 +255,8 @@ nanots_status nts_segment_writer_finish(struct nts_segment_writer *writer,
                                             .seq_last = writer->start.seq_last,
                                             .ts_min = writer->ts_min,
                                             .ts_max = writer->ts_max,
-                                            .footer_checksum = header.footer_checksum};
+                                            .footer_checksum = header.footer_checksum,
+                                            .flags = header.flags};
     *entry_out = entry;
     return NANOTS_OK;
 }

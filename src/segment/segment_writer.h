@@ -12,6 +12,7 @@
 #define NTS_SEGMENT_WRITER_H
 
 #include "base/status.h"
+#include "codec/chunk.h"
 #include "format/manifest.h"
 #include "format/table_def.h"
 #include "segment/extent_writer.h"
@@ -35,6 +36,7 @@ struct nts_segment_start {
     uint64_t seq_last;
     uint64_t file_seed;
     uint32_t row_count; /* exactly as many rows follow */
+    enum nts_tier tier;
 };
 
 /* Starts a segment at the next granule of `out`. `start->def` and `out` outlive the segment. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* segment/value_vector.c - rows to dense values to bytes, and back. Contract: value_vector.h. */
+/* segment/value_vector.c - bytes to dense values to rows. Contract: value_vector.h. */
 #include "segment/value_vector.h"
 
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "codec/f32.h"
 #include "codec/validity.h"
+#include "segment/dense.h"
 
 #define VALUE_TEXT_SIZE_MAX ((size_t)1 << 31)
 
@@ -27,7 +28,7 @@ void nts_value_work_deinit(struct nts_value_work *work)
     work->strings = NULL;
 }
 
-static nanots_status value_work_need_strings(struct nts_value_work *work)
+nanots_status nts_value_work_need_strings(struct nts_value_work *work)
 {
     if (work->strings != NULL)
         return NANOTS_OK;
@@ -38,181 +39,15 @@ static nanots_status value_work_need_strings(struct nts_value_work *work)
     return NANOTS_OK;
 }
 
-/* ---- dense values ------------------------------------------------------------------------- */
-
-/* The rows that are not null. Points into the column where nothing is in between, else into the
- * working memory. */
-struct dense {
-    size_t count;
-    const int64_t *ints;
-    const double *doubles;
-    const float *floats; /* f32, whose doubles are for the zone map */
-    const uint8_t *text;
-    const int32_t *offsets;
-};
-
-static const double *dense_doubles(struct nts_value_work *work, const struct nts_column *column,
-                                   size_t row, size_t count, bool has_nulls)
+/* Where dense values go when they cannot stay in their column. */
+static struct nts_dense_room value_work_room(struct nts_value_work *work)
 {
-    const double *from = (const double *)nts_column_at(column, row);
-    size_t used = 0;
-    if (!has_nulls)
-        return from;
-    for (size_t i = 0; i < count; i++)
-        if (!nts_column_is_null(column, row + i))
-            work->doubles[used++] = from[i];
-    return work->doubles;
-}
-
-static const float *dense_floats(struct nts_value_work *work, const struct nts_column *column,
-                                 size_t row, size_t count, bool has_nulls)
-{
-    const float *from = (const float *)nts_column_at(column, row);
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!has_nulls || !nts_column_is_null(column, row + i))
-            work->floats[used++] = from[i];
-    nts_f32_widen(work->doubles, work->floats, used);
-    return work->floats;
-}
-
-static int64_t column_int(const struct nts_column *column, size_t row)
-{
-    if (column->type == NANOTS_TYPE_BOOL)
-        return nts_bit_get(column->values, column->first + row);
-    return column->type == NANOTS_TYPE_I32 ? *(const int32_t *)nts_column_at(column, row)
-                                           : *(const int64_t *)nts_column_at(column, row);
-}
-
-static const int64_t *dense_ints(struct nts_value_work *work, const struct nts_column *column,
-                                 size_t row, size_t count, bool has_nulls)
-{
-    size_t used = 0;
-    if (column->type == NANOTS_TYPE_I64 && !has_nulls)
-        return (const int64_t *)nts_column_at(column, row);
-    for (size_t i = 0; i < count; i++)
-        if (!has_nulls || !nts_column_is_null(column, row + i))
-            work->ints[used++] = column_int(column, row + i);
-    return work->ints;
-}
-
-/* A null row may have bytes, which nobody wants: then the others are moved together. */
-static nanots_status dense_strings(struct nts_value_work *work, const struct nts_column *column,
-                                   size_t row, size_t count, bool has_nulls, struct dense *dense)
-{
-    const int32_t *offsets = column->offsets + column->first + row;
-    const uint8_t *text = column->values;
-    size_t used = 0;
-    dense->text = text;
-    dense->offsets = offsets;
-    if (!has_nulls)
-        return NANOTS_OK;
-    work->text.size = 0;
-    work->offsets[0] = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (nts_column_is_null(column, row + i))
-            continue;
-        NTS_TRY(
-            nts_buf_append(&work->text, text + offsets[i], (size_t)(offsets[i + 1] - offsets[i])));
-        work->offsets[++used] = (int32_t)work->text.size;
-    }
-    dense->text = work->text.bytes;
-    dense->offsets = work->offsets;
-    return NANOTS_OK;
-}
-
-static nanots_status dense_gather(struct nts_value_work *work, const struct nts_column *column,
-                                  size_t row, size_t count, size_t null_count, struct dense *dense)
-{
-    const bool has_nulls = null_count != 0;
-    memset(dense, 0, sizeof *dense);
-    dense->count = count - null_count;
-    if (dense->count == 0)
-        return NANOTS_OK;
-    switch ((nanots_type)column->type) {
-    case NANOTS_TYPE_F64:
-        dense->doubles = dense_doubles(work, column, row, count, has_nulls);
-        return NANOTS_OK;
-    case NANOTS_TYPE_F32:
-        dense->floats = dense_floats(work, column, row, count, has_nulls);
-        dense->doubles = work->doubles;
-        return NANOTS_OK;
-    case NANOTS_TYPE_UTF8:
-        return dense_strings(work, column, row, count, has_nulls, dense);
-    default:
-        dense->ints = dense_ints(work, column, row, count, has_nulls);
-        return NANOTS_OK;
-    }
-}
-
-static void dense_zone(const struct dense *dense, size_t null_count, struct nts_zone *zone)
-{
-    memset(zone, 0, sizeof *zone);
-    if (dense->count != 0 && dense->doubles != NULL)
-        nts_zone_of_doubles(dense->doubles, dense->count, zone);
-    else if (dense->count != 0 && dense->ints != NULL)
-        nts_zone_of_ints(dense->ints, dense->count, zone);
-    else if (dense->count != 0)
-        nts_zone_of_strings(dense->text, dense->offsets, dense->count, zone);
-    zone->null_count = (uint32_t)null_count;
-}
-
-/* ---- encoding ----------------------------------------------------------------------------- */
-
-size_t nts_value_vector_bound(const struct nts_column *column, size_t row, size_t count)
-{
-    const size_t values = column->type == NANOTS_TYPE_UTF8
-                              ? nts_strings_bound(count, nts_column_byte_count(column, row, count))
-                              : nts_vector_bound(count);
-    return values + nts_validity_bound(count);
-}
-
-/* The bits of the rows, from bit 0 on. */
-static size_t put_validity(struct nts_value_work *work, const struct nts_column *column, size_t row,
-                           size_t count, uint8_t *dst)
-{
-    memset(work->validity, 0, sizeof work->validity);
-    nts_bits_copy(work->validity, 0, column->validity, column->first + row, count);
-    return nts_validity_encode(dst, work->validity, count);
-}
-
-static nanots_status put_values(struct nts_value_work *work, const struct dense *dense,
-                                uint8_t *dst, size_t *size_out)
-{
-    struct nts_codec_scratch *scratch = &work->index.scratch;
-    if (dense->floats != NULL)
-        *size_out = nts_f32_encode(scratch, dst, dense->floats, dense->count);
-    else if (dense->doubles != NULL)
-        *size_out = nts_f64_encode(scratch, dst, dense->doubles, dense->count);
-    else if (dense->ints != NULL)
-        *size_out = nts_i64_encode(scratch, dst, dense->ints, dense->count);
-    else {
-        NTS_TRY(value_work_need_strings(work));
-        return nts_strings_encode(work->strings, dst, size_out, dense->text, dense->offsets,
-                                  dense->count);
-    }
-    return NANOTS_OK;
-}
-
-nanots_status nts_value_vector_encode(struct nts_value_work *work, const struct nts_column *column,
-                                      size_t row, size_t count, uint8_t *dst, size_t *size_out,
-                                      struct nts_zone *zone, struct nanots_error *error)
-{
-    const size_t null_count = nts_column_null_count(column, row, count);
-    struct dense dense;
-    size_t validity_size = 0;
-    size_t values_size = 0;
-
-    if (dense_gather(work, column, row, count, null_count, &dense) != NANOTS_OK)
-        return nts_fail_memory(error, nts_column_byte_count(column, row, count));
-    dense_zone(&dense, null_count, zone);
-    if (null_count != 0 && dense.count != 0)
-        validity_size = put_validity(work, column, row, count, dst);
-    if (dense.count != 0 && !zone->all_equal &&
-        put_values(work, &dense, dst + validity_size, &values_size) != NANOTS_OK)
-        return nts_fail_memory(error, count);
-    *size_out = validity_size + values_size;
-    return NANOTS_OK;
+    const struct nts_dense_room room = {.ints = work->ints,
+                                        .doubles = work->doubles,
+                                        .floats = work->floats,
+                                        .offsets = work->offsets,
+                                        .text = &work->text};
+    return room;
 }
 
 nanots_status nts_value_vector_zone(struct nts_value_work *work, const struct nts_column *column,
@@ -220,10 +55,11 @@ nanots_status nts_value_vector_zone(struct nts_value_work *work, const struct nt
                                     struct nanots_error *error)
 {
     const size_t null_count = nts_column_null_count(column, row, count);
-    struct dense dense;
-    if (dense_gather(work, column, row, count, null_count, &dense) != NANOTS_OK)
+    const struct nts_dense_room room = value_work_room(work);
+    struct nts_dense dense;
+    if (nts_dense_gather(&room, column, row, count, null_count, &dense) != NANOTS_OK)
         return nts_fail_memory(error, nts_column_byte_count(column, row, count));
-    dense_zone(&dense, null_count, zone);
+    nts_dense_zone(&dense, null_count, zone);
     return NANOTS_OK;
 }
 
@@ -240,6 +76,7 @@ struct value_read {
     const uint8_t *src;
     size_t src_size;
     uint64_t min;
+    const struct nts_chunk_model *model;
 };
 
 static bool row_is_present(const struct value_read *read, size_t i)
@@ -256,8 +93,8 @@ static nanots_status read_doubles(const struct value_read *read)
         for (size_t i = 0; i < read->dense_count; i++)
             dense[i] = nts_double_of_bits(read->min);
     else
-        NTS_TRY(nts_f64_decode(&read->work->index.scratch, dense, read->dense_count, read->src,
-                               read->src_size));
+        NTS_TRY(nts_chunk_read_f64(&read->work->index.scratch, read->model, dense,
+                                   read->dense_count, read->src, read->src_size));
     for (size_t i = 0; i < read->count && read->validity != NULL; i++)
         to[i] = nts_bit_get(read->validity, i) ? dense[used++] : 0.0;
     return NANOTS_OK;
@@ -272,8 +109,8 @@ static nanots_status read_floats(const struct value_read *read)
         for (size_t i = 0; i < read->dense_count; i++)
             dense[i] = nts_f32_narrow(nts_double_of_bits(read->min));
     else
-        NTS_TRY(nts_f32_decode(&read->work->index.scratch, dense, read->dense_count, read->src,
-                               read->src_size));
+        NTS_TRY(nts_chunk_read_f32(&read->work->index.scratch, read->model, dense,
+                                   read->dense_count, read->src, read->src_size));
     for (size_t i = 0; i < read->count && read->validity != NULL; i++)
         to[i] = nts_bit_get(read->validity, i) ? dense[used++] : 0.0f;
     return NANOTS_OK;
@@ -296,8 +133,8 @@ static nanots_status read_ints(const struct value_read *read)
         for (size_t i = 0; i < read->dense_count; i++)
             dense[i] = (int64_t)read->min;
     else
-        NTS_TRY(nts_i64_decode(&read->work->index.scratch, dense, read->dense_count, read->src,
-                               read->src_size));
+        NTS_TRY(nts_chunk_read_i64(&read->work->index.scratch, read->model, dense,
+                                   read->dense_count, read->src, read->src_size));
     if (in_place)
         return NANOTS_OK;
     for (size_t i = 0; i < read->count; i++) {
@@ -324,7 +161,7 @@ static nanots_status read_strings(const struct value_read *read, struct nanots_e
     size_t used = 0;
 
     NTS_TRY(nts_strings_peek(read->src, read->src_size, read->dense_count, &byte_count));
-    if (value_work_need_strings(read->work) != NANOTS_OK)
+    if (nts_value_work_need_strings(read->work) != NANOTS_OK)
         return nts_fail_memory(error, sizeof *read->work->strings);
     NTS_TRY(nts_column_buffer_reserve(dst, read->at, (size_t)byte_count, error));
     const nanots_status status =
@@ -363,7 +200,8 @@ static nanots_status value_read_begin(struct value_read *read, struct nts_value_
                                 .dense_count = shape->count - shape->null_count,
                                 .src = src,
                                 .src_size = src_size,
-                                .min = shape->min};
+                                .min = shape->min,
+                                .model = shape->model};
     if (shape->null_count == 0 || read->dense_count == 0)
         return NANOTS_OK;
     return read_validity(read, shape->null_count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* segment/value_vector.h - rows of a column of any type <-> one vector of a segment (SPEC.md 6.3).
+/* segment/value_vector.h - one vector of a segment -> rows of a column of any type (SPEC.md 6.2).
  *
  *   rows       a b - c - d ...                 - is null
  *   validity   1 1 0 1 0 1 ...                 stored only if some rows are null and some are not
@@ -16,6 +16,7 @@
 #ifndef NTS_VALUE_VECTOR_H
 #define NTS_VALUE_VECTOR_H
 
+#include "codec/chunk.h"
 #include "codec/strings.h"
 #include "format/segment_layout.h"
 #include "segment/zone_map.h"
@@ -38,15 +39,8 @@ struct nts_value_work {
 void nts_value_work_init(struct nts_value_work *work, const struct nanots_allocator *alloc);
 void nts_value_work_deinit(struct nts_value_work *work);
 
-/* Upper bound of the encoded bytes of these rows, at most NTS_VECTOR_ROWS. */
-size_t nts_value_vector_bound(const struct nts_column *column, size_t row, size_t count);
-
-/* Encodes rows [row, row + count) to dst, which has room for the bound, and describes them. */
-NTS_CHECKED nanots_status nts_value_vector_encode(struct nts_value_work *work,
-                                                  const struct nts_column *column, size_t row,
-                                                  size_t count, uint8_t *dst, size_t *size_out,
-                                                  struct nts_zone *zone,
-                                                  struct nanots_error *error);
+/* Makes room for strings; NO_MEMORY without a sentence. */
+NTS_CHECKED nanots_status nts_value_work_need_strings(struct nts_value_work *work);
 
 /* The zone map of these rows, for whoever compares. */
 NTS_CHECKED nanots_status nts_value_vector_zone(struct nts_value_work *work,
@@ -54,11 +48,12 @@ NTS_CHECKED nanots_status nts_value_vector_zone(struct nts_value_work *work,
                                                 size_t count, struct nts_zone *zone,
                                                 struct nanots_error *error);
 
-/* What the index knows of a vector. */
+/* What the index knows of a vector, and the head of its chunk; NULL: it has none. */
 struct nts_value_shape {
     size_t count;
     size_t null_count;
     uint64_t min;
+    const struct nts_chunk_model *model;
 };
 
 /* Decodes to rows [at, at + shape->count) of `dst`, which has room for NTS_VECTOR_ROWS rows from

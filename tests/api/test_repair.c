@@ -526,7 +526,7 @@ static bool toll_is_hurt(const struct toll *toll, size_t off, size_t size)
 static size_t toll_group_rows(const struct toll *toll, size_t at, uint32_t row_count,
                               const struct nts_footer *footer, uint64_t footer_off)
 {
-    static const struct nts_index_kind value = {NANOTS_TYPE_F64, false};
+    static const struct nts_index_kind value = {NANOTS_TYPE_F64, false, false};
     static struct nts_index_work work;
     bool is_lost[PARTS * PART_ROWS / GROUP_ROWS + 1] = {false};
     size_t lost = 0;

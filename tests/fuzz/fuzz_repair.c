@@ -177,8 +177,8 @@ static void reseal_chunks(uint8_t *segment, const struct nts_segment_header *hea
         const uint8_t *bytes = NULL;
         size_t size = 0;
         size_t chunks = 0;
-        struct nts_column_index *index =
-            nts_column_index_new(nts_alloc_libc(), header->row_count, nts_index_kind_of(def, c));
+        struct nts_column_index *index = nts_column_index_new(
+            nts_alloc_libc(), header->row_count, nts_index_kind_of(def, c, header->flags));
         if (index == NULL)
             return;
         if (!nts_footer_find_index(footer, c, &bytes, &size) ||

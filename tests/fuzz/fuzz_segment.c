@@ -57,8 +57,8 @@ static void column_decode(const uint8_t *bytes, const struct nts_segment_header 
     static int64_t ts[NTS_VECTOR_ROWS];
     const uint8_t *index_bytes = NULL;
     size_t index_size = 0;
-    struct nts_column_index *index =
-        nts_column_index_new(nts_alloc_libc(), header->row_count, nts_index_kind_of(def, column));
+    struct nts_column_index *index = nts_column_index_new(
+        nts_alloc_libc(), header->row_count, nts_index_kind_of(def, column, header->flags));
 
     if (index == NULL)
         return;

@@ -31,11 +31,14 @@ def check(condition, message, *details):
 
 
 class Cursor:
-    """Reads forward through data[at:end] and refuses to leave it."""
+    """Reads forward through data[at:end] and refuses to leave it.
 
-    def __init__(self, data, at, end, what):
+    `head` is that of the chunk to which the data belongs (read_head), None if it has none.
+    """
+
+    def __init__(self, data, at, end, what, head=None):
         check(0 <= at <= end <= len(data), "%s: [%d, %d) is outside of the data", what, at, end)
-        self.data, self.at, self.end, self.what = data, at, end, what
+        self.data, self.at, self.end, self.what, self.head = data, at, end, what, head
 
     def bytes(self, size):
         check(size <= self.end - self.at, "%s: cut off", self.what)
@@ -191,7 +194,7 @@ def decode_xor(cursor, count):
 
 
 def decode_integer(cursor, count):
-    integers = signed(decode(cursor.rest(), count, False))
+    integers = signed(decode(cursor.rest(), count, False, head=cursor.head))
     return array("Q", array("d", [float(value) for value in integers]).tobytes())
 
 
@@ -207,7 +210,7 @@ def decode_decimal(cursor, count):
         check(places[-1] < count and all(a < b for a, b in zip(places, places[1:])),
               "%s: exception positions", cursor.what)
         exceptions = cursor.take("%dQ" % exception_count)
-    integers = signed(decode(cursor.rest(), count, False))
+    integers = signed(decode(cursor.rest(), count, False, head=cursor.head))
     check(-2**51 <= min(integers) and max(integers) < 2**51, "%s: integers", cursor.what)
     # Python divides integers as the specification wants it: exactly, then rounded once.
     values = array("Q", array("d", [value / 10**digits for value in integers]).tobytes())
@@ -216,9 +219,9 @@ def decode_decimal(cursor, count):
     return values
 
 
-def decode(data, count, is_f64, forbidden=()):
+def decode(data, count, is_f64, forbidden=(), head=None):
     """The values of a vector, as residues modulo 2^64."""
-    cursor = Cursor(data, 0, len(data), "vector")
+    cursor = Cursor(data, 0, len(data), "vector", head)
     codec, = cursor.take("B")
     check(codec in (F64_CODECS if is_f64 else I64_CODECS) and codec not in forbidden,
           "vector: codec %d", codec)
@@ -240,14 +243,14 @@ def decode(data, count, is_f64, forbidden=()):
     return values
 
 
-def decode_i64(data, count):
+def decode_i64(data, count, head=None):
     """A list of int."""
-    return signed(decode(data, count, False))
+    return signed(decode(data, count, False, head=head))
 
 
-def decode_f64(data, count):
+def decode_f64(data, count, head=None):
     """An array of 64-bit patterns."""
-    return array("Q", decode(data, count, True))
+    return array("Q", decode(data, count, True, head=head))
 
 
 # --- 7.9: rows with and without a value ----------------------------------------------------------
@@ -288,14 +291,14 @@ def f32_of_f64(bits):
         return sign | 0x7F800000
 
 
-def decode_f32(data, count):
+def decode_f32(data, count, head=None):
     """An array of 32-bit patterns."""
     if data[:1] == b"\0":
         cursor = Cursor(data, 1, len(data), "vector")
         values = cursor.take("%dI" % count)
         check(cursor.at == cursor.end, "vector: bytes behind the last value")
         return array("I", values)
-    return array("I", map(f32_of_f64, decode_f64(data, count)))
+    return array("I", map(f32_of_f64, decode_f64(data, count, head)))
 
 
 # --- 7.11: strings -------------------------------------------------------------------------------
@@ -367,3 +370,27 @@ def decode_strings(data, count):
     check(len(content) == sum(lengths), "strings: %d bytes", len(content))
     entries = split_entries(content, lengths)
     return [entries[code] for code in codes]
+
+
+# --- 7.12: heads ---------------------------------------------------------------------------------
+
+class Head:
+    """What the vectors of a chunk share."""
+
+    PARTS = ()  # (bit, attribute, reader of a cursor over the part), lowest bit first
+
+    def __init__(self, data):
+        cursor = Cursor(data, 0, len(data), "head")
+        flags, = cursor.take("B")
+        check(flags != 0, "head: nothing in it")
+        for bit, attribute, read in self.PARTS:
+            if flags & bit:
+                size = cursor.varint()
+                part = Cursor(data, cursor.at, cursor.at + size, "head: " + attribute)
+                cursor.bytes(size)
+                setattr(self, attribute, read(part))
+                check(part.at == part.end, "%s: bytes behind its end", part.what)
+            else:
+                setattr(self, attribute, None)
+            flags &= ~bit
+        check(flags == 0 and cursor.at == cursor.end, "head: flags or size")

@@ -11,7 +11,8 @@ from array import array
 from collections import namedtuple
 import struct
 
-from reader_codecs import Cursor, VECTOR_ROWS, check, decode_f64, decode_i64, decode_validity
+from reader_codecs import (Cursor, Head, VECTOR_ROWS, check, decode_f64, decode_i64,
+                           decode_validity)
 from reader_types import (F64, FLOATS, F32, TS, TYPE_NAMES, UTF8, decode_values, derived_value,
                           numbers, sum_number, zone_map)
 from xxh3 import xxh3
@@ -32,7 +33,7 @@ ARRAYS = {F64: "Q", F32: "I"}
 Column = namedtuple("Column", "name type flags")
 Definition = namedtuple("Definition", "id unit duplicates created_seq name columns")
 Entry = namedtuple("Entry", "table_id row_count segment_id off size seq_first seq_last "
-                            "ts_min ts_max footer_checksum")
+                            "ts_min ts_max footer_checksum flags")
 
 
 def read_column(cursor):
@@ -64,13 +65,14 @@ def read_definition(cursor):
 
 
 def read_entries(cursor):
-    entries = [Entry(*cursor.take("IIQQQQQqqQ8x")) for _ in range(cursor.rest_count(80))]
+    entries = [Entry(*cursor.take("IIQQQQQqqQQ")) for _ in range(cursor.rest_count(80))]
     for entry in entries:
         check(1 <= entry.row_count <= SEGMENT_ROWS_MAX, "%s: %d rows", cursor.what, entry.row_count)
         check(entry.off % GRANULE_SIZE == 0 and entry.size % 8 == 0,
               "segment %d is not aligned", entry.segment_id)
         check(entry.seq_first <= entry.seq_last and entry.ts_min <= entry.ts_max,
               "segment %d has an empty interval", entry.segment_id)
+        check(entry.flags <= PACKED | HEADS, "segment %d: flags %#x", entry.segment_id, entry.flags)
     return entries
 
 
@@ -78,9 +80,10 @@ def read_entries(cursor):
 
 SEGMENT_MAGIC = b"NTSSEG1\n"
 SEGMENT_HEADER = struct.Struct("<8sQQQQIIQQQQ")
+PACKED, HEADS = 1, 2
 
-Index = namedtuple("Index", "kind nullable chunk_off vector_size min max null_count nan_count sum "
-                            "first last checksum")
+Index = namedtuple("Index", "kind nullable chunk_off head_size vector_size min max null_count "
+                            "nan_count sum first last checksum")
 
 
 class Segment:
@@ -103,12 +106,13 @@ class Segment:
         entry = self.entry
         self.check(entry.size >= SEGMENT_HEADER.size, "too small")
         magic, segment_id, size, footer_off, footer_checksum, table_id, row_count, \
-            seq_first, seq_last, reserved, checksum = SEGMENT_HEADER.unpack_from(self.data)
-        self.check(magic == SEGMENT_MAGIC and reserved == 0, "no header")
+            seq_first, seq_last, flags, checksum = SEGMENT_HEADER.unpack_from(self.data)
+        self.check(magic == SEGMENT_MAGIC and flags <= PACKED | HEADS, "no header")
         self.check(checksum == xxh3(self.data[:72]), "header checksum")
-        self.check((table_id, row_count, segment_id, size, seq_first, seq_last, footer_checksum) ==
+        self.check((table_id, row_count, segment_id, size, seq_first, seq_last, footer_checksum,
+                    flags) ==
                    (entry.table_id, entry.row_count, entry.segment_id, entry.size,
-                    entry.seq_first, entry.seq_last, entry.footer_checksum),
+                    entry.seq_first, entry.seq_last, entry.footer_checksum, entry.flags),
                    "header and entry differ")
         self.check(SEGMENT_HEADER.size <= footer_off <= size, "footer at %d", footer_off)
         self.check(footer_checksum == xxh3(self.data[footer_off:], segment_id), "footer checksum")
@@ -141,21 +145,25 @@ class Segment:
         groups, vectors = self.group_count, self.vector_count
         _, kind, flags = self.definition.columns[column - 1] if column else ("ts", TS, 0)
         number, nullable = decode_f64 if kind in FLOATS else decode_i64, bool(flags & NULLABLE)
-        chunk_off, vector_size = vector(decode_i64, groups), vector(decode_i64, vectors)
+        chunk_off = vector(decode_i64, groups)
+        head_size = vector(decode_i64, groups) if self.entry.flags & HEADS else [0] * groups
+        vector_size = vector(decode_i64, vectors)
         low, high = vector(number, vectors), vector(number, vectors)
         null_count = vector(decode_i64, vectors) if nullable else [0] * vectors
         nan_count = vector(decode_i64, vectors) if kind in FLOATS else [None] * vectors
         totals = [None] * 3
         if kind not in (TS, UTF8):
             totals = [vector(number, groups) for _ in range(3)]
-        self.check(min(vector_size) >= 0 and min(chunk_off) >= 0, "negative place")
+        self.check(min(vector_size) >= 0 and min(chunk_off) >= 0 and min(head_size) >= 0,
+                   "negative place")
         checksums = iter(part.take("%dQ" % part.rest_count(8)))
-        checksum = [next(checksums, None) if any(vector_size[i:i + GROUP_VECTORS]) else 0
-                    for i in range(0, vectors, GROUP_VECTORS)]
+        checksum = [next(checksums, None)
+                    if head or any(vector_size[i * GROUP_VECTORS:(i + 1) * GROUP_VECTORS]) else 0
+                    for i, head in enumerate(head_size)]
         self.check(None not in checksum and next(checksums, None) is None and part.at == part.end,
                    "column index size")
-        return Index(kind, nullable, chunk_off, vector_size, low, high, null_count, nan_count,
-                     *totals, checksum)
+        return Index(kind, nullable, chunk_off, head_size, vector_size, low, high, null_count,
+                     nan_count, *totals, checksum)
 
     def chunks(self):
         """Yields (number, place, size, checksum) of every chunk, in order."""
@@ -163,7 +171,8 @@ class Segment:
             for column, index in enumerate(self.indexes):
                 at = group * GROUP_VECTORS
                 yield (group * (self.column_count + 1) + column, index.chunk_off[group],
-                       sum(index.vector_size[at:at + GROUP_VECTORS]), index.checksum[group])
+                       index.head_size[group] + sum(index.vector_size[at:at + GROUP_VECTORS]),
+                       index.checksum[group])
 
     def check_layout(self):
         at = SEGMENT_HEADER.size
@@ -208,13 +217,16 @@ class Segment:
     def vectors(self, index):
         """Yields (values that are not null, validity or None) of each vector of a column."""
         for group, place in enumerate(index.chunk_off):
-            first = group * GROUP_VECTORS
+            first, head_end = group * GROUP_VECTORS, place + index.head_size[group]
+            self.check(head_end <= self.footer_off, "head runs into the footer")
+            head = Head(self.data[place:head_end]) if head_end != place else None
+            place = head_end
             for i, size in enumerate(index.vector_size[first:first + GROUP_VECTORS], first):
                 self.check(place + size <= self.footer_off, "vector runs into the footer")
-                yield self.vector(index, i, self.data[place:place + size])
+                yield self.vector(index, i, self.data[place:place + size], head)
                 place += size
 
-    def vector(self, index, i, data):
+    def vector(self, index, i, data, head):
         count = min(VECTOR_ROWS, self.row_count - i * VECTOR_ROWS)
         nulls, validity = index.null_count[i], None
         self.check(0 <= nulls <= count, "%d nulls of %d rows", nulls, count)
@@ -226,7 +238,7 @@ class Segment:
             validity = decode_validity(cursor, count, nulls)
             data = cursor.rest()
         if len(data):
-            return decode_values(index.kind, data, count - nulls), validity
+            return decode_values(index.kind, data, count - nulls, head), validity
         low, high = index.min[i], index.max[i]
         if index.kind == TS:
             step, odd = divmod(high - low, max(count - 1, 1))

@@ -48,15 +48,15 @@ def check_integers(kind, values):
           TYPE_NAMES[kind])
 
 
-def decode_values(kind, data, count):
-    """The stored values of an encoded vector."""
+def decode_values(kind, data, count, head=None):
+    """The stored values of an encoded vector; `head` is that of its chunk."""
     if kind == F64:
-        return decode_f64(data, count)
+        return decode_f64(data, count, head)
     if kind == F32:
-        return decode_f32(data, count)
+        return decode_f32(data, count, head)
     if kind == UTF8:
         return decode_strings(data, count)
-    values = decode_i64(data, count)
+    values = decode_i64(data, count, head)
     check_integers(kind, values)
     return values
 

@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "format/manifest.h"
+#include "format/segment_layout.h"
 #include "support/faultalloc.h"
 #include "support/seed.h"
 #include "util/checksum.h"
@@ -29,7 +30,8 @@ static struct nts_segment_entry entry_of(uint64_t segment_id)
                                             .seq_last = 1000 * segment_id + 1000,
                                             .ts_min = INT64_MIN + (int64_t)segment_id,
                                             .ts_max = INT64_MAX - (int64_t)segment_id,
-                                            .footer_checksum = ~segment_id};
+                                            .footer_checksum = ~segment_id,
+                                            .flags = NTS_SEGMENT_PACKED};
     return entry;
 }
 
@@ -71,7 +73,7 @@ static void manifest_entry_round_trips(void **state)
     assert_int_equal(nts_load_u32(bytes + 4), 1000);
     assert_int_equal(nts_load_u64(bytes + 16), 64 * 12);
     assert_int_equal(nts_load_i64(bytes + 48), entry.ts_min);
-    assert_int_equal(nts_load_u64(bytes + 72), 0);
+    assert_int_equal(nts_load_u64(bytes + 72), NTS_SEGMENT_PACKED);
     assert_true(nts_segment_entry_decode(bytes, &out));
     nts_segment_entry_encode(&out, again);
     assert_memory_equal(again, bytes, sizeof bytes);
@@ -83,7 +85,7 @@ static void manifest_entry_round_trips(void **state)
 static void manifest_impossible_entries_are_refused(void **state)
 {
     (void)state;
-    for (unsigned field = 0; field < 9; field++) {
+    for (unsigned field = 0; field < 10; field++) {
         struct nts_segment_entry entry = entry_of(12);
         struct nts_segment_entry out;
         uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE];
@@ -95,6 +97,7 @@ static void manifest_impossible_entries_are_refused(void **state)
         entry.off = field == 5 ? NTS_FILE_SIZE_MAX + 64 : entry.off;
         entry.size = field == 6 ? NTS_FILE_SIZE_MAX : entry.size;
         entry.seq_first = field == 7 ? entry.seq_last + 1 : entry.seq_first;
+        entry.flags = field == 9 ? NTS_SEGMENT_FLAGS + 1 : NTS_SEGMENT_FLAGS;
         if (field == 8) {
             entry.ts_min = 1;
             entry.ts_max = 0;

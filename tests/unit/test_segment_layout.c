@@ -24,7 +24,8 @@ static struct nts_segment_header header_sample(void)
                                               .table_id = 7,
                                               .row_count = 1000,
                                               .seq_first = 5,
-                                              .seq_last = 1004};
+                                              .seq_last = 1004,
+                                              .flags = NTS_SEGMENT_HEADS};
     return header;
 }
 
@@ -53,13 +54,14 @@ static void segment_header_round_trips_and_detects_flips(void **state)
 static void segment_header_impossible_contents_are_refused(void **state)
 {
     (void)state;
-    for (unsigned field = 0; field < 7; field++) {
+    for (unsigned field = 0; field < 8; field++) {
         struct nts_segment_header header = header_sample();
         uint8_t bytes[NTS_SEGMENT_HEADER_SIZE];
         struct nts_segment_header out;
         header.footer_off = field == 0 ? 72 : field == 1 ? 8200 : field == 2 ? 8168 : 8000;
         header.size = field == 3 ? 8193 : field == 4 ? 0 : 8192;
         header.row_count = field == 5 ? 0 : field == 6 ? NTS_SEGMENT_ROWS_MAX + 1 : 1000;
+        header.flags = field == 7 ? NTS_SEGMENT_FLAGS + 1 : NTS_SEGMENT_FLAGS;
         nts_segment_header_encode(&header, bytes);
         assert_false(nts_segment_header_decode(bytes, &out));
     }
@@ -115,6 +117,9 @@ static uint64_t index_fill(struct nts_column_index *index, uint64_t *seed)
     for (uint32_t g = 0; g < index->group_count; g++) {
         const bool is_empty = seed_next(seed) % 3 == 0;
         index->chunk_off[g] = end;
+        if (index->kind.has_heads && !is_empty)
+            index->head_size[g] = (uint32_t)(seed_next(seed) % 5000);
+        index->chunk_size[g] = index->head_size[g];
         for (uint32_t v = g * NTS_GROUP_VECTORS;
              v < index->vector_count && v < (g + 1) * NTS_GROUP_VECTORS; v++) {
             index->vector_size[v] = (uint32_t)(seed_next(seed) % (nts_vector_bound(1024) + 1));
@@ -153,7 +158,7 @@ static void column_index_round_trips_and_stays_inside(void **state)
     for (size_t i = 0; i < 7 * 13; i++) {
         const uint32_t rows = counts[i / 13];
         const struct nts_index_kind kind = {(uint8_t)(i % 13 % 7),
-                                            i % 13 >= 7 || i % 13 == NANOTS_TYPE_I64};
+                                            i % 13 >= 7 || i % 13 == NANOTS_TYPE_I64, i % 2 == 0};
         struct nts_column_index *index = nts_column_index_new(nts_alloc_libc(), rows, kind);
         struct nts_column_index *out = nts_column_index_new(nts_alloc_libc(), rows, kind);
         struct nts_buf buf;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "segment/value_vector.h"
+#include "segment/value_chunk.h"
 #include "support/db_helpers.h"
 #include "support/faultalloc.h"
 #include "support/guard.h"
@@ -24,6 +24,7 @@ enum nulls { NULLS_NONE, NULLS_SOME, NULLS_ALL };
 static uint64_t seed;
 static struct guard guard;
 static struct nts_value_work work;
+static struct nts_value_chunk_work chunks;
 
 /* Rows of one column, which are all the same value but for nulls if `same`. */
 static struct typed_rows rows_make(size_t column, size_t count, enum nulls nulls, bool same)
@@ -48,17 +49,24 @@ struct vector {
     struct nts_value_shape shape;
 };
 
-/* Encodes into exactly the bound that was announced. */
+/* Encodes a chunk of one vector, into exactly the bound that was announced. */
 static struct vector vector_make(const struct nts_column *column, size_t row, size_t count)
 {
     struct vector vector;
     struct nts_zone zone;
-    const size_t bound = nts_value_vector_bound(column, row, count);
+    struct nts_column view = *column;
+    struct nts_value_chunk chunk;
+    view.first += row;
+    const size_t bound = nts_value_chunk_bound(&view, count);
     assert_in_range(bound, 0, BOUND_MAX);
     uint8_t *room = guard_at_end(&guard, bound);
-    assert_int_equal(nts_value_vector_encode(&work, column, row, count, room, &vector.size,
-                                             &vector.zone, &db_error),
-                     NANOTS_OK);
+    assert_int_equal(
+        nts_value_chunk_encode(&chunks, NTS_TIER_HOT, &view, count, room, &chunk, &db_error),
+        NANOTS_OK);
+    assert_int_equal(chunk.head_size, 0);
+    assert_int_equal(chunk.vector_size[0], chunk.size);
+    vector.size = chunk.size;
+    vector.zone = chunk.zones[0];
     assert_in_range(vector.size, 0, bound);
     assert_int_equal(nts_value_vector_zone(&work, column, row, count, &zone, &db_error), NANOTS_OK);
     assert_int_equal(zone.min, vector.zone.min);
@@ -278,17 +286,19 @@ static void vectors_without_memory_are_a_status(void **state)
         struct typed_batch *batch = typed_batch_new(&rows, 0, ROWS);
         const struct nts_column view = nts_column_of_batch(&batch->columns[0]);
         struct vector vector = vector_make(&view, 0, ROWS);
-        uint8_t *room = test_malloc(nts_value_vector_bound(&view, 0, ROWS));
+        uint8_t *room = test_malloc(nts_value_chunk_bound(&view, ROWS));
         for (uint64_t k = 0;; k++) {
             struct nts_value_work other;
+            struct nts_value_chunk_work writer;
             struct nts_column_buffer buffer;
-            struct nts_zone zone;
-            size_t size = 0;
+            struct nts_value_chunk chunk;
             memset(&db_error, 0, sizeof db_error);
             faultalloc_fail(&memory, k, false);
             nts_value_work_init(&other, &memory.alloc);
+            nts_value_chunk_work_init(&writer, &other);
             nanots_status status =
-                nts_value_vector_encode(&other, &view, 0, ROWS, room, &size, &zone, &db_error);
+                nts_value_chunk_encode(&writer, NTS_TIER_HOT, &view, ROWS, room, &chunk, &db_error);
+            nts_value_chunk_work_deinit(&writer);
             buffer_make(&buffer, c);
             nts_value_work_deinit(&other); /* the decoder makes room of its own */
             if (status == NANOTS_OK)
@@ -359,7 +369,9 @@ int main(void)
     seed = seed_of_run();
     guard = guard_open(BOUND_MAX);
     nts_value_work_init(&work, nts_alloc_libc());
+    nts_value_chunk_work_init(&chunks, &work);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    nts_value_chunk_work_deinit(&chunks);
     nts_value_work_deinit(&work);
     guard_close(&guard);
     return failed;

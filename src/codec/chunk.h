@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* codec/chunk.h - the vectors of one column in one row group <-> bytes, in either tier.
+ *
+ *   +------+----------+----------+-- ... --+
+ *   | head | vector 0 | vector 1 |         |      each vector decodes alone, given the head
+ *   +------+----------+----------+-- ... --+
+ *
+ *   HOT     what a flush writes: the codec that is smallest for each vector, fast to read
+ *   PACKED  what a pack writes: one model of all vectors, smallest; slower both ways
+ *
+ * The head is what vectors share; most chunks of HOT have none:
+ *
+ *   +-------+ - - - - - - - - - - - - - - + - - - - - - - - - - - - - +
+ *   | flags | size varint | RANKS part    | size varint | BINNED part |
+ *   | u8    |  if bit 0: codec/ranks.h    |  if bit 1: codec/binned.h |
+ *   +-------+ - - - - - - - - - - - - - - + - - - - - - - - - - - - - +
+ *
+ * The same values give the same bytes on every machine. An encoder and a model are memory of one
+ * thread. Bytes given to decode are untrusted. Tests: unit/test_chunk.c.
+ */
+#ifndef NTS_CHUNK_H
+#define NTS_CHUNK_H
+
+#include "base/limits.h"
+#include "base/status.h"
+#include "codec/codec.h"
+#include "util/alloc.h"
+
+enum nts_tier { NTS_TIER_HOT = 0, NTS_TIER_PACKED = 1 };
+
+enum nts_chunk_kind { NTS_CHUNK_I64, NTS_CHUNK_F64, NTS_CHUNK_F32 };
+
+/* Values of one vector, of the chunk's kind: int64_t, double or float. */
+struct nts_chunk_vector {
+    const void *values;
+    size_t count; /* 1..NTS_VECTOR_ROWS */
+};
+
+struct nts_chunk_encoder;
+
+/* NULL if out of memory; release with nts_chunk_encoder_free. */
+NTS_CHECKED struct nts_chunk_encoder *nts_chunk_encoder_new(const struct nanots_allocator *alloc);
+void nts_chunk_encoder_free(struct nts_chunk_encoder *encoder);
+
+/* Upper bounds of a head, and of a vector of `count` values of any kind. */
+#define NTS_CHUNK_HEAD_SIZE_MAX 1u
+
+/* Encodes vectors[0..count), 1 <= count <= NTS_GROUP_VECTORS: decides how, and writes the head, of
+ * *head_size_out bytes, 0 if there is none. The values stay readable until the last vector is
+ * written. NO_MEMORY. */
+NTS_CHECKED nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder, enum nts_tier tier,
+                                          enum nts_chunk_kind kind,
+                                          const struct nts_chunk_vector *vectors, size_t count,
+                                          uint8_t *dst, size_t *head_size_out);
+
+/* Writes the next vector, at most nts_vector_bound(count) bytes; returns how many. */
+size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst);
+
+/* A head as decoders want it; zeroed before its first use. */
+struct nts_chunk_model {
+    const struct nanots_allocator *alloc;
+};
+
+/* Reads the head of a chunk, in place of what the model held. CORRUPT, NO_MEMORY. */
+NTS_CHECKED nanots_status nts_chunk_model_read(struct nts_chunk_model *model,
+                                               const struct nanots_allocator *alloc,
+                                               const uint8_t *head, size_t head_size);
+void nts_chunk_model_deinit(struct nts_chunk_model *model);
+
+/* Decode one vector of exactly `count` values, as nts_i64_decode and the others do. `model` is NULL
+ * if the chunk has no head. */
+NTS_CHECKED nanots_status nts_chunk_read_i64(struct nts_codec_scratch *scratch,
+                                             const struct nts_chunk_model *model, int64_t *dst,
+                                             size_t count, const uint8_t *src, size_t src_size);
+NTS_CHECKED nanots_status nts_chunk_read_f64(struct nts_codec_scratch *scratch,
+                                             const struct nts_chunk_model *model, double *dst,
+                                             size_t count, const uint8_t *src, size_t src_size);
+NTS_CHECKED nanots_status nts_chunk_read_f32(struct nts_codec_scratch *scratch,
+                                             const struct nts_chunk_model *model, float *dst,
+                                             size_t count, const uint8_t *src, size_t src_size);
+
+#endif

@@ -105,7 +105,8 @@ static void expect_schema(const struct ArrowSchema *schema, const char *time_for
 
 static void arrow_schema_says_names_types_and_nulls(void **state)
 {
-    const struct nanots_arrow_options as_int64 = {sizeof as_int64, 1};
+    const struct nanots_arrow_options as_int64 = {.struct_size = sizeof as_int64,
+                                                  .time_as_int64 = 1};
     struct plant plant;
     struct ArrowSchema schema;
 

@@ -346,7 +346,7 @@ static int rows_stream(struct cli_row_writer *writer, struct nanots_cursor *curs
 /* Says what a query with NANOTS_QUERY_SKIP_DAMAGED did not give. */
 static int rows_tell_damage(const struct nanots_cursor *cursor, enum cli_time_unit unit)
 {
-    struct nanots_query_damage damage = {.struct_size = sizeof(damage)};
+    struct nanots_damage_report damage = {.struct_size = sizeof(damage)};
     struct nanots_error error;
     char rows[CLI_QUANTITY_TEXT_SIZE];
     char places[CLI_QUANTITY_TEXT_SIZE];

@@ -539,7 +539,7 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_query_next(struct nanots_cursor *
 /* What a query with NANOTS_QUERY_SKIP_DAMAGED has left out so far; of a place that it never came to
  * (behind `limit`, outside of the range, in columns that are not wanted) it knows nothing. A place
  * is a row group, up to 16384 rows of one segment, or a segment as a whole. */
-struct nanots_query_damage {
+struct nanots_damage_report {
     size_t struct_size; /* set by the caller */
     uint64_t places;    /* 0: nothing was left out, and the rest means nothing */
     uint64_t rows;      /* wanted rows there, at most: of times that cannot be read all count */
@@ -564,7 +564,7 @@ struct nanots_query_damage {
  * that in a table that keeps one row of a time an older one comes out where the newer one is lost.
  * May be called at any time before the close; zeros without the flag. Returns OK, INVALID. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_query_damage(const struct nanots_cursor *cursor,
-                                                            struct nanots_query_damage *damage_out,
+                                                            struct nanots_damage_report *damage_out,
                                                             struct nanots_error *error);
 
 NANOTS_API void nanots_query_close(struct nanots_cursor *cursor);

@@ -96,7 +96,7 @@ struct nanots_arrow_options {
     int time_as_int64; /* not 0: the time column is int64 in the table's unit */
     /* nanots_query_arrow: what a query with NANOTS_QUERY_SKIP_DAMAGED left out; or NULL. Its names
      * live as long as the database is open. */
-    struct nanots_query_damage *damage_out;
+    struct nanots_damage_report *damage_out;
 };
 
 /* The columns of `table` as an Arrow schema; the time column has the name it has in
@@ -117,7 +117,7 @@ nanots_query_arrow_stream(struct nanots_db *db, const char *table, const struct 
  * release. INVALID for a stream of anybody else. */
 NANOTS_CHECKED NANOTS_API nanots_status
 nanots_arrow_stream_damage(const struct ArrowArrayStream *stream,
-                           struct nanots_query_damage *damage_out, struct nanots_error *error);
+                           struct nanots_damage_report *damage_out, struct nanots_error *error);
 
 /* The whole result as one array, for results that fit into memory. TOO_BIG if the strings of one
  * column exceed 2 GiB. */

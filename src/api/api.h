@@ -42,7 +42,7 @@ NTS_CHECKED nanots_status nts_api_append_rows(struct nanots_table *table, struct
 
 /* What a scan has left out so far, into a struct of the caller's. */
 NTS_CHECKED nanots_status nts_api_damage(const struct nts_scan *scan,
-                                         struct nanots_query_damage *damage_out,
+                                         struct nanots_damage_report *damage_out,
                                          struct nanots_error *error);
 
 /* The scan of a cursor; lives as long. */

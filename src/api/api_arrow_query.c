@@ -79,7 +79,7 @@ static void stream_release(struct ArrowArrayStream *self)
 }
 
 nanots_status nanots_arrow_stream_damage(const struct ArrowArrayStream *stream,
-                                         struct nanots_query_damage *damage_out,
+                                         struct nanots_damage_report *damage_out,
                                          struct nanots_error *error)
 {
     nts_error_clear(error);

@@ -112,7 +112,7 @@ nanots_status nanots_query_next(struct nanots_cursor *cursor, const struct nanot
     return status;
 }
 
-nanots_status nts_api_damage(const struct nts_scan *scan, struct nanots_query_damage *damage_out,
+nanots_status nts_api_damage(const struct nts_scan *scan, struct nanots_damage_report *damage_out,
                              struct nanots_error *error)
 {
     NTS_TRY(nts_api_sized_check(damage_out, damage_out == NULL ? 0 : damage_out->struct_size,
@@ -123,7 +123,7 @@ nanots_status nts_api_damage(const struct nts_scan *scan, struct nanots_query_da
 }
 
 nanots_status nanots_query_damage(const struct nanots_cursor *cursor,
-                                  struct nanots_query_damage *damage_out,
+                                  struct nanots_damage_report *damage_out,
                                   struct nanots_error *error)
 {
     nts_error_clear(error);

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-void nts_damage_add_place(struct nanots_query_damage *damage, const struct nts_damaged_place *place,
-                          const struct nanots_error *detail)
+void nts_damage_add_place(struct nanots_damage_report *damage,
+                          const struct nts_damaged_place *place, const struct nanots_error *detail)
 {
     if (damage->places++ != 0)
         return;
@@ -21,7 +21,7 @@ void nts_damage_add_place(struct nanots_query_damage *damage, const struct nts_d
     memcpy(damage->message, detail->message, sizeof damage->message);
 }
 
-void nts_damage_add_rows(struct nanots_query_damage *damage, uint64_t rows, int64_t ts_min,
+void nts_damage_add_rows(struct nanots_damage_report *damage, uint64_t rows, int64_t ts_min,
                          int64_t ts_max)
 {
     if (damage->rows == 0 || ts_min < damage->ts_min)

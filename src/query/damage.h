@@ -32,10 +32,10 @@ static inline bool nts_damage_is_skipped(nanots_status status)
 }
 
 /* Counts a place; the first is kept, with the sentence. */
-void nts_damage_add_place(struct nanots_query_damage *damage, const struct nts_damaged_place *place,
-                          const struct nanots_error *detail);
+void nts_damage_add_place(struct nanots_damage_report *damage,
+                          const struct nts_damaged_place *place, const struct nanots_error *detail);
 /* Counts rows that were wanted and are not given. */
-void nts_damage_add_rows(struct nanots_query_damage *damage, uint64_t rows, int64_t ts_min,
+void nts_damage_add_rows(struct nanots_damage_report *damage, uint64_t rows, int64_t ts_min,
                          int64_t ts_max);
 
 #endif

@@ -28,7 +28,7 @@ struct nts_scan {
     uint32_t column_count;
 
     bool skip_damaged;
-    struct nanots_query_damage damage;
+    struct nanots_damage_report damage;
     const struct nts_table_def *def;
     enum scan_keep keep;
     int64_t last_ts; /* of the last row taken, if there is one */
@@ -260,7 +260,7 @@ static bool batch_is_full(const struct nts_scan *scan)
     return false;
 }
 
-const struct nanots_query_damage *nts_scan_damage(const struct nts_scan *scan)
+const struct nanots_damage_report *nts_scan_damage(const struct nts_scan *scan)
 {
     return &scan->damage;
 }

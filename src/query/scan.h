@@ -51,7 +51,7 @@ NTS_CHECKED nanots_status nts_scan_next(struct nts_scan *scan,
                                         struct nanots_error *error);
 
 /* What was left out so far. */
-const struct nanots_query_damage *nts_scan_damage(const struct nts_scan *scan);
+const struct nanots_damage_report *nts_scan_damage(const struct nts_scan *scan);
 
 /* The arrays of the last batch. */
 struct nts_batch_block *nts_scan_block(const struct nts_scan *scan);

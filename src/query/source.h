@@ -36,7 +36,7 @@ struct nts_source {
     uint32_t column_count;
     const uint32_t *columns; /* value columns wanted (0-based) */
     struct nts_segment_reader *reader;
-    struct nanots_query_damage *damage;  /* where to tell what is left out; NULL: damage fails */
+    struct nanots_damage_report *damage; /* where to tell what is left out; NULL: damage fails */
     uint32_t damaged_groups;             /* the last row group told, plus 1 */
     const struct nts_column_index *time; /* segment: index of ts */
     uint32_t *order;                     /* unsorted memtable: rows by time */

@@ -151,7 +151,7 @@ struct outcome {
     uint64_t missing;
     int64_t missing_min;
     int64_t missing_max;
-    struct nanots_query_damage damage;
+    struct nanots_damage_report damage;
     char column[64]; /* of the first place */
 };
 
@@ -219,7 +219,7 @@ static struct outcome read_table(struct nanots_db *db, uint32_t t, struct nanots
 /* What is gone is what the report says. */
 static void expect_told(const struct outcome *outcome, uint32_t t)
 {
-    const struct nanots_query_damage *damage = &outcome->damage;
+    const struct nanots_damage_report *damage = &outcome->damage;
     char sentence[64];
     assert_int_equal(outcome->status, NANOTS_OK);
     assert_in_range(outcome->missing, 0, damage->rows);
@@ -405,8 +405,8 @@ static void skip_damaged_tells_arrow_too(void **state)
     const struct scratch *scratch = *state;
     const struct nanots_query query = {.struct_size = sizeof query,
                                        .flags = NANOTS_QUERY_SKIP_DAMAGED};
-    struct nanots_query_damage damage = {.struct_size = sizeof damage};
-    struct nanots_query_damage again = {.struct_size = sizeof again};
+    struct nanots_damage_report damage = {.struct_size = sizeof damage};
+    struct nanots_damage_report again = {.struct_size = sizeof again};
     const struct nanots_arrow_options options = {.struct_size = sizeof options,
                                                  .damage_out = &again};
     struct ArrowArrayStream stream;
@@ -447,7 +447,7 @@ static void skip_damaged_refuses_wrong_arguments(void **state)
 {
     const struct scratch *scratch = *state;
     struct nanots_query query = {.struct_size = sizeof query, .flags = 16};
-    struct nanots_query_damage damage = {.struct_size = sizeof damage, .places = 7};
+    struct nanots_damage_report damage = {.struct_size = sizeof damage, .places = 7};
     struct nanots_cursor *cursor = NULL;
     struct nanots_db *db = db_open(scratch->path);
 

@@ -16,7 +16,7 @@ static void damage_keeps_the_first_place(void **state)
     const struct nanots_error second = {NANOTS_IO, 5, "second"};
     const struct nts_damaged_place places[] = {{"t", "c", 3, 8192, 1, 16384, -5, 9},
                                                {"t", NULL, 4, 64, 0, 7, -9, -8}};
-    struct nanots_query_damage damage;
+    struct nanots_damage_report damage;
     (void)state;
 
     memset(&damage, 0, sizeof damage);
@@ -38,7 +38,7 @@ static void damage_keeps_the_first_place(void **state)
 
 static void damage_spans_the_times_of_all_rows(void **state)
 {
-    struct nanots_query_damage damage;
+    struct nanots_damage_report damage;
     (void)state;
 
     memset(&damage, 0, sizeof damage);

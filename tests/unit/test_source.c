@@ -182,7 +182,7 @@ static void source_leaves_out_what_the_medium_does_not_give(void **state)
 {
     const struct scratch *scratch = *state;
     struct bench bench;
-    struct nanots_query_damage damage;
+    struct nanots_damage_report damage;
     struct nanots_error error = {NANOTS_OK, 0, ""};
 
     memset(&damage, 0, sizeof damage);

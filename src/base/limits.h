@@ -21,6 +21,11 @@
 #define NTS_GRANULE_SIZE  64u          /* alignment of segments inside an extent */
 #define NTS_FILE_SIZE_MAX (1ull << 62) /* pins lock bytes from here on */
 
+/* Format: seqs, ids of segments and generations. No file that was ever written has greater ones, so
+ * that code can count on from any without a look at the end of 64 bits; half of it is left to who
+ * opens a file for writing. */
+#define NTS_NUMBER_MAX (1ull << 62)
+
 /* WAL. */
 #define NTS_WAL_EXTENTS_MAX         6u /* what fits a superblock of 256 bytes */
 #define NTS_WAL_EXTENT_SIZE_MIN     (64u << 10)

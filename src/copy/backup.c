@@ -123,7 +123,7 @@ static nanots_status backup_write(struct backup *backup, const char *out_path,
         .last_seq = backup->state.last_seq,
         .next_segment_id = backup->state.next_segment_id + BACKUP_ID_GAP};
 
-    if (spec.next_segment_id > UINT64_MAX - BACKUP_ID_GAP)
+    if (spec.next_segment_id > NTS_NUMBER_MAX - BACKUP_ID_GAP)
         return nts_fail(error, NANOTS_TOO_BIG, "%.120s: no ids of segments are left",
                         backup->db->path);
     NTS_TRY(nts_target_open(&backup->target, &spec, error));

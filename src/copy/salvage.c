@@ -132,10 +132,6 @@ static nanots_status salvage_load(struct nts_salvage *salvage, struct nanots_err
     NTS_TRY(salvage_superblock(salvage, &found, &lost, error));
     if (!found)
         return salvage_without_superblock(salvage, &lost, error);
-    if (db->sb.flushed_seq > NTS_SALVAGE_NUMBER_MAX ||
-        db->sb.next_segment_id > NTS_SALVAGE_NUMBER_MAX)
-        return nts_fail(error, NANOTS_TOO_BIG, "%.120s: the numbers of its superblock are used up",
-                        db->path);
     if (db->sb.file_end > salvage->file_size)
         nts_salvage_tell(salvage, "the file is cut short: it has %llu bytes and should have %llu",
                          (unsigned long long)salvage->file_size,

@@ -14,10 +14,6 @@
 
 #include "engine/db.h"
 
-/* No file that was ever written has numbers of rows and segments beyond: so they can be counted on
- * from any that is taken for right. */
-#define NTS_SALVAGE_NUMBER_MAX (1ull << 62)
-
 struct nts_salvage {
     struct nanots_db *db;
     const struct nanots_repair_options *options;

@@ -127,8 +127,8 @@ static nanots_status tail_take_record(struct salvage_log *log, struct nts_wal_re
                    : NANOTS_OK;
     if (record->row_count == 0)
         return NANOTS_OK;
-    if (table == NULL || record->first_seq > NTS_SALVAGE_NUMBER_MAX || (is_bulk && log->is_kept) ||
-        !tail_table_is_sure(log, table) || !tail_order_is_sure(log, table)) {
+    if (table == NULL || (is_bulk && log->is_kept) || !tail_table_is_sure(log, table) ||
+        !tail_order_is_sure(log, table)) {
         log->rows_lost += record->row_count;
         return NANOTS_OK;
     }

@@ -75,9 +75,7 @@ static bool scan_entry_is_possible(const struct scan *scan, const struct nts_seg
     struct nts_segment_entry copy;
     nts_segment_entry_encode(entry, bytes);
     return nts_segment_entry_decode(bytes, &copy) && entry->table_id < NTS_TABLES_MAX &&
-           entry->seq_first != 0 && entry->seq_last <= NTS_SALVAGE_NUMBER_MAX &&
-           entry->segment_id <= NTS_SALVAGE_NUMBER_MAX &&
-           entry->row_count - 1u <= entry->seq_last - entry->seq_first &&
+           entry->seq_first != 0 && entry->row_count - 1u <= entry->seq_last - entry->seq_first &&
            header->size <= scan->salvage->file_size;
 }
 

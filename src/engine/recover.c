@@ -413,6 +413,18 @@ static nanots_status recover_finish_log(struct nanots_db *db, struct nanots_erro
     return recover_restart_log(db, error);
 }
 
+/* A writer counts on from these and never looks at where they end. */
+static nanots_status recover_check_numbers(const struct nanots_db *db, struct nanots_error *error)
+{
+    if (db->last_seq <= NTS_NUMBER_MAX / 2 && db->next_segment_id <= NTS_NUMBER_MAX / 2 &&
+        db->sb.generation <= NTS_NUMBER_MAX / 2)
+        return NANOTS_OK;
+    return nts_fail(error, NANOTS_TOO_BIG,
+                    "%.100s: its numbers of rows, segments or commits are used up: open it "
+                    "read-only",
+                    db->path);
+}
+
 nanots_status nts_recover_committed(struct nanots_db *db, struct nanots_error *error)
 {
     db->file_seed = nts_superblock_file_seed(&db->sb);
@@ -439,6 +451,7 @@ nanots_status nts_recover(struct nanots_db *db, struct nanots_error *error)
     NTS_TRY(status);
     if (db->options.read_only)
         return NANOTS_OK;
+    NTS_TRY(recover_check_numbers(db, error));
     NTS_TRY(nts_extents_rebuild(db, error));
     return db->sb.wal_count != 0 ? recover_finish_log(db, error) : NANOTS_OK;
 }

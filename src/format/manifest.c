@@ -69,7 +69,8 @@ bool nts_segment_entry_decode(const uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE],
     return entry->row_count != 0 && entry->row_count <= NTS_SEGMENT_ROWS_MAX &&
            entry->off % NTS_GRANULE_SIZE == 0 && entry->size % 8 == 0 && entry->size != 0 &&
            entry->off <= NTS_FILE_SIZE_MAX && entry->size <= NTS_FILE_SIZE_MAX - entry->off &&
-           entry->seq_first <= entry->seq_last && entry->ts_min <= entry->ts_max &&
+           entry->seq_first <= entry->seq_last && entry->seq_last <= NTS_NUMBER_MAX &&
+           entry->segment_id < NTS_NUMBER_MAX && entry->ts_min <= entry->ts_max &&
            (entry->flags & ~(uint64_t)NTS_SEGMENT_FLAGS) == 0;
 }
 
@@ -218,7 +219,7 @@ bool nts_kept_log_decode(const uint8_t *body, size_t body_size, struct nts_kept_
     }
     return nts_wal_extents_are_possible(log->extents, log->extent_count, log->head_off,
                                         NTS_FILE_SIZE_MAX) &&
-           log->flushed_seq <= log->last_seq;
+           log->flushed_seq <= log->last_seq && log->last_seq <= NTS_NUMBER_MAX;
 }
 
 /* Where the next edit begins: past the words of padding. */

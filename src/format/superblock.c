@@ -129,6 +129,9 @@ static bool superblock_is_possible(const struct nts_superblock *sb)
     const uint64_t low = sb->tiny ? NTS_TINY_START : NTS_SUPERBLOCK_AREA;
     if (sb->generation == 0 || sb->file_end > NTS_FILE_SIZE_MAX || sb->file_end < low)
         return false;
+    if (sb->generation > NTS_NUMBER_MAX || sb->flushed_seq > NTS_NUMBER_MAX ||
+        sb->next_segment_id > NTS_NUMBER_MAX || sb->next_table_id > NTS_TABLES_MAX)
+        return false;
     if (sb->tiny && ((sb->generation & 1) != 0 || sb->file_end > NTS_TINY_END))
         return false;
     if (sb->manifest_size > sb->manifest_capacity || sb->manifest_size > NTS_MANIFEST_SIZE_MAX)

@@ -3,6 +3,7 @@
 #include "format/wal_record.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "util/checksum.h"
 
 enum record_field {
@@ -73,7 +74,7 @@ bool nts_wal_record_peek(const uint8_t *bytes, size_t size_max, struct nts_wal_r
     record->table_id = nts_load_u32(bytes + RECORD_TABLE_ID);
     record->row_count = nts_load_u32(bytes + RECORD_ROW_COUNT);
     record->payload = bytes + NTS_WAL_RECORD_HEADER_SIZE;
-    return record->first_seq != 0;
+    return record->first_seq != 0 && record->first_seq <= NTS_NUMBER_MAX;
 }
 
 bool nts_wal_record_is_alike(const uint8_t *bytes, size_t size_max,

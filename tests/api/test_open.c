@@ -193,6 +193,31 @@ static void open_of_an_unknown_feature_for_writers_is_read_only(void **state)
     db_ok(open_flags(scratch->path, 0));
 }
 
+/* Goal: a writer never comes to the end of 64 bits, whatever a file says of its numbers; what it
+ * cannot go on from can be read. Method: generation, flushed_seq and next_segment_id at the limits;
+ * the generation stays even, so that its slot is the right one. */
+static void open_with_numbers_near_their_end_is_read_only(void **state)
+{
+    static const size_t fields[] = {16, 96, 152};
+    const uint64_t last = (uint64_t)1 << 61;
+    const struct scratch *scratch = *state;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        make_file(scratch->path, 1);
+        patch_superblocks(scratch->path, fields[i], last + 2, 8);
+        db_fails(open_flags(scratch->path, 0), NANOTS_TOO_BIG, "open it read-only");
+        patch_superblocks(scratch->path, fields[i], 2 * last - 2, 8);
+        db_ok(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY));
+        patch_superblocks(scratch->path, fields[i], 2 * last + 2, 8);
+        db_fails(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT, "damaged");
+        patch_superblocks(scratch->path, fields[i], last, 8);
+        struct nanots_db *db = db_open(scratch->path);
+        db_ok(nanots_append(db, "another", 1, 1.5, NULL, &db_error));
+        db_close(db);
+        db_ok(open_flags(scratch->path, NANOTS_OPEN_READ_ONLY));
+        assert_int_equal(remove(scratch->path), 0);
+    }
+}
+
 /* Goal: a file that was cut short is an error that says what to do, at every length, never a crash
  * or a silent loss; it is not changed by the attempt. */
 static void open_of_a_file_cut_short_says_what_to_do(void **state)
@@ -397,6 +422,7 @@ int main(void)
         OPEN_TEST(open_exclusive_refuses_a_file_that_exists),
         OPEN_TEST(open_of_a_newer_format_is_refused),
         OPEN_TEST(open_of_an_unknown_feature_for_writers_is_read_only),
+        OPEN_TEST(open_with_numbers_near_their_end_is_read_only),
         OPEN_TEST(open_of_a_file_cut_short_says_what_to_do),
         OPEN_TEST(open_of_damaged_superblocks_says_what_to_do),
         OPEN_TEST(open_of_a_damaged_manifest_says_what_to_do),

@@ -85,7 +85,7 @@ static void manifest_entry_round_trips(void **state)
 static void manifest_impossible_entries_are_refused(void **state)
 {
     (void)state;
-    for (unsigned field = 0; field < 10; field++) {
+    for (unsigned field = 0; field < 12; field++) {
         struct nts_segment_entry entry = entry_of(12);
         struct nts_segment_entry out;
         uint8_t bytes[NTS_SEGMENT_ENTRY_SIZE];
@@ -102,6 +102,8 @@ static void manifest_impossible_entries_are_refused(void **state)
             entry.ts_min = 1;
             entry.ts_max = 0;
         }
+        entry.seq_last = field == 10 ? NTS_NUMBER_MAX + 1 : entry.seq_last;
+        entry.segment_id = field == 11 ? NTS_NUMBER_MAX : entry.segment_id;
         nts_segment_entry_encode(&entry, bytes);
         assert_false(nts_segment_entry_decode(bytes, &out));
     }
@@ -197,13 +199,15 @@ static void manifest_kept_log_round_trips(void **state)
 static void manifest_impossible_kept_logs_are_refused(void **state)
 {
     (void)state;
-    for (unsigned field = 0; field < 9; field++) {
+    for (unsigned field = 0; field < 10; field++) {
         struct nts_kept_log log = kept_log_of_test();
         struct nts_kept_log out;
         struct nts_buf buf = buf_of_test();
         struct nts_edit edit;
         log.extent_count = field == 0 ? 1 : 2;
-        log.last_seq = field == 1 ? log.flushed_seq - 1 : log.last_seq;
+        log.last_seq = field == 1   ? log.flushed_seq - 1
+                       : field == 9 ? NTS_NUMBER_MAX + 1
+                                    : log.last_seq;
         log.head_off += field == 2 ? 4 : field == 3 ? 65536 : 0;
         log.extents[0].off += field == 4 ? 4096 : 0;
         log.extents[1].size = field == 5 ? 0 : log.extents[1].size;

@@ -318,7 +318,10 @@ static void superblock_spoil(struct nts_superblock *sb, unsigned field)
                                    4096,
                                    512u << 20,
                                    4096,
-                                   UINT64_MAX};
+                                   UINT64_MAX,
+                                   NTS_NUMBER_MAX + 1,
+                                   NTS_NUMBER_MAX + 1,
+                                   NTS_NUMBER_MAX + 1};
     uint64_t *const fields[] = {&sb->generation,
                                 &sb->file_end,
                                 &sb->file_end,
@@ -335,7 +338,10 @@ static void superblock_spoil(struct nts_superblock *sb, unsigned field)
                                 &sb->wal_extents[1].size,
                                 &sb->wal_extents[0].size,
                                 &sb->reserve.off,
-                                &sb->reserve.size};
+                                &sb->reserve.size,
+                                &sb->generation,
+                                &sb->flushed_seq,
+                                &sb->next_segment_id};
     if (field < 2)
         sb->wal_count = field; /* a log of no or one extent, and a head */
     else
@@ -351,12 +357,15 @@ static void superblock_impossible_contents_are_refused(void **state)
     struct nanots_error error;
     (void)state;
     assert_int_equal(decode(&good, &error), NANOTS_OK);
-    for (unsigned field = 0; field < 19; field++) {
+    for (unsigned field = 0; field < 22; field++) {
         struct nts_superblock sb = good;
         superblock_spoil(&sb, field);
         assert_int_equal(decode(&sb, &error), NANOTS_CORRUPT);
         assert_non_null(strstr(error.message, "impossible"));
     }
+    nts_superblock_encode(&good, bytes);
+    patch_u32(bytes, 144, NTS_TABLES_MAX + 1); /* more ids of tables than are given out */
+    assert_int_equal(nts_superblock_decode(bytes, &out, NULL), NANOTS_CORRUPT);
     nts_superblock_encode(&good, bytes);
     patch_u32(bytes, 148, 7); /* more WAL extents than there is room for */
     assert_int_equal(nts_superblock_decode(bytes, &out, NULL), NANOTS_CORRUPT);

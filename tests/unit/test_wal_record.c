@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "format/wal_record.h"
 #include "support/guard.h"
 #include "util/checksum.h"
@@ -98,11 +99,11 @@ static void wal_record_of_another_salt_or_cut_short_is_none(void **state)
     guard_close(&guard);
 }
 
-/* Goal: kinds and sizes that no version writes are refused though the checksum is right. */
+/* Goal: kinds, sizes and seqs that no version writes are refused though the checksum is right. */
 static void wal_record_impossible_header_is_none(void **state)
 {
     (void)state;
-    for (unsigned field = 0; field < 6; field++) {
+    for (unsigned field = 0; field < 8; field++) {
         uint8_t bytes[RECORD_SIZE];
         struct nts_wal_record out;
         (void)record_sample(bytes);
@@ -111,7 +112,9 @@ static void wal_record_impossible_header_is_none(void **state)
             bytes[12] = field == 0 ? 0 : NTS_WAL_KIND_END;
         if (field == 2)
             bytes[13] = 64;
-        if (field >= 3) {
+        if (field >= 6)
+            nts_store_u64(bytes + 16, field == 6 ? 0 : NTS_NUMBER_MAX + 1);
+        if (field >= 3 && field < 6) {
             static const uint32_t sizes[] = {RECORD_SIZE - 4, 24, RECORD_SIZE + 8};
             nts_store_u32(bytes + 8, sizes[field - 3]);
             payload_size = field == 3 ? PAYLOAD_SIZE - 4 : field == 4 ? 0 : PAYLOAD_SIZE;

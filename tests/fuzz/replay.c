@@ -4,6 +4,8 @@
  * Each file of tests/fuzz/corpus/<program>/ is one case, in order of name. An input that breaks the
  * target ends the process, as under libFuzzer; the line before names it. Files given as arguments
  * are run instead of the corpus: this is how a finding of the fuzzer is repeated.
+ *
+ * A target with a mutator of its own also runs what that makes of each file, by SEED.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,9 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_SIZE_MAX 4096
+#include "support/seed.h"
+
+#define PATH_SIZE_MAX   4096
+#define MUTATIONS       100u /* of each file, one after another */
+#define MUTANT_SIZE_MAX (64u << 10)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Of the target, if it has one. */
+__attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max,
+                                                     unsigned seed);
+/* What libFuzzer gives to mutators: here it spoils one byte. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max);
+
+static uint64_t replay_seed;
 
 static int entry_is_visible(const struct dirent *entry)
 {
@@ -46,6 +59,34 @@ fail:
     return -1;
 }
 
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t size_max)
+{
+    (void)size_max;
+    if (size != 0)
+        data[seed_next(&replay_seed) % size] = (uint8_t)seed_next(&replay_seed);
+    return size;
+}
+
+/* Blocks of exactly the size, as input_load makes them. */
+static void mutants_run(const uint8_t *data, size_t size)
+{
+    uint8_t *mutant = malloc(MUTANT_SIZE_MAX);
+    if (mutant == NULL || size > MUTANT_SIZE_MAX)
+        abort();
+    memcpy(mutant, data, size);
+    for (unsigned i = 0; i < MUTATIONS; i++) {
+        size = LLVMFuzzerCustomMutator(mutant, size, MUTANT_SIZE_MAX,
+                                       (unsigned)seed_next(&replay_seed));
+        uint8_t *input = malloc(size != 0 ? size : 1);
+        if (input == NULL)
+            abort();
+        memcpy(input, mutant, size);
+        (void)LLVMFuzzerTestOneInput(input, size);
+        free(input);
+    }
+    free(mutant);
+}
+
 static int input_run(int number, const char *path, const char *name)
 {
     uint8_t *data;
@@ -58,6 +99,8 @@ static int input_run(int number, const char *path, const char *name)
         return 1;
     }
     (void)LLVMFuzzerTestOneInput(data, size);
+    if (LLVMFuzzerCustomMutator != NULL)
+        mutants_run(data, size);
     free(data);
     printf("ok %d - %s\n", number, name);
     return 0;
@@ -88,6 +131,8 @@ static int corpus_run(const char *target)
 
 int main(int argc, char **argv)
 {
+    if (LLVMFuzzerCustomMutator != NULL)
+        replay_seed = seed_of_run();
     if (argc < 2) {
         const char *slash = strrchr(argv[0], '/');
         return corpus_run(slash != NULL ? slash + 1 : argv[0]);

@@ -364,6 +364,15 @@ struct nts_version *nts_version_ref(struct nts_version *version)
     return version;
 }
 
+bool nts_version_has(const struct nts_version *version, const struct nts_segment *segment)
+{
+    struct nts_segment *const *found = NULL;
+    if (version->count != 0)
+        found =
+            bsearch(&segment, version->segments, version->count, sizeof segment, segment_compare);
+    return found != NULL && *found == segment;
+}
+
 uint64_t nts_version_bytes(const struct nts_version *version)
 {
     uint64_t bytes = 0;

@@ -50,6 +50,7 @@ nts_version_edit(const struct nanots_allocator *alloc, const struct nts_version 
 struct nts_version *nts_version_now(struct nanots_table *table);
 struct nts_version *nts_version_ref(struct nts_version *version);
 void nts_version_unref(struct nts_version *version);
+bool nts_version_has(const struct nts_version *version, const struct nts_segment *segment);
 /* Of its segments. */
 uint64_t nts_version_bytes(const struct nts_version *version);
 

@@ -134,6 +134,8 @@ nanots_status nts_merge_tier(struct nanots_table *table, nts_pulse_fn pulse,
         for (size_t i = 0; i < rewrite.input_count; i++)
             merged->bytes += rewrite.inputs[i]->entry.size;
         status = nts_rewrite_run(&rewrite, error);
+        if (rewrite.is_stale)
+            merged->segments = 0;
     }
     nts_version_unref(version);
     return status;

@@ -25,6 +25,28 @@ static bool version_is_packed(const struct nts_version *version, uint64_t target
     return true;
 }
 
+static nanots_status pack_once(struct nanots_table *table, uint64_t target_rows, bool *is_stale_out,
+                               struct nanots_error *error)
+{
+    struct nts_version *version = nts_version_now(table);
+    struct nts_rewrite rewrite = {.table = table,
+                                  .inputs = version->segments,
+                                  .input_count = version->count,
+                                  .from = INT64_MIN,
+                                  .target_rows = target_rows,
+                                  .tier = NTS_TIER_PACKED};
+    nanots_status status = NANOTS_OK;
+    if (!version_is_packed(version, target_rows)) {
+        status = nts_rewrite_run(&rewrite, error);
+        nts_version_unref(version);
+        version = nts_version_now(table);
+        table->db->packed_bytes += status == NANOTS_OK ? nts_version_bytes(version) : 0;
+    }
+    nts_version_unref(version);
+    *is_stale_out = rewrite.is_stale;
+    return status;
+}
+
 nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
                              struct nanots_error *error)
 {
@@ -40,20 +62,9 @@ nanots_status nts_pack_table(struct nanots_table *table, uint64_t target_rows,
         nts_mutex_unlock(&db->upkeep_lock);
         return status;
     }
-    struct nts_version *version = nts_version_now(table);
-    struct nts_rewrite rewrite = {.table = table,
-                                  .inputs = version->segments,
-                                  .input_count = version->count,
-                                  .from = INT64_MIN,
-                                  .target_rows = target_rows,
-                                  .tier = NTS_TIER_PACKED};
-    if (!version_is_packed(version, target_rows)) {
-        status = nts_rewrite_run(&rewrite, error);
-        nts_version_unref(version);
-        version = nts_version_now(table);
-        db->packed_bytes += status == NANOTS_OK ? nts_version_bytes(version) : 0;
-    }
-    nts_version_unref(version);
+    bool is_stale = true; /* again, if the size limit took the oldest meanwhile */
+    while (status == NANOTS_OK && is_stale)
+        status = pack_once(table, target_rows, &is_stale, error);
     if (status == NANOTS_OK)
         status = nts_extents_end_upkeep(db, error);
     nts_mutex_unlock(&db->upkeep_lock);

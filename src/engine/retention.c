@@ -24,6 +24,7 @@ struct retention {
     struct nanots_table *table;
     int64_t cutoff;
     nts_pulse_fn pulse; /* or NULL, for rewrites */
+    bool by_half;       /* only what straddles the cutoff by half is rewritten */
     uint64_t *rows_removed;
 };
 
@@ -74,14 +75,15 @@ static int64_t retention_floor(const struct retention *job, const struct nts_ver
 }
 
 /* Has the segments leave that end before `floor`. */
-static nanots_status retention_remove(const struct nts_version *version, int64_t floor,
+static nanots_status retention_remove(const struct retention *job,
+                                      const struct nts_version *version, int64_t floor,
                                       struct nts_exchange *exchange, uint64_t *rows,
                                       struct nanots_error *error)
 {
     for (size_t i = 0; i < version->count; i++) {
         if (version->segments[i]->entry.ts_max >= floor)
             continue;
-        NTS_TRY(nts_exchange_remove(exchange, version->segments[i], error));
+        NTS_TRY(nts_exchange_remove(exchange, job->table, version->segments[i], error));
         *rows += version->segments[i]->entry.row_count;
     }
     return NANOTS_OK;
@@ -122,67 +124,84 @@ static nanots_status retention_rewrite(const struct retention *job,
 
 /* Commits and ends an exchange of which `status` has come, and counts what it removed. */
 static nanots_status retention_finish(const struct retention *job, struct nts_exchange *exchange,
-                                      nanots_status status, uint64_t rows,
+                                      nanots_status status, uint64_t rows, bool *is_stale_out,
                                       struct nanots_error *error)
 {
     exchange->is_cut = true;
     if (status == NANOTS_OK)
         status = nts_exchange_commit(exchange, error);
-    if (status == NANOTS_OK)
+    if (status == NANOTS_OK && exchange->is_committed)
         *job->rows_removed += rows;
+    *is_stale_out = exchange->is_stale;
     nts_exchange_end(exchange);
     return status;
 }
 
+/* A part of the work; it is stale if the size limit took segments of it meanwhile. */
+typedef nanots_status (*retention_pass_fn)(const struct retention *job, bool *is_stale_out,
+                                           struct nanots_error *error);
+
+static nanots_status retention_do(const struct retention *job, retention_pass_fn pass,
+                                  struct nanots_error *error)
+{
+    bool is_stale = true;
+    while (is_stale)
+        NTS_TRY(pass(job, &is_stale, error));
+    return NANOTS_OK;
+}
+
 /* What is old as a whole. */
-static nanots_status retention_drop(const struct retention *job, struct nanots_error *error)
+static nanots_status retention_drop(const struct retention *job, bool *is_stale_out,
+                                    struct nanots_error *error)
 {
     struct nts_version *version = nts_version_now(job->table);
     struct nts_exchange exchange;
     uint64_t rows = 0;
 
-    nts_exchange_begin(&exchange, job->table);
+    nts_exchange_begin(&exchange, job->table->db);
     nanots_status status =
-        retention_remove(version, retention_floor(job, version), &exchange, &rows, error);
-    status = retention_finish(job, &exchange, status, rows, error);
+        retention_remove(job, version, retention_floor(job, version), &exchange, &rows, error);
+    status = retention_finish(job, &exchange, status, rows, is_stale_out, error);
     nts_version_unref(version);
     return status;
 }
 
 /* What straddles the cutoff, by half at least if so asked, each in a commit of its own. */
-static nanots_status retention_rewrite_each(const struct retention *job, bool by_half,
+static nanots_status retention_rewrite_each(const struct retention *job, bool *is_stale_out,
                                             struct nanots_error *error)
 {
     struct nts_version *version = nts_version_now(job->table);
     nanots_status status = NANOTS_OK;
 
-    for (size_t i = 0; i < version->count && status == NANOTS_OK; i++) {
+    *is_stale_out = false;
+    for (size_t i = 0; i < version->count && status == NANOTS_OK && !*is_stale_out; i++) {
         const struct nts_segment_entry *entry = &version->segments[i]->entry;
         struct nts_exchange exchange;
         uint64_t rows = 0;
-        if (!(by_half ? straddles_by_half : straddles)(entry, job->cutoff))
+        if (!(job->by_half ? straddles_by_half : straddles)(entry, job->cutoff))
             continue;
-        nts_exchange_begin(&exchange, job->table);
+        nts_exchange_begin(&exchange, job->table->db);
         status = retention_rewrite(job, version, &i, &exchange, &rows, error);
-        status = retention_finish(job, &exchange, status, rows, error);
+        status = retention_finish(job, &exchange, status, rows, is_stale_out, error);
     }
     nts_version_unref(version);
     return status;
 }
 
 /* All that is old, in one commit. */
-static nanots_status retention_at_once(const struct retention *job, struct nanots_error *error)
+static nanots_status retention_at_once(const struct retention *job, bool *is_stale_out,
+                                       struct nanots_error *error)
 {
     struct nts_version *version = nts_version_now(job->table);
     struct nts_exchange exchange;
     uint64_t rows = 0;
 
-    nts_exchange_begin(&exchange, job->table);
-    nanots_status status = retention_remove(version, job->cutoff, &exchange, &rows, error);
+    nts_exchange_begin(&exchange, job->table->db);
+    nanots_status status = retention_remove(job, version, job->cutoff, &exchange, &rows, error);
     for (size_t i = 0; i < version->count && status == NANOTS_OK; i++)
         if (straddles(&version->segments[i]->entry, job->cutoff))
             status = retention_rewrite(job, version, &i, &exchange, &rows, error);
-    status = retention_finish(job, &exchange, status, rows, error);
+    status = retention_finish(job, &exchange, status, rows, is_stale_out, error);
     nts_version_unref(version);
     return status;
 }
@@ -210,12 +229,12 @@ static nanots_status retention_cut_locked(const struct retention *job, struct na
 {
     struct nanots_db *db = job->table->db;
     NTS_TRY(nts_extents_begin_upkeep(db, error));
-    nanots_status status = retention_at_once(job, error);
+    nanots_status status = retention_do(job, retention_at_once, error);
     if (status == NANOTS_NO_SPACE) {
-        NTS_TRY(retention_drop(job, error));
+        NTS_TRY(retention_do(job, retention_drop, error));
         NTS_TRY(nts_extents_end_upkeep(db, error));
-        status = keeps_all(job) ? retention_rewrite_each(job, false, error)
-                                : retention_at_once(job, error);
+        status =
+            retention_do(job, keeps_all(job) ? retention_rewrite_each : retention_at_once, error);
     }
     NTS_TRY(status);
     NTS_TRY(retention_join_holes(db, error));
@@ -227,7 +246,7 @@ static nanots_status retention_make_room(const struct retention *job, struct nan
 {
     struct nanots_db *db = job->table->db;
     nts_mutex_lock(&db->upkeep_lock);
-    nanots_status status = retention_drop(job, error);
+    nanots_status status = retention_do(job, retention_drop, error);
     if (status == NANOTS_OK)
         status = nts_extents_end_upkeep(db, error);
     nts_mutex_unlock(&db->upkeep_lock);
@@ -237,7 +256,7 @@ static nanots_status retention_make_room(const struct retention *job, struct nan
 nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff, uint64_t *rows_removed,
                                 struct nanots_error *error)
 {
-    const struct retention job = {table, cutoff, NULL, rows_removed};
+    const struct retention job = {.table = table, .cutoff = cutoff, .rows_removed = rows_removed};
     struct nanots_db *db = table->db;
     nanots_status status = nts_flush(db, NTS_FLUSH_URGENT, error);
     if (status == NANOTS_NO_SPACE) {
@@ -277,14 +296,15 @@ static struct sweep sweep_plan(const struct retention *job)
 nanots_status nts_retention_sweep(struct nanots_table *table, int64_t cutoff, nts_pulse_fn pulse,
                                   uint64_t *rows_removed, struct nanots_error *error)
 {
-    const struct retention job = {table, cutoff, pulse, rows_removed};
+    const struct retention job = {table, cutoff, pulse, true, rows_removed};
     const struct sweep plan = sweep_plan(&job);
 
     if (!plan.drop && !plan.rewrite)
         return NANOTS_OK;
     NTS_TRY(nts_extents_begin_upkeep(table->db, error));
     if (plan.rewrite && !keeps_all(&job) && floor_of_parts(table, cutoff) == cutoff)
-        return retention_at_once(&job, error);
-    NTS_TRY(retention_drop(&job, error));
-    return plan.rewrite && keeps_all(&job) ? retention_rewrite_each(&job, true, error) : NANOTS_OK;
+        return retention_do(&job, retention_at_once, error);
+    NTS_TRY(retention_do(&job, retention_drop, error));
+    return plan.rewrite && keeps_all(&job) ? retention_do(&job, retention_rewrite_each, error)
+                                           : NANOTS_OK;
 }

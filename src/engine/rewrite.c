@@ -158,7 +158,8 @@ static nanots_status rewriter_add_output(struct rewriter *rewriter,
         nts_segment_new(&rewriter->job->table->db->view, entry, rewriter->def);
     if (segment == NULL)
         return nts_fail_memory(error, sizeof *segment);
-    const nanots_status status = nts_exchange_add(rewriter->exchange, segment, error);
+    const nanots_status status =
+        nts_exchange_add(rewriter->exchange, rewriter->job->table, segment, error);
     if (status != NANOTS_OK)
         nts_segment_unref(segment);
     return status;
@@ -307,7 +308,7 @@ nanots_status nts_rewrite_into(struct nts_rewrite *rewrite, struct nts_exchange 
     rewriter.exchange = exchange;
     rewriter.def = rewrite->table->def;
     for (size_t i = 0; i < rewrite->input_count && status == NANOTS_OK; i++)
-        status = nts_exchange_remove(exchange, rewrite->inputs[i], error);
+        status = nts_exchange_remove(exchange, rewrite->table, rewrite->inputs[i], error);
     if (status == NANOTS_OK)
         status = rewriter_write(&rewriter, error);
     nts_scan_free(rewriter.scan);
@@ -320,10 +321,11 @@ nanots_status nts_rewrite_into(struct nts_rewrite *rewrite, struct nts_exchange 
 nanots_status nts_rewrite_run(struct nts_rewrite *rewrite, struct nanots_error *error)
 {
     struct nts_exchange exchange;
-    nts_exchange_begin(&exchange, rewrite->table);
+    nts_exchange_begin(&exchange, rewrite->table->db);
     nanots_status status = nts_rewrite_into(rewrite, &exchange, error);
     if (status == NANOTS_OK)
         status = nts_exchange_commit(&exchange, error);
+    rewrite->is_stale = exchange.is_stale;
     nts_exchange_end(&exchange);
     return status;
 }

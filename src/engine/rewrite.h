@@ -24,6 +24,7 @@ struct nts_rewrite {
      * than OK ends the rewrite, which has changed nothing then. */
     nts_pulse_fn pulse;
     uint64_t rows_written; /* out */
+    bool is_stale; /* out of nts_rewrite_run: an input has gone meanwhile; nothing changed */
 };
 
 /* Writes sorted, non-overlapping segments of the inputs' rows, and has the exchange, which the

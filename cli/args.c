@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* cli/args.c - getopt_long driven by a command's table, and the help made from it. */
 #include "args.h"
+#include "number.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -128,6 +129,14 @@ int cli_option_count(const struct cli_args *args, const char *name, uint64_t *va
         return cli_usage("--%s takes a whole number, not '%s'", name, text);
     *value_out = value;
     return CLI_OK;
+}
+
+int cli_option_bytes(const struct cli_args *args, const char *name, uint64_t *value_out)
+{
+    const char *text = cli_option(args, name);
+    if (text == NULL || cli_bytes_parse(text, value_out))
+        return CLI_OK;
+    return cli_usage("--%s takes a size such as 500MiB or 2GiB, not '%s'", name, text);
 }
 
 static void args_print_option(FILE *stream, const struct cli_option *option)

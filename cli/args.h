@@ -49,6 +49,9 @@ const char *cli_option(const struct cli_args *args, const char *name);
  * Returns CLI_OK or CLI_USAGE after saying what is wrong. */
 int cli_option_count(const struct cli_args *args, const char *name, uint64_t *value_out);
 
+/* The same for a number of bytes: 64KiB, 2GiB. */
+int cli_option_bytes(const struct cli_args *args, const char *name, uint64_t *value_out);
+
 void cli_command_help(const struct cli_command *command, FILE *stream);
 
 #endif

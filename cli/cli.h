@@ -75,8 +75,10 @@ const char *cli_nearest(const char *name, const char *const *names, size_t count
 struct nanots_db *cli_open_read(const char *path);
 /* Open for writing. On failure prints and returns NULL. */
 struct nanots_db *cli_open_write(const char *path);
+/* The same, with a limit of its size; 0: none. */
+struct nanots_db *cli_open_limited(const char *path, uint64_t max_bytes);
 /* The same, and makes the file if there is none; `made_out` says so. */
-struct nanots_db *cli_open_or_make(const char *path, bool *made_out);
+struct nanots_db *cli_open_or_make(const char *path, uint64_t max_bytes, bool *made_out);
 /* Closes and passes `exit_code` on; a close that fails makes it CLI_FAILURE. */
 int cli_close(struct nanots_db *db, int exit_code);
 /* The same; a file that the command made, and put no row into before it failed, goes again. */

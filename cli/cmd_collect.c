@@ -197,11 +197,14 @@ static int collect_run(const struct cli_args *args)
 {
     struct collect_run_options options = {.interval_ms = 1000, .seconds_ms = INT64_MAX};
     uint64_t seconds = 0;
+    uint64_t max_bytes = 0;
     int exit_code = cli_duration_option(args, "interval", &options.interval_ms);
     if (exit_code == CLI_OK)
         exit_code = cli_option_count(args, "count", &options.count);
     if (exit_code == CLI_OK)
         exit_code = cli_option_count(args, "seconds", &seconds);
+    if (exit_code == CLI_OK)
+        exit_code = cli_option_bytes(args, "max-size", &max_bytes);
     if (exit_code != CLI_OK)
         return exit_code;
     if (cli_option(args, "seconds") != NULL && seconds < INT64_MAX / 1000)
@@ -210,7 +213,7 @@ static int collect_run(const struct cli_args *args)
         cli_option(args, "table-prefix") != NULL ? cli_option(args, "table-prefix") : "";
 
     bool made = false;
-    struct nanots_db *db = cli_open_or_make(args->operands[0], &made);
+    struct nanots_db *db = cli_open_or_make(args->operands[0], max_bytes, &made);
     if (db == NULL)
         return CLI_FAILURE;
     exit_code = collect_prepare(db, options.prefix);
@@ -224,6 +227,7 @@ static const struct cli_option collect_option_table[] = {
     {'i', "interval", "DURATION", "time between samples: 500ms, 10s, 1m; 1s unless given"},
     {'n', "count", "N", "end after N samples"},
     {'s', "seconds", "N", "end after N seconds"},
+    {'m', "max-size", "SIZE", "keep the file within SIZE: the oldest samples go"},
     {0, "table-prefix", "TEXT", "names the tables TEXTload, TEXTmemory, ..."},
 };
 

@@ -51,7 +51,7 @@ static int create_table(const struct cli_args *args, const struct nanots_table_o
 {
     struct nanots_error error;
     bool made = false;
-    struct nanots_db *db = cli_open_or_make(args->operands[0], &made);
+    struct nanots_db *db = cli_open_or_make(args->operands[0], 0, &made);
     if (db == NULL)
         return CLI_FAILURE;
     int exit_code = CLI_OK;

@@ -94,7 +94,7 @@ static int retain_cutoff(const struct cli_args *args, enum cli_time_unit unit, i
     if (exit_code != CLI_OK)
         return exit_code;
     if ((before == NULL) == (keep == NULL))
-        return cli_usage("say what goes: either --before TIME or --keep AGE");
+        return cli_usage("say what goes: either --before TIME or --keep AGE, or --max-size SIZE");
     if (before != NULL)
         return cli_time_argument("--before", before, number_unit, unit, false, cutoff_out);
     exit_code = cli_duration_option(args, "keep", &age);
@@ -155,34 +155,73 @@ static int retain_one(const struct cli_args *args, struct nanots_db *db, const c
     return exit_code;
 }
 
-static int retain_run(const struct cli_args *args)
+/* The oldest rows of all tables, until the file is small enough. */
+static int retain_size(struct nanots_db *db, const char *size)
+{
+    struct nanots_error error;
+    char rows[CLI_QUANTITY_TEXT_SIZE];
+    uint64_t removed = 0;
+    if (nanots_compact_retention_now(db, &removed, &error) != NANOTS_OK)
+        return cli_fail_status(&error);
+    cli_quantity_print(removed, "row", rows);
+    printf("%s removed to fit %s\n", rows, size);
+    return CLI_OK;
+}
+
+static int retain_age(const struct cli_args *args, struct nanots_db *db)
+{
+    return args->operand_count == 2 ? retain_one(args, db, args->operands[1])
+                                    : retain_all(args, db);
+}
+
+/* Before the file is opened: the command line is wrong or right whatever the file holds. */
+static int retain_check(const struct cli_args *args, bool by_age, uint64_t *max_bytes)
 {
     int64_t ignored;
-    /* Before the file is opened: the command line is wrong or right whatever the file holds. */
-    int exit_code = retain_cutoff(args, CLI_UNIT_US, &ignored);
+    int exit_code = cli_option_bytes(args, "max-size", max_bytes);
+    if (exit_code == CLI_OK && cli_option(args, "max-size") != NULL && args->operand_count == 2)
+        return cli_usage("--max-size is for the whole file, not for a table");
+    if (exit_code == CLI_OK && (by_age || cli_option(args, "max-size") == NULL))
+        exit_code = retain_cutoff(args, CLI_UNIT_US, &ignored);
+    return exit_code;
+}
+
+static int retain_run(const struct cli_args *args)
+{
+    const bool by_age = cli_option(args, "before") != NULL || cli_option(args, "keep") != NULL;
+    const char *size = cli_option(args, "max-size");
+    uint64_t max_bytes = 0;
+    int exit_code = retain_check(args, by_age, &max_bytes);
     if (exit_code != CLI_OK)
         return exit_code;
-    struct nanots_db *db = cli_open_write(args->operands[0]);
+    struct nanots_db *db = cli_open_limited(args->operands[0], max_bytes);
     if (db == NULL)
         return CLI_FAILURE;
-    return cli_close(db, args->operand_count == 2 ? retain_one(args, db, args->operands[1])
-                                                  : retain_all(args, db));
+    if (by_age)
+        exit_code = retain_age(args, db);
+    if (exit_code == CLI_OK && size != NULL)
+        exit_code = retain_size(db, size);
+    return cli_close(db, exit_code);
 }
 
 static const struct cli_option retain_option_table[] = {
     {'b', "before", "TIME", "remove the rows before TIME"},
     {'k', "keep", "AGE", "remove the rows older than AGE: 12h, 30d, 52w"},
+    {'m', "max-size", "SIZE", "remove the oldest rows until the file fits: 500MiB, 2GiB"},
     {'u', "unit", "UNIT", "what a plain number is as TIME: s, ms, us or ns"},
 };
 
 const struct cli_command cli_command_retain = {
     .name = "retain",
-    .summary = "Remove old rows from a table, or from all",
+    .summary = "Remove old rows from a table, or from all, by age or by size",
     .operands = "DB [TABLE]",
     .operands_min = 1,
     .operands_max = 2,
     .options = retain_option_table,
     .option_count = sizeof(retain_option_table) / sizeof(retain_option_table[0]),
-    .notes = "A TIME is as in nanots help query; a row exactly at it stays.\n",
+    .notes =
+        "A TIME is as in nanots help query; a row exactly at it stays. --max-size may come with\n"
+        "either: age first. It takes the segments whose last row is oldest, whatever table they\n"
+        "are in, until the whole file fits in SIZE, which is at least 1MiB.\n",
     .run = retain_run,
 };

@@ -515,7 +515,7 @@ int cli_import_run(const char *db_path, const char *table, struct cli_csv *csv, 
         exit_code = cli_import_plan_make(&job->sample, options, &job->plan);
     if (exit_code == CLI_OK) {
         bool made = false;
-        job->db = cli_open_or_make(db_path, &made);
+        job->db = cli_open_or_make(db_path, 0, &made);
         exit_code = job->db != NULL ? import_into(job) : CLI_FAILURE;
         if (job->db != NULL)
             exit_code = cli_close_made(job->db, db_path, made && job->row_count == 0, exit_code);

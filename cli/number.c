@@ -7,6 +7,7 @@
  */
 #include "number.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <float.h>
 #include <inttypes.h>
@@ -222,4 +223,28 @@ void cli_bytes_print(uint64_t bytes, char text[CLI_NUMBER_TEXT_SIZE])
         unit++;
     }
     snprintf(text, CLI_NUMBER_TEXT_SIZE, "%.1f %s", size, units[unit]);
+}
+
+bool cli_bytes_parse(const char *text, uint64_t *bytes_out)
+{
+    static const char letters[] = "kmgtpe";
+    char *end = NULL;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    double bytes = strtod(text, &end);
+    const char *letter = *end == '\0' ? NULL : strchr(letters, tolower((unsigned char)*end));
+    if (letter != NULL) {
+        end++;
+        const double step = strcasecmp(end, "b") == 0 ? 1000 : 1024;
+        for (const char *at = letters; at <= letter; at++)
+            bytes *= step;
+        if (tolower((unsigned char)*end) == 'i')
+            end++;
+    }
+    if (tolower((unsigned char)*end) == 'b')
+        end++;
+    if (*end != '\0' || !(bytes < 0x1p63))
+        return false;
+    *bytes_out = (uint64_t)bytes;
+    return true;
 }

@@ -35,5 +35,7 @@ enum { CLI_QUANTITY_TEXT_SIZE = 64 };
 void cli_quantity_print(uint64_t count, const char *one, char text[CLI_QUANTITY_TEXT_SIZE]);
 /* 1.2 MiB */
 void cli_bytes_print(uint64_t bytes, char text[CLI_NUMBER_TEXT_SIZE]);
+/* A number of bytes: 4096, 64k, 1.5GiB (powers of 1024), 2GB (of 1000), in any case. */
+bool cli_bytes_parse(const char *text, uint64_t *bytes_out);
 
 #endif

@@ -201,7 +201,27 @@ struct nanots_open_options {
     const struct nanots_allocator *allocator;          /* memory of the handle; malloc */
     const struct nanots_vfs *vfs;                      /* where files are; nanots_vfs_default() */
     const struct nanots_maintenance *auto_maintenance; /* a thread for upkeep; NULL: none. Copied */
+    uint64_t max_bytes; /* size that the file is kept within, see below; 0: any; at least 1 MiB, and
+                         * 16 times wal_bytes, whose default it lowers */
 };
+
+/* max_bytes: before the file takes more than that, the segments whose last row is oldest go, of
+ * whatever tables, whole, in one commit, until a 32nd of max_bytes is free: besides the age limit,
+ * whichever comes first. All that the file holds counts: rows, log, reserve, manifest. Every flush
+ * looks, also one that an append makes, and nanots_maintain and nanots_compact_retention_now do.
+ * Of a table that keeps one row of a time, no row comes to light that one of those had hidden.
+ *
+ * The file may be longer, for as long as that takes, by what cannot wait for room or give it back:
+ * - a batch of 1 MiB or more that takes, at worst, over an eighth of max_bytes (8 bytes a value),
+ *   or a group: by twice that, until the flush that follows it;
+ * - what a merge, a pack or a cut writes beside the segments that it replaces. Under a limit a
+ *   segment that is written so has a 64th of max_bytes at most;
+ * - rows that come late: of one flush, until they have gone in the commit after it;
+ * - what readers and open cursors keep: it goes when they do;
+ * - rows of the log that an opening recovers, until the flush that follows;
+ * - the log itself where next to nothing else is left to go: it and the reserve have at most eight
+ *   extents of wal_bytes.
+ * Free space in pieces too small for a flush counts as taken, up to a quarter of max_bytes. */
 
 /* ---- open and close ----------------------------------------------------------------------- */
 
@@ -642,7 +662,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention(struct nanots_d
                                                                  struct nanots_error *error);
 
 /* The same over every table, with the moment retention_ms of the options ago as cutoff, in the
- * table's unit; INVALID without it. */
+ * table's unit; then the oldest segments go as max_bytes has it, and count as removed. INVALID
+ * without both options. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_compact_retention_now(struct nanots_db *db,
                                                                      uint64_t *rows_removed_out,
                                                                      struct nanots_error *error);
@@ -664,18 +685,19 @@ struct nanots_maintain_report {
     uint64_t merges;
     uint64_t merged_segments; /* that these merges replaced */
     uint64_t merged_bytes;    /* of those */
-    uint64_t removed_rows;    /* by retention */
+    uint64_t removed_rows;    /* by retention_ms and max_bytes */
     uint64_t truncated_bytes; /* by which the file became shorter; holes in it are not counted */
     int more_due;             /* 1: the budget ended it; call again */
 };
 
 /* Does the upkeep that is due, in the caller's thread: syncs the log if sync_interval_ms is over;
  * flushes what is full and what waits for long; removes rows older than retention_ms, whole
- * segments and those of which half is old; merges small neighbouring segments of a table in such a
- * way that a row is rewritten a logarithmic number of times; gives large free space back to the
- * file system. Writes nothing if nothing is due. Readers are never held up, appenders only where
- * they are without it: when two flushes wait. Any number of threads may call it, also beside
- * auto_maintenance, which does the same by the clock. All that it commits is durable on return.
+ * segments and those of which half is old, and the oldest segments as max_bytes has it; merges
+ * small neighbouring segments of a table in such a way that a row is rewritten a logarithmic number
+ * of times; gives large free space back to the file system. Writes nothing if nothing is due.
+ * Readers are never held up, appenders only where they are without it: when two flushes wait. Any
+ * number of threads may call it, also beside auto_maintenance, which does the same by the clock.
+ * All that it commits is durable on return.
  * `budget` and `report_out` may be NULL. Returns OK, READ_ONLY, POISONED, NO_SPACE, NO_MEMORY, IO,
  * CORRUPT (a segment of a table is damaged: the others were seen to, and of this one nothing is
  * rewritten any more until the file is opened again; told once). */
@@ -781,6 +803,8 @@ struct nanots_diagnosis {
     uint64_t maintenance_failures; /* of the thread of auto_maintenance since the open; it tries
                                        * again, but what poisons the handle */
     nanots_status maintenance_status; /* of the last thing it did */
+    uint64_t max_bytes;               /* of the options; 0: none */
+    uint64_t limit_rows;              /* that went for max_bytes since the open */
 };
 NANOTS_CHECKED NANOTS_API nanots_status nanots_diagnose(struct nanots_db *db,
                                                         struct nanots_diagnosis *diagnosis_out,

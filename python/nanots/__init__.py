@@ -140,6 +140,8 @@ class Db(_core.Db):
                       write_load_window_ms, min_idle_time_ms, max_segments_per_pack
     sync              "normal": rows survive the death of the process at once, and power loss after
                       sync_interval_ms (0: one second); "full": power loss at once; "off"
+    max_bytes         size that the file is kept within: before it grows over that, the segments
+                      whose last row is oldest go, of whatever tables; None: any size
 
     The file and its lock are released by close(), at the end of a with block, or with the last of
     the Db and the tables, batches and results that came from it.
@@ -155,9 +157,10 @@ class Db(_core.Db):
                  auto_maintenance: bool | dict[str, Any] | None = None, *,
                  read_only: bool = False, create: bool = True,
                  sync: Literal["normal", "full", "off"] = "normal",
-                 sync_interval_ms: int = 0) -> None:
+                 sync_interval_ms: int = 0,
+                 max_bytes: int | None = None) -> None:
         super().__init__(path, retention_ms, auto_maintenance, read_only=read_only, create=create,
-                         sync=sync, sync_interval_ms=sync_interval_ms)
+                         sync=sync, sync_interval_ms=sync_interval_ms, max_bytes=max_bytes)
         _open.add(self)
 
     # ---- tables ---------------------------------------------------------------------------------

@@ -130,7 +130,9 @@ static int options_parse_sync(const struct py_state *state, const char *word,
     return -1;
 }
 
-static int options_parse_retention(const struct py_state *state, PyObject *given, int64_t *out)
+/* None, or a number from 0 on. */
+static int options_parse_limit(const struct py_state *state, const char *name, PyObject *given,
+                               int64_t *out)
 {
     *out = 0;
     if (given == Py_None)
@@ -138,7 +140,7 @@ static int options_parse_retention(const struct py_state *state, PyObject *given
     *out = PyLong_Check(given) ? PyLong_AsLongLong(given) : -1;
     if (*out < 0) {
         PyErr_Clear();
-        py_raise_text(state, NANOTS_INVALID, "retention_ms: expected None or an int >= 0, got %R",
+        py_raise_text(state, NANOTS_INVALID, "%s: expected None or an int >= 0, got %R", name,
                       given);
         return -1;
     }
@@ -183,32 +185,36 @@ static int db_open(struct py_db *self, PyObject *path, const struct nanots_open_
 static int db_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *const names[] = {"path",   "retention_ms", "auto_maintenance", "read_only",
-                                  "create", "sync",         "sync_interval_ms", NULL};
+                                  "create", "sync",         "sync_interval_ms", "max_bytes",
+                                  NULL};
     struct py_db *self = (struct py_db *)object;
     struct nanots_open_options options = {.struct_size = sizeof options};
     struct nanots_maintenance upkeep;
-    PyObject *path, *retention = Py_None, *maintenance = Py_None;
+    PyObject *path, *retention = Py_None, *maintenance = Py_None, *limit = Py_None;
     int is_read_only = 0, may_create = 1;
     const char *sync = "normal";
     unsigned int interval = 0;
+    int64_t max_bytes = 0;
     bool wants_upkeep;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO$ppsI:Db", (char **)names, &path,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO$ppsIO:Db", (char **)names, &path,
                                      &retention, &maintenance, &is_read_only, &may_create, &sync,
-                                     &interval))
+                                     &interval, &limit))
         return -1;
     if (self->core != NULL) {
         py_raise_text(self->state, NANOTS_MISUSE, "this Db was opened before");
         return -1;
     }
     if (options_parse_upkeep(self->state, maintenance, &upkeep, &wants_upkeep) < 0 ||
-        options_parse_retention(self->state, retention, &options.retention_ms) < 0 ||
+        options_parse_limit(self->state, "retention_ms", retention, &options.retention_ms) < 0 ||
+        options_parse_limit(self->state, "max_bytes", limit, &max_bytes) < 0 ||
         options_parse_sync(self->state, sync, &options.sync_mode) < 0)
         return -1;
     options.flags = (is_read_only ? NANOTS_OPEN_READ_ONLY : 0) |
                     (may_create && !is_read_only ? 0 : NANOTS_OPEN_NO_CREATE);
     options.allocator = py_memory();
     options.sync_interval_ms = interval;
+    options.max_bytes = (uint64_t)max_bytes;
     options.auto_maintenance = wants_upkeep ? &upkeep : NULL;
     return db_open(self, path, &options);
 }
@@ -304,8 +310,8 @@ static PyMethodDef db_methods[] = {
      "compact_retention($self, cutoff, table=None)\n--\n\nRemoves the rows before `cutoff` from "
      "`table`, or from all; how many."},
     {"compact_retention_now", py_db_compact_retention_now, METH_NOARGS,
-     "compact_retention_now($self, /)\n--\n\nRemoves the rows older than retention_ms; how many.\n"
-     "InvalidError without retention_ms."},
+     "compact_retention_now($self, /)\n--\n\nRemoves the rows older than retention_ms, and the "
+     "oldest segments beyond max_bytes; how many rows.\nInvalidError without both."},
     {"_maintain", KEYWORDS(py_db_maintain), METH_VARARGS | METH_KEYWORDS, NULL},
     {"_stats_json", py_db_stats_json, METH_O, NULL},
     {"_diagnose_json", py_db_diagnose_json, METH_NOARGS, NULL},
@@ -369,7 +375,8 @@ static PyType_Slot db_slots[] = {
     {Py_tp_methods, db_methods},
     {Py_tp_getset, db_getset},
     {Py_tp_doc, "Db(path, retention_ms=None, auto_maintenance=None, *, read_only=False, "
-                "create=True, sync=\"normal\", sync_interval_ms=0)\n--\n\nAn open file."},
+                "create=True, sync=\"normal\", sync_interval_ms=0, max_bytes=None)\n--\n\nAn open "
+                "file."},
     {0, NULL},
 };
 

@@ -3,6 +3,7 @@
 import gc
 import math
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -90,6 +91,25 @@ class Opening(PythonCase):
             self.assertEqual(db.query_range("boiler", FIRST, LAST), [(10**15, 2.0)])
         self.fails(nanots.InvalidError, "retention_ms", nanots.Db, self.path, -1)
         self.fails(nanots.InvalidError, "retention_ms", nanots.Db, self.path, "1 h")
+
+    def test_max_bytes_keeps_the_newest_rows(self):
+        random.seed(11)
+        self.db.close()
+        with nanots.Db(self.path, max_bytes=1 << 20) as db:
+            for start in range(0, 300_000, 1000):
+                for ts in range(start, start + 1000):
+                    db.append("a", ts, random.random())
+                self.assertLessEqual(os.path.getsize(self.path), 1 << 20)
+            rows = db.query_range("a", 0, 10**9)
+            self.assertEqual([ts for ts, _ in rows], list(range(300_000 - len(rows), 300_000)))
+            self.assertGreater(len(rows), 50_000)
+            state = db.diagnose()
+            self.assertEqual(state["max_bytes"], 1 << 20)
+            self.assertEqual(state["limit_rows"], 300_000 - len(rows))
+            self.assertEqual(db.compact_retention_now(), 0)
+        self.fails(nanots.InvalidError, "max_bytes", nanots.Db, self.path, max_bytes=-1)
+        self.fails(nanots.InvalidError, "max_bytes", nanots.Db, self.path, max_bytes=1000)
+        self.assertRaises(TypeError, nanots.Db, self.path, None, None, 1 << 20)
 
     def test_auto_maintenance(self):
         self.db.close()

@@ -245,6 +245,16 @@ nanots_status nanots_compact_retention(struct nanots_db *db, const char *table, 
     return status;
 }
 
+/* By age, then by size. */
+static nanots_status retention_now(struct nanots_db *db, uint64_t *rows_removed,
+                                   struct nanots_error *error)
+{
+    const int64_t cutoff_ms = nts_clock_wall_ms() - db->options.retention_ms;
+    if (db->options.retention_ms != 0)
+        NTS_TRY(retention_cut_all(db, cutoff_ms, true, rows_removed, error));
+    return nts_retention_limit(db, rows_removed, error);
+}
+
 nanots_status nanots_compact_retention_now(struct nanots_db *db, uint64_t *rows_removed_out,
                                            struct nanots_error *error)
 {
@@ -252,12 +262,12 @@ nanots_status nanots_compact_retention_now(struct nanots_db *db, uint64_t *rows_
     if (rows_removed_out != NULL)
         *rows_removed_out = 0;
     NTS_TRY(nts_api_enter(db, error));
-    if (db->options.retention_ms == 0)
+    if (db->options.retention_ms == 0 && db->options.max_bytes == 0)
         return nts_fail(error, NANOTS_INVALID,
-                        "%.120s was opened without retention_ms: nothing says what is old",
+                        "%.120s was opened without retention_ms and max_bytes: nothing says what "
+                        "is old",
                         db->path);
-    const nanots_status status =
-        retention_cut_all(db, nts_clock_wall_ms() - db->options.retention_ms, true, &rows, error);
+    const nanots_status status = retention_now(db, &rows, error);
     if (rows_removed_out != NULL)
         *rows_removed_out = rows;
     return status;

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/extents.h"
 #include "engine/group.h"
+#include "engine/limit.h"
 #include "os/clock.h"
 
 #define SEGMENT_ROWS_FEW 32u
@@ -30,10 +31,10 @@ static uint64_t wal_size_for(const struct nanots_db *db, uint64_t size)
     return wanted;
 }
 
-static bool run_is_full(const struct nanots_db *db)
+bool nts_append_run_is_full(const struct nanots_db *db)
 {
     return db->run->memtable_bytes >= db->options.memtable_bytes / 2 ||
-           db->run->bulk_bytes >= NTS_RUN_BULK_BYTES_MAX;
+           db->run->bulk_bytes >= nts_limit_bulk_bytes(db);
 }
 
 /* After an extent of `filled` bytes: one of twice the size, or of as many times that as give each
@@ -93,10 +94,10 @@ bool nts_append_has_room(const struct nanots_db *db, uint64_t size)
 nanots_status nts_append_make_room(struct nanots_db *db, uint64_t size, struct nanots_error *error)
 {
     while (db->wal.extent_count == 0 || nts_wal_room(&db->wal) < size || append_must_wait(db) ||
-           run_is_full(db)) {
+           nts_append_run_is_full(db)) {
         if (nts_wal_room(&db->wal) < size)
             db->wal_size_wanted = wal_size_for(db, size);
-        if (run_is_full(db)) {
+        if (nts_append_run_is_full(db)) {
             if (nts_run_freeze(db) != NANOTS_OK)
                 return nts_fail_memory(error, sizeof *db->run);
         } else if (!append_must_wait(db) && append_can_seal_for(db, size)) {

@@ -101,11 +101,12 @@ struct nanots_table {
     struct nts_version *version;  /* written under flush_lock and write_lock, read under either */
     struct nts_part *parts_first; /* write_lock; in order of seq */
     struct nts_part *parts_last;
-    struct nts_memtable *active;     /* write_lock; takes rows: of the last part, or NULL */
-    uint64_t touched_run;            /* write_lock; number of the last run that lists this table */
-    bool in_manifest;                /* flush_lock */
-    bool is_damaged;                 /* upkeep_lock: a rewrite met damage; no more of them */
-    struct nts_retired_def *retired; /* flush_lock; definitions that were replaced */
+    struct nts_memtable *active; /* write_lock; takes rows: of the last part, or NULL */
+    uint64_t touched_run;        /* write_lock; number of the last run that lists this table */
+    bool in_manifest;            /* flush_lock */
+    bool is_damaged;             /* upkeep_lock: a rewrite met damage; no more of them */
+    bool limit_is_stuck;         /* flush_lock: the same of a rewrite that the size limit needs */
+    struct nts_retired_def *retired;   /* flush_lock; definitions that were replaced */
     struct nanots_table *next_dropped; /* write_lock */
     UT_hash_handle hh;                 /* write_lock */
 };
@@ -144,7 +145,8 @@ struct nts_options {
     uint64_t memtable_bytes;
     uint64_t max_record_size;
     int64_t retention_ms;
-    bool has_thread; /* for upkeep */
+    uint64_t max_bytes; /* of the file; 0: any */
+    bool has_thread;    /* for upkeep */
     struct nanots_maintenance maintenance;
 };
 
@@ -209,6 +211,7 @@ struct nanots_db {
     struct nts_kept_log kept_logs[NTS_KEPT_LOGS_MAX]; /* flush_lock: committed, oldest first */
     uint32_t kept_log_count;
     uint64_t packed_bytes; /* upkeep_lock: of segments that packs on request wrote */
+    uint64_t limit_rows;   /* flush_lock: that went for max_bytes since the open */
 
     struct nts_wal wal;       /* write_lock */
     uint64_t wal_size_wanted; /* write_lock: size of the next extents to be made */

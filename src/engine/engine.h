@@ -6,6 +6,8 @@
 #include "engine/append_rows.h"
 #include "engine/db.h"
 
+struct nts_exchange;
+
 /* ---- append.c, bulk.c --------------------------------------------------------------------- */
 
 /* Appends the rows, which are prepared, as one unit: the log first, then the memtable. */
@@ -42,6 +44,8 @@ NTS_CHECKED nanots_status nts_append_check_table(const struct nanots_table *tabl
  * may drop and retake the lock. */
 NTS_CHECKED nanots_status nts_append_make_room(struct nanots_db *db, uint64_t size,
                                                struct nanots_error *error);
+/* With write_lock: whether the active run is to be flushed for what it holds. */
+bool nts_append_run_is_full(const struct nanots_db *db);
 /* With write_lock: whether a record of `size` bytes can be appended now, perhaps after a SEAL. */
 bool nts_append_has_room(const struct nanots_db *db, uint64_t size);
 /* With write_lock: adds a part to a table that the active run lists. Takes the part over. */
@@ -172,6 +176,15 @@ NTS_CHECKED nanots_status nts_pack_table(struct nanots_table *table, uint64_t ta
                                          struct nanots_error *error);
 NTS_CHECKED nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff,
                                             uint64_t *rows_removed, struct nanots_error *error);
+/* Flushes, and has the oldest segments go as max_bytes has it. Takes upkeep_lock. */
+NTS_CHECKED nanots_status nts_retention_limit(struct nanots_db *db, uint64_t *rows_removed,
+                                              struct nanots_error *error);
+/* Has the exchange put what is not old of the segment at *at, which straddles the cutoff, in its
+ * place; *at moves on to the last that goes with it. Adds to *rows_removed. */
+NTS_CHECKED nanots_status nts_retention_rewrite(struct nanots_table *table,
+                                                const struct nts_version *version, size_t *at,
+                                                int64_t cutoff, struct nts_exchange *exchange,
+                                                uint64_t *rows_removed, struct nanots_error *error);
 /* With upkeep_lock: segments that are old as a whole go, and those of which half is old are
  * rewritten. Rows not flushed yet stay. Writes nothing if nothing is old. */
 NTS_CHECKED nanots_status nts_retention_sweep(struct nanots_table *table, int64_t cutoff,

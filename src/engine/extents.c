@@ -295,6 +295,18 @@ static uint32_t log_count_left_behind(const struct nts_wal *wal, const struct nt
     return count;
 }
 
+uint64_t nts_extents_growth_bytes(struct nanots_db *db)
+{
+    uint64_t bytes = 0;
+    nts_mutex_lock(&db->write_lock);
+    const uint64_t wanted = db->wal_size_wanted;
+    for (uint32_t i = 0; i < db->wal.extent_count; i++)
+        if (db->wal.extents[i].place.size < wanted)
+            bytes += wanted;
+    nts_mutex_unlock(&db->write_lock);
+    return bytes + (db->sb.reserve.size < wanted * 2 ? wanted * 2 : 0);
+}
+
 void nts_extents_plan_growth(struct nanots_db *db, struct nts_commit *commit,
                              struct nts_log_growth *growth)
 {

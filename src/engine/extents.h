@@ -63,6 +63,9 @@ struct nts_log_growth {
     uint32_t retired_count;
 };
 
+/* What the log's growth takes at most, when a flush makes it as large as it is wanted: extents and
+ * reserve. Takes write_lock. */
+uint64_t nts_extents_growth_bytes(struct nanots_db *db);
 /* Before a commit: plans larger extents for those that are free or that the commit frees (its head
  * is set before), and takes the free ones out of the ring. If the disk is too full nothing
  * changes. */

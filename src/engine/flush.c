@@ -15,6 +15,7 @@
 #include "engine/commit.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
+#include "engine/limit.h"
 #include "engine/row_group.h"
 #include "segment/segment_writer.h"
 
@@ -160,6 +161,40 @@ static nanots_status flush_encode(struct flush *flush, struct nanots_error *erro
     return NANOTS_OK;
 }
 
+static nanots_status flush_make_room(const struct flush *flush, struct nanots_error *error)
+{
+    struct nanots_db *db = flush->db;
+    const uint64_t size = flush->out.buffer_used + nts_extents_growth_bytes(db);
+    struct nts_limit_coming *coming =
+        nts_alloc_array(db->alloc, flush->item_count + 1, sizeof *coming);
+    if (coming == NULL)
+        return nts_fail_memory(error, flush->item_count * sizeof *coming);
+    for (size_t i = 0; i < flush->item_count; i++) {
+        coming[i].table = flush->items[i].table;
+        coming[i].entry = &flush->items[i].segment->entry;
+    }
+    const nanots_status status = nts_limit_make_room(db, size, coming, flush->item_count, error);
+    nts_free(coming);
+    return status;
+}
+
+/* A limit that cannot be kept at this time is no reason to keep rows in the log: `status` is told
+ * to nobody, unless the handle is poisoned. */
+static nanots_status flush_pass_limit(const struct flush *flush, nanots_status status,
+                                      struct nanots_error *error)
+{
+    if (status == NANOTS_OK)
+        return NANOTS_OK;
+    nts_error_clear(error);
+    return nts_db_check_writable(flush->db, error);
+}
+
+/* Whether there is a limit; in recovery there is no log yet that its commit could list. */
+static bool flush_has_limit(const struct flush *flush)
+{
+    return flush->db->options.max_bytes != 0 && flush->restart == NULL;
+}
+
 static nanots_status flush_obtain(struct flush *flush, struct nanots_error *error)
 {
     struct nanots_db *db = flush->db;
@@ -175,6 +210,8 @@ static nanots_status flush_write(struct flush *flush, struct nanots_error *error
     struct nanots_db *db = flush->db;
 
     NTS_TRY(flush_encode(flush, error));
+    if (flush_has_limit(flush))
+        NTS_TRY(flush_pass_limit(flush, flush_make_room(flush, error), error));
     if (!flush_has_memtables(flush))
         return NANOTS_OK;
     NTS_TRY(flush_obtain(flush, error));
@@ -372,7 +409,12 @@ static nanots_status flush_run(struct nanots_db *db, struct nts_run *run,
     if (status == NANOTS_OK)
         status = flush_commit(&flush, error);
     flush_deinit(&flush, status == NANOTS_OK);
-    return status == NANOTS_OK ? nts_extents_reap(db, error) : status;
+    NTS_TRY(status);
+    NTS_TRY(nts_extents_reap(db, error));
+    if (!flush_has_limit(&flush))
+        return NANOTS_OK;
+    /* Of rows that came late the limit takes these. */
+    return flush_pass_limit(&flush, nts_limit_make_room(db, 0, NULL, 0, error), error);
 }
 
 nanots_status nts_flush_locked(struct nanots_db *db, enum nts_flush_scope scope,

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
+#include "engine/limit.h"
 #include "engine/merge.h"
 #include "os/clock.h"
 
@@ -74,8 +75,10 @@ static nanots_status maintain_flush(struct nanots_db *db, struct nts_maintain *s
     const enum nts_flush_scope scope =
         maintain_run_is_due(db, step) ? NTS_FLUSH_ALL : NTS_FLUSH_FROZEN;
     const uint64_t flushed_seq = db->sb.flushed_seq;
+    const uint64_t limit_rows = db->limit_rows;
     const nanots_status status = nts_flush_locked(db, scope, error);
     step->report.flushed_rows += db->sb.flushed_seq - flushed_seq;
+    step->report.removed_rows += db->limit_rows - limit_rows;
     nts_mutex_unlock(&db->flush_lock);
     return status;
 }
@@ -119,6 +122,15 @@ static nanots_status maintain_retain_table(struct maintain_state *state, struct 
     state->step->report.removed_rows += rows;
     state->has_changed |= rows != 0;
     return maintain_skip_damage(state, table, status, error);
+}
+
+static nanots_status maintain_limit(struct maintain_state *state, struct nanots_error *error)
+{
+    uint64_t rows = 0;
+    const nanots_status status = nts_limit_enforce(state->db, &rows, error);
+    state->step->report.removed_rows += rows;
+    state->has_changed |= rows != 0;
+    return status;
 }
 
 /* Every merge that is due in one table. */
@@ -181,7 +193,9 @@ static nanots_status maintain_shrink(struct nanots_db *db, struct nts_maintain *
 
     nts_mutex_lock(&db->flush_lock);
     const uint64_t free_bytes = nts_space_free_bytes(&db->space);
-    if (free_bytes >= SHRINK_FREE_BYTES && free_bytes >= db->sb.file_end / 4) {
+    const uint64_t most = db->options.max_bytes;
+    const bool is_over = most != 0 && db->sb.file_end > most;
+    if (free_bytes >= SHRINK_FREE_BYTES && (is_over || free_bytes >= db->sb.file_end / 4)) {
         status = db->file->ops->size(db->file, &before, error);
         if (status == NANOTS_OK)
             status = nts_extents_trim(db, error);
@@ -205,6 +219,8 @@ static nanots_status maintain_segments(struct maintain_state *state, struct nano
     nts_mutex_lock(&db->upkeep_lock);
     if (step->retain && db->options.retention_ms != 0)
         status = maintain_each_table(state, true, error);
+    if (status == NANOTS_OK && step->retain)
+        status = maintain_limit(state, error);
     if (status == NANOTS_OK && step->merge)
         status = maintain_each_table(state, false, error);
     if (status == NANOTS_OK && state->has_changed)

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "engine/extents.h"
+#include "engine/limit.h"
 #include "engine/rewrite.h"
 #include "engine/tiers.h"
 
@@ -24,7 +25,8 @@ static size_t unit_end(const struct nts_version *version, size_t first, uint64_t
 }
 
 /* The next run of two or more small units from `first` on; false if there is none. */
-static bool merge_find(const struct nts_version *version, size_t *first, size_t *end_out)
+static bool merge_find(const struct nts_version *version, uint64_t rows_max, size_t *first,
+                       size_t *end_out)
 {
     size_t at = *first;
     while (at < version->count) {
@@ -34,8 +36,7 @@ static bool merge_find(const struct nts_version *version, size_t *first, size_t 
         size_t end = at;
         for (;;) {
             const size_t next = unit_end(version, end, &rows);
-            if (end == version->count || rows >= MERGE_UNIT_ROWS_MAX ||
-                total + rows > MERGE_ROWS_MAX)
+            if (end == version->count || rows >= MERGE_UNIT_ROWS_MAX || total + rows > rows_max)
                 break;
             total += rows;
             units++;
@@ -54,16 +55,18 @@ static bool merge_find(const struct nts_version *version, size_t *first, size_t 
 nanots_status nts_merge_small(struct nanots_table *table, struct nanots_error *error)
 {
     struct nts_version *version = nts_version_now(table);
+    const uint64_t segment_rows = nts_limit_segment_rows(table->db, version);
+    const uint64_t rows_max = segment_rows * (MERGE_ROWS_MAX / NTS_SEGMENT_ROWS_MAX);
     nanots_status status = NANOTS_OK;
     size_t first = 0;
     size_t end = 0;
 
-    while (status == NANOTS_OK && merge_find(version, &first, &end)) {
+    while (status == NANOTS_OK && merge_find(version, rows_max, &first, &end)) {
         struct nts_rewrite rewrite = {.table = table,
                                       .inputs = version->segments + first,
                                       .input_count = end - first,
                                       .from = INT64_MIN,
-                                      .target_rows = NTS_SEGMENT_ROWS_MAX};
+                                      .target_rows = segment_rows};
         status = nts_rewrite_run(&rewrite, error);
         first = end;
     }
@@ -104,8 +107,9 @@ static nanots_status merge_choose(const struct nts_version *version, struct nts_
 
     if (version->count < NTS_TIER_UNITS_MIN)
         return NANOTS_OK;
-    if (limits.rows_max > NTS_SEGMENT_ROWS_MAX)
-        limits.rows_max = NTS_SEGMENT_ROWS_MAX;
+    const uint64_t segment_rows = nts_limit_segment_rows(db, version);
+    if (limits.rows_max > segment_rows)
+        limits.rows_max = segment_rows;
     uint64_t *rows = nts_alloc_array(db->alloc, version->count, sizeof *rows);
     if (rows == NULL)
         return nts_fail_memory(error, version->count * sizeof *rows);

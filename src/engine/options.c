@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/limit.h"
 #include "engine/tiers.h"
 #include "os/vfs.h"
 #include "util/alloc.h"
@@ -63,7 +64,22 @@ static nanots_status options_check(const struct nts_options *options, struct nan
                             NTS_RECORD_SIZE_MAX, error));
     if (options->retention_ms < 0)
         return nts_fail(error, NANOTS_INVALID, "option retention_ms is negative");
-    return NANOTS_OK;
+    if (options->max_bytes == 0)
+        return NANOTS_OK;
+    NTS_TRY(
+        option_in_range("max_bytes", options->max_bytes, NTS_LIMIT_BYTES_MIN, UINT64_MAX, error));
+    return option_in_range("max_bytes", options->max_bytes,
+                           options->wal_bytes * NTS_LIMIT_LOG_SHARE, UINT64_MAX, error);
+}
+
+/* The default, or less, so that the log is a small part of a file that is limited. */
+static uint64_t wal_bytes_default(uint64_t max_bytes)
+{
+    uint64_t bytes = NTS_WAL_EXTENT_SIZE_DEFAULT;
+    while (max_bytes != 0 && bytes > max_bytes / NTS_LIMIT_LOG_SHARE &&
+           bytes > NTS_WAL_EXTENT_SIZE_MIN)
+        bytes /= 2;
+    return bytes;
 }
 
 /* The host's allocator and VFS, if it gives any. */
@@ -138,7 +154,8 @@ nanots_status nts_options_fill(const struct nanots_open_options *given, struct n
     options->sync_interval_ms =
         o.sync_interval_ms != 0 ? o.sync_interval_ms : SYNC_INTERVAL_MS_DEFAULT;
     options->sector_size = o.sector_size != 0 ? o.sector_size : NTS_SECTOR_SIZE;
-    options->wal_bytes = o.wal_bytes != 0 ? o.wal_bytes : NTS_WAL_EXTENT_SIZE_DEFAULT;
+    options->max_bytes = o.max_bytes;
+    options->wal_bytes = o.wal_bytes != 0 ? o.wal_bytes : wal_bytes_default(o.max_bytes);
     options->memtable_bytes = o.memtable_bytes != 0 ? o.memtable_bytes : NTS_MEMTABLE_BYTES_DEFAULT;
     if (o.max_record_size != 0)
         options->max_record_size = o.max_record_size;

@@ -7,6 +7,7 @@
 #include "engine/catalog.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
+#include "engine/limit.h"
 #include "engine/rewrite.h"
 
 /* Whether a pack would write the same segments again. */
@@ -29,6 +30,9 @@ static nanots_status pack_once(struct nanots_table *table, uint64_t target_rows,
                                struct nanots_error *error)
 {
     struct nts_version *version = nts_version_now(table);
+    const uint64_t most = nts_limit_segment_rows(table->db, version);
+    if (target_rows > most)
+        target_rows = most;
     struct nts_rewrite rewrite = {.table = table,
                                   .inputs = version->segments,
                                   .input_count = version->count,

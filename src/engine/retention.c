@@ -15,6 +15,7 @@
 #include "engine/catalog.h"
 #include "engine/engine.h"
 #include "engine/extents.h"
+#include "engine/limit.h"
 #include "engine/merge.h"
 #include "engine/rewrite.h"
 
@@ -101,7 +102,6 @@ static size_t straddle_end(const struct nts_version *version, size_t first)
     return end;
 }
 
-/* Rewrites the straddling segment at *at, which moves on to the last that goes with it. */
 static nanots_status retention_rewrite(const struct retention *job,
                                        const struct nts_version *version, size_t *at,
                                        struct nts_exchange *exchange, uint64_t *rows,
@@ -113,13 +113,21 @@ static nanots_status retention_rewrite(const struct retention *job,
                                   .input_count = end - *at,
                                   .from = job->cutoff,
                                   .pulse = job->pulse,
-                                  .target_rows = NTS_SEGMENT_ROWS_MAX};
+                                  .target_rows = nts_limit_segment_rows(job->table->db, version)};
     NTS_TRY(nts_rewrite_into(&rewrite, exchange, error));
     for (size_t i = *at; i < end; i++)
         *rows += version->segments[i]->entry.row_count;
     *rows -= rewrite.rows_written;
     *at = end - 1;
     return NANOTS_OK;
+}
+
+nanots_status nts_retention_rewrite(struct nanots_table *table, const struct nts_version *version,
+                                    size_t *at, int64_t cutoff, struct nts_exchange *exchange,
+                                    uint64_t *rows_removed, struct nanots_error *error)
+{
+    const struct retention job = {.table = table, .cutoff = cutoff};
+    return retention_rewrite(&job, version, at, exchange, rows_removed, error);
 }
 
 /* Commits and ends an exchange of which `status` has come, and counts what it removed. */
@@ -266,6 +274,27 @@ nanots_status nts_retention_cut(struct nanots_table *table, int64_t cutoff, uint
     NTS_TRY(status);
     nts_mutex_lock(&db->upkeep_lock);
     status = retention_cut_locked(&job, error);
+    nts_mutex_unlock(&db->upkeep_lock);
+    return status;
+}
+
+nanots_status nts_retention_limit(struct nanots_db *db, uint64_t *rows_removed,
+                                  struct nanots_error *error)
+{
+    if (db->options.max_bytes == 0)
+        return NANOTS_OK;
+    nts_mutex_lock(&db->flush_lock);
+    const uint64_t before = db->limit_rows;
+    nanots_status status = nts_flush_locked(db, NTS_FLUSH_URGENT, error);
+    *rows_removed += db->limit_rows - before;
+    nts_mutex_unlock(&db->flush_lock);
+    NTS_TRY(status);
+    nts_mutex_lock(&db->upkeep_lock);
+    status = nts_extents_begin_upkeep(db, error);
+    if (status == NANOTS_OK)
+        status = nts_limit_enforce(db, rows_removed, error);
+    if (status == NANOTS_OK)
+        status = nts_extents_end_upkeep(db, error);
     nts_mutex_unlock(&db->upkeep_lock);
     return status;
 }

@@ -153,6 +153,8 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
         diagnosis->wal_break_seq = db->kept_logs[i].last_seq;
     }
     diagnosis->oldest_pin = diagnose_oldest_pin(db);
+    diagnosis->max_bytes = db->options.max_bytes;
+    diagnosis->limit_rows = db->limit_rows;
     nts_mutex_unlock(&db->flush_lock);
     nts_mutex_lock(&db->write_lock);
     diagnosis->wal_used_bytes =

@@ -143,6 +143,8 @@ nanots_status nts_diagnose_json(struct nanots_db *db, char **text_out, struct na
     stats_json_u64(&json, "wal_break_seq", diagnosis.wal_break_seq);
     stats_json_u64(&json, "maintenance_failures", diagnosis.maintenance_failures);
     stats_json_text(&json, "maintenance_status", nanots_status_name(diagnosis.maintenance_status));
+    stats_json_u64(&json, "max_bytes", diagnosis.max_bytes);
+    stats_json_u64(&json, "limit_rows", diagnosis.limit_rows);
     nts_json_close(&json, '}');
     return nts_json_take(&json, text_out, error);
 }

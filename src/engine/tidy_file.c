@@ -188,7 +188,9 @@ static nanots_status tidy_small(struct tidy *tidy, struct nanots_error *error)
 static nanots_status tidy_fill_holes(struct tidy *tidy, struct nanots_error *error)
 {
     struct nanots_db *db = tidy->db;
-    const uint64_t most = TIDY_MOVE_BYTES + db->packed_bytes;
+    const uint64_t limit = db->options.max_bytes;
+    const uint64_t over = limit != 0 && db->sb.file_end > limit ? db->sb.file_end - limit : 0;
+    const uint64_t most = TIDY_MOVE_BYTES + db->packed_bytes + over;
     uint64_t moved = 0;
     for (size_t i = tidy->count; i-- > 0 && moved < most;) {
         struct nts_segment *segment = tidy->segments[i];

@@ -176,6 +176,16 @@ nanots_status nts_space_take(struct nts_space *space, uint64_t size, uint64_t al
     return status == NANOTS_OK ? status : nts_fail_memory(error, sizeof(struct nts_extent));
 }
 
+bool nts_space_fits(struct nts_space *space, uint64_t size, uint64_t end)
+{
+    size_t run = 0;
+    const uint64_t blocks = nts_round_up(size, NTS_BLOCK_SIZE);
+    nts_mutex_lock(&space->lock);
+    const uint64_t off = space_find(space, blocks, NTS_BLOCK_SIZE, &run);
+    nts_mutex_unlock(&space->lock);
+    return off <= end && end - off >= blocks;
+}
+
 nanots_status nts_space_hold(struct nts_space *space, struct nts_extent extent,
                              struct nanots_error *error)
 {

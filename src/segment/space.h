@@ -52,6 +52,9 @@ NTS_CHECKED nanots_status nts_space_hold(struct nts_space *space, struct nts_ext
  * are free again. used == 0 gives all of it back. */
 void nts_space_settle(struct nts_space *space, uint64_t off, uint64_t used);
 
+/* Whether so much can be taken below `end`; alignment is a block's. */
+bool nts_space_fits(struct nts_space *space, uint64_t size, uint64_t end);
+
 /* No more than [off, off + used) of a held extent is needed: the blocks behind it are free again.
  * It stays held. */
 void nts_space_trim(struct nts_space *space, uint64_t off, uint64_t used);

@@ -7,6 +7,8 @@ nanots import has a file of its own beside this one.
 import datetime
 import json
 import math
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -445,7 +447,26 @@ class UpkeepTest(CliCase):
         self.error("retain", self.db, code=2)
         self.error("retain", self.db, "--keep", "7d", "--before", "now", code=2)
         self.error("retain", self.db, "--keep", "seven days", code=2)
+        self.error("retain", self.db, "--max-size", "much", code=2)
+        self.error("retain", self.db, "--max-size", "1GiB", "--keep", "seven days", code=2)
+        self.error("retain", self.db, "t", "--max-size", "1GiB", code=2)
+        self.assertIn("max_bytes", self.error("retain", self.db, "--max-size", "64k"))
         self.assertEqual(len(self.times()), 100)
+
+    def test_retain_by_size_takes_the_oldest_of_all_tables(self):
+        random.seed(7)
+        for table, begin in (("old", 0), ("new", 1000000)):
+            self.load("ts_ms,v\n" + "".join(f"{begin + i},{random.random()!r}\n"
+                                            for i in range(100000)), table=table)
+        self.assertGreater(os.path.getsize(self.db), 1200000)
+        self.assertIn("rows removed to fit 1MiB", self.out("retain", self.db, "--max-size", "1MiB"))
+        self.assertLessEqual(os.path.getsize(self.db), 1 << 20)
+        self.assertLess(len(self.times("old")), 100000)
+        self.assertEqual(len(self.times("new")), 100000)
+        self.assertIn("0 rows removed", self.out("retain", self.db, "-m", "1MiB"))
+        shown = self.out("retain", self.db, "--before", "1970-01-01T00:16:40", "-m", "2MB")
+        self.assertEqual(self.times("old"), [])
+        self.assertIn("0 rows removed to fit 2MB", shown)
 
     def test_durations_add_up(self):
         now = int(time.time() * 1000)

@@ -5,7 +5,8 @@
  * operations and some are rolled back; flushed, packed, cut, closed and reopened; queries
  * with random ranges, columns, limits and directions must give what the arrays give, bit for bit.
  * Cursors stay open over other operations, and now and then a copy of the live file, which is what
- * kill -9 would leave, must hold every row.
+ * kill -9 would leave, must hold every row. A third of the sessions have a size limit: what it
+ * takes are rows that were there, and so many as the diagnosis says.
  *
  * SEED=<n> repeats a run, STEPS=<n> makes it longer. A failure prints the last operations.
  */
@@ -53,6 +54,9 @@ struct model {
     struct model_cursor cursors[MODEL_CURSORS];
     struct nanots_group *group; /* or NULL */
     struct db_rows grouped[MODEL_TABLES];
+    uint64_t max_bytes;  /* of this session; 0: any */
+    uint64_t limit_rows; /* the last that the diagnosis said of it */
+    uint64_t limit_total;
     uint64_t seed;
     uint64_t step;
     char trace[MODEL_TRACE][80];
@@ -223,6 +227,48 @@ static void model_group(struct model *model)
         model_group_end(model, model_below(model, 4) != 0, false);
 }
 
+/* ---- the size limit ----------------------------------------------------------------------- */
+
+/* The rows of a table are some of the model's, which has only them from now on. Returns how many
+ * went. */
+static uint64_t model_adopt_table(struct model *model, size_t t)
+{
+    const struct db_rows *all = model_sorted(&model->tables[t]);
+    struct db_rows left = db_rows_read(model->db, model_names[t], NULL);
+    const size_t row_size = all->column_count * sizeof *all->values;
+    const uint64_t gone = all->row_count - left.row_count;
+    size_t at = 0;
+
+    for (size_t i = 0; i < left.row_count; i++, at++) {
+        while (at < all->row_count && (all->ts[at] != left.ts[i] ||
+                                       memcmp(all->values + at * all->column_count,
+                                              left.values + i * all->column_count, row_size) != 0))
+            at++;
+        assert_true(at < all->row_count);
+    }
+    db_rows_free(&model->tables[t].rows);
+    model->tables[t].rows = left;
+    return gone;
+}
+
+/* What the size limit took since the last look goes from the model. `cut` rows of it were older
+ * than a cut that the model has had since. */
+static void model_follow_limit(struct model *model, uint64_t cut)
+{
+    struct nanots_diagnosis diagnosis = {.struct_size = sizeof diagnosis};
+    uint64_t gone = cut;
+
+    if (model->max_bytes == 0)
+        return;
+    db_ok(nanots_diagnose(model->db, &diagnosis, &db_error));
+    if (diagnosis.limit_rows != model->limit_rows)
+        for (size_t t = 0; t < MODEL_TABLES; t++)
+            gone += model_adopt_table(model, t);
+    assert_int_equal(gone, diagnosis.limit_rows - model->limit_rows);
+    model->limit_total += gone;
+    model->limit_rows = diagnosis.limit_rows;
+}
+
 /* ---- queries ------------------------------------------------------------------------------ */
 
 /* A time of the table or near one, or anywhere. */
@@ -377,7 +423,8 @@ static void model_retain(struct model *model)
     for (size_t k = 0; k < MODEL_TABLES; k++)
         if (all || k == t)
             wanted += db_rows_cut(&model->tables[k].rows, cutoff);
-    assert_int_equal(removed, wanted);
+    assert_true(removed == wanted || (model->max_bytes != 0 && removed < wanted));
+    model_follow_limit(model, wanted - removed);
 }
 
 static void model_open(struct model *model)
@@ -387,6 +434,12 @@ static void model_open(struct model *model)
     options.memtable_bytes = 1 << 20;
     options.sector_size = model_below(model, 4) == 0 ? 4096 : 512;
     options.sync_mode = model_below(model, 3) == 0 ? NANOTS_SYNC_OFF : NANOTS_SYNC_NORMAL;
+    if (model_below(model, 3) == 0) {
+        options.max_bytes = (uint64_t)(1 + model_below(model, 3)) << 20;
+        options.wal_bytes = 64 << 10;
+    }
+    model->max_bytes = options.max_bytes;
+    model->limit_rows = 0;
     model->db = db_open_with(model->scratch->path, &options);
     for (size_t t = 0; t < MODEL_TABLES && model->step != 0; t++)
         db_ok(nanots_table_open(model->db, model_names[t], &model->tables[t].handle, &db_error));
@@ -403,8 +456,11 @@ static void model_reopen(struct model *model)
     model_note(model, "close and open");
     model_finish_queries(model);
     model_group_end(model, false, true);
+    const bool had_limit = model->max_bytes != 0;
     db_close(model->db);
     model_open(model);
+    for (size_t t = 0; t < MODEL_TABLES && had_limit; t++) /* the close has flushed */
+        model->limit_total += model_adopt_table(model, t);
     model_compare(model, model->db);
 }
 
@@ -479,10 +535,13 @@ static void random_operations_match_the_model(void **state)
         db_create(model.db, model_names[t], model_widths[t]);
         db_ok(nanots_table_open(model.db, model_names[t], &model.tables[t].handle, &db_error));
     }
-    for (model.step = 1; model.step <= steps; model.step++)
+    for (model.step = 1; model.step <= steps; model.step++) {
         model_do_step(&model);
+        model_follow_limit(&model, 0);
+    }
     model_reopen(&model);
     db_close(model.db);
+    print_message("# %llu rows went for a size limit\n", (unsigned long long)model.limit_total);
     for (size_t t = 0; t < MODEL_TABLES; t++)
         db_rows_free(&model.tables[t].rows);
     running_model = NULL;

@@ -95,7 +95,7 @@ static nanots_status faultvfs_write_at(struct nanots_file *file, const void *byt
     nts_mutex_unlock(&faults->mutex);
     const nanots_status status = faultvfs_step(faults, FAULTVFS_WRITE, error);
     if (status == NANOTS_OK)
-        return inner->ops->write_at(inner, bytes, size, offset, durable, error);
+        return inner->ops->write_at(inner, bytes, size, offset, durable && !faults->no_sync, error);
     if (faults->short_writes || faults->lands)
         (void)inner->ops->write_at(inner, bytes, faults->lands ? size : size / 2, offset, false,
                                    NULL);
@@ -106,7 +106,7 @@ static nanots_status faultvfs_sync(struct nanots_file *file, struct nanots_error
 {
     NTS_TRY(faultvfs_step_of(file, FAULTVFS_SYNC, error));
     struct nanots_file *inner = faultvfs_inner(file);
-    return inner->ops->sync(inner, error);
+    return faultvfs_file_of(file)->faults->no_sync ? NANOTS_OK : inner->ops->sync(inner, error);
 }
 
 static nanots_status faultvfs_size(struct nanots_file *file, uint64_t *size_out,

@@ -58,6 +58,7 @@ struct faultvfs {
     bool no_locks;     /* lock_writer, pin and oldest_pin are UNSUPPORTED */
     bool short_writes; /* a write that fails has written its first half */
     bool lands;        /* a write that fails has written all of it */
+    bool no_sync;      /* nothing is made durable: for long tests in which no power is cut */
 
     /* Called before each call that is counted, so that something happens at that moment. */
     void (*before)(void *context, enum faultvfs_kind kind);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/limit.h"
 #include "engine/options.h"
 #include "os/vfs.h"
 #include "util/alloc.h"
@@ -43,6 +44,7 @@ static void expect_defaults(void)
     assert_int_equal(filled.memtable_bytes, NTS_MEMTABLE_BYTES_DEFAULT);
     assert_int_equal(filled.max_record_size, NTS_RECORD_SIZE_DEFAULT);
     assert_int_equal(filled.retention_ms, 0);
+    assert_int_equal(filled.max_bytes, 0);
     assert_ptr_equal(filled.allocator, nts_alloc_libc());
     assert_ptr_equal(filled.vfs, nts_vfs_posix());
     assert_int_equal(flags, 0);
@@ -84,6 +86,30 @@ static void options_given_are_kept(void **state)
     assert_int_equal(filled.retention_ms, INT64_MAX);
 }
 
+/* Goal: the log of a file with a limit is a small part of it, by default, or it is refused. */
+static void options_of_a_limit_make_the_log_small(void **state)
+{
+    static const struct {
+        uint64_t max_bytes;
+        uint64_t wal_bytes;
+    } cases[] = {{1 << 20, 64 << 10},
+                 {(4 << 20) - 1, 128 << 10},
+                 {4 << 20, 256 << 10},
+                 {1 << 30, NTS_WAL_EXTENT_SIZE_DEFAULT}};
+    struct nanots_open_options o = options_of_caller();
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        o.max_bytes = cases[i].max_bytes;
+        assert_int_equal(fill(&o), NANOTS_OK);
+        assert_int_equal(filled.max_bytes, cases[i].max_bytes);
+        assert_int_equal(filled.wal_bytes, cases[i].wal_bytes);
+    }
+    o.wal_bytes = NTS_WAL_EXTENT_SIZE_MAX;
+    assert_int_equal(fill(&o), NANOTS_INVALID);
+    o.max_bytes = NTS_WAL_EXTENT_SIZE_MAX * 16ull;
+    assert_int_equal(fill(&o), NANOTS_OK);
+}
+
 /* Goal: what is out of range is refused by name and value; the ends of each range are in it. */
 static void options_end_where_their_ranges_do(void **state)
 {
@@ -110,6 +136,9 @@ static void options_end_where_their_ranges_do(void **state)
         CASE(sector_size, 512, NULL),
         CASE(sector_size, 1024, "sector_size is 1024"),
         CASE(retention_ms, (uint64_t)INT64_MIN, "retention_ms"),
+        CASE(max_bytes, NTS_LIMIT_BYTES_MIN, NULL),
+        CASE(max_bytes, NTS_LIMIT_BYTES_MIN - 1, "max_bytes"),
+        CASE(max_bytes, UINT64_MAX, NULL),
         CASE(sync_mode, 3, "sync_mode is 3"),
         CASE(flags, 8, "0x8"),
         CASE(flags, 7, NULL),
@@ -189,6 +218,7 @@ int main(void)
         OPTIONS_TEST(options_end_where_their_ranges_do),
         OPTIONS_TEST(options_of_an_older_caller_end_early),
         OPTIONS_TEST(options_record_size_comes_from_the_environment),
+        cmocka_unit_test(options_of_a_limit_make_the_log_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -329,6 +329,26 @@ static int seed_setup(void **state)
     return 0;
 }
 
+/* Free runs of 3 and of 1 blocks, and the end of the file at 8 blocks behind the superblocks. */
+static void space_fits_below_an_end_or_not(void **state)
+{
+    const uint64_t block = NTS_BLOCK_SIZE;
+    const uint64_t base = NTS_SUPERBLOCK_AREA;
+    struct nts_extent live[] = {{base + 3 * block, block}, {base + 5 * block, 3 * block}};
+    struct nts_space space;
+    (void)state;
+
+    nts_space_init(&space, nts_alloc_libc());
+    assert_int_equal(nts_space_rebuild(&space, live, 2, base + 8 * block, NULL), NANOTS_OK);
+    assert_true(nts_space_fits(&space, 3 * block, base + 3 * block));
+    assert_false(nts_space_fits(&space, 3 * block, base + 3 * block - 1));
+    assert_false(nts_space_fits(&space, 3 * block + 1, base + 8 * block));
+    assert_false(nts_space_fits(&space, 4 * block, base + 12 * block - 1));
+    assert_true(nts_space_fits(&space, 4 * block, base + 12 * block));
+    assert_true(nts_space_fits(&space, 1, base + block));
+    nts_space_deinit(&space);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +359,7 @@ int main(void)
         WITH_SCRATCH(space_truncate_cuts_free_ends_only),
         WITH_SCRATCH(space_punch_spares_live_bytes),
         cmocka_unit_test(space_take_that_cannot_be_is_refused),
+        cmocka_unit_test(space_fits_below_an_end_or_not),
     };
     return cmocka_run_group_tests(tests, seed_setup, NULL);
 }

@@ -191,12 +191,15 @@ struct nanots_open_options {
     uint32_t flags; /* NANOTS_OPEN_* */
     nanots_sync_mode sync_mode;
     uint32_t sync_interval_ms; /* normal mode: longest time a row stays unsynced; 1000 */
-    uint32_t sector_size;      /* bytes a torn write may spoil: 512 (default) or 4096 */
-    uint64_t wal_bytes;        /* largest WAL extent; 8 MiB; 64 KiB .. 256 MiB, a power of two */
-    uint64_t memtable_bytes;   /* memory of rows not flushed yet; 16 MiB; at least 1 MiB */
-    uint64_t max_record_size;  /* largest row group or WAL record; 64 MiB, or the environment's
+    uint32_t sector_size;     /* 512; or 4096 where a write torn by a power cut may spoil its sector
+                                * of 4 KiB with what was durable in it, as on some flash: each sync
+                                * of the log takes a sector then. A new file's first commit is not
+                                * safe from that: the file may not open, and is to be made again */
+    uint64_t wal_bytes;       /* largest WAL extent; 8 MiB; 64 KiB .. 256 MiB, a power of two */
+    uint64_t memtable_bytes;  /* memory of rows not flushed yet; 16 MiB; at least 1 MiB */
+    uint64_t max_record_size; /* largest row group or WAL record; 64 MiB, or the environment's
                                 * NANOTS_MAX_RECORD_SIZE; at least 64 KiB */
-    int64_t retention_ms;      /* age that nanots_compact_retention_now and upkeep cut at; 0: keep
+    int64_t retention_ms;     /* age that nanots_compact_retention_now and upkeep cut at; 0: keep
                                 * all */
     const struct nanots_allocator *allocator;          /* memory of the handle; malloc */
     const struct nanots_vfs *vfs;                      /* where files are; nanots_vfs_default() */

@@ -81,8 +81,8 @@ static bool append_must_wait(const struct nanots_db *db)
 static bool append_can_seal_for(const struct nanots_db *db, uint64_t size)
 {
     const struct nts_wal *wal = &db->wal;
-    return nts_wal_can_seal(wal) && wal->extents[wal->live_count].place.size >=
-                                        size + NTS_WAL_EXTENT_HEADER_SIZE + NTS_WAL_SEAL_SIZE;
+    return nts_wal_can_seal(wal) &&
+           nts_wal_room_of(wal, wal->extents[wal->live_count].place.size) >= size;
 }
 
 bool nts_append_has_room(const struct nanots_db *db, uint64_t size)

@@ -125,6 +125,8 @@ static nanots_status db_open_file(struct nanots_db *db, uint32_t flags, struct n
     NTS_TRY(nts_vfs_open(db->options.vfs, db->alloc, db->path, vfs_flags, &db->file, error));
     nts_file_view_init(&db->view, db->alloc, db->file);
     nts_wal_init(&db->wal, db->alloc, db->file);
+    if (db->options.sector_size > NTS_SECTOR_SIZE)
+        db->wal.sector_size = db->options.sector_size;
     return db->options.read_only ? NANOTS_OK : db->file->ops->lock_writer(db->file, error);
 }
 

@@ -340,10 +340,12 @@ static nanots_status recover_replay(struct recover *recover, struct nanots_error
 }
 
 /* The winner may be in the page cache only, and so may the log: what is built on them, or keeps
- * them, must be able to count on them. */
+ * them, must be able to count on them. Where a torn write may spoil both copies of a slot, nothing
+ * is written over the winner. */
 static nanots_status recover_settle_superblock(struct nanots_db *db, struct nanots_error *error)
 {
-    NTS_TRY(nts_commit_write_superblock(db, &db->sb, error));
+    if (db->wal.sector_size == 0)
+        NTS_TRY(nts_commit_write_superblock(db, &db->sb, error));
     return db->file->ops->sync(db->file, error);
 }
 

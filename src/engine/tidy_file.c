@@ -144,12 +144,15 @@ static nanots_status tidy_is_read(struct nanots_db *db, bool *is_read_out,
     return NANOTS_OK;
 }
 
-/* Cuts the file at its committed end, unless a reader may look behind it. */
+/* Cuts the file at its committed end, unless a reader may look behind it. A file system zeroes what
+ * a cut leaves of a block, and so writes its live bytes again: not where that may spoil them. */
 static nanots_status tidy_truncate(struct nanots_db *db, struct nanots_error *error)
 {
+    const uint64_t sector = db->wal.sector_size;
+    const uint64_t end = sector == 0 ? db->sb.file_end : nts_round_up(db->sb.file_end, sector);
     bool is_read = false;
     NTS_TRY(tidy_is_read(db, &is_read, error));
-    return is_read ? NANOTS_OK : db->file->ops->truncate(db->file, db->sb.file_end, error);
+    return is_read ? NANOTS_OK : db->file->ops->truncate(db->file, end, error);
 }
 
 static nanots_status tidy_small(struct tidy *tidy, struct nanots_error *error)

@@ -32,7 +32,8 @@ enum nts_wal_kind {
     NTS_WAL_GROUP_BEGIN = 4,
     NTS_WAL_GROUP_COMMIT = 5,
     NTS_WAL_SEAL = 6,
-    NTS_WAL_KIND_END = 7
+    NTS_WAL_PAD = 7,
+    NTS_WAL_KIND_END = 8
 };
 
 #define NTS_WAL_EXTENT_HEADER_SIZE 64u

@@ -130,12 +130,24 @@ void nts_wal_give_free(struct nts_wal *wal, const struct nts_wal_extent *extents
     wal->extent_count += count;
 }
 
+/* What records leave free at an extent's end: for the SEAL, and for a PAD that would be too short
+ * and takes one sector more. */
+static uint64_t wal_tail_size(const struct nts_wal *wal)
+{
+    return wal->sector_size == 0 ? NTS_WAL_SEAL_SIZE : 2 * (uint64_t)wal->sector_size;
+}
+
+uint64_t nts_wal_room_of(const struct nts_wal *wal, uint64_t extent_size)
+{
+    return extent_size - NTS_WAL_EXTENT_HEADER_SIZE - wal_tail_size(wal);
+}
+
 uint64_t nts_wal_room(const struct nts_wal *wal)
 {
     if (wal->extent_count == 0)
         return 0;
     const uint64_t left = wal->extents[wal->live_count - 1].place.size - wal->end.used;
-    return left > NTS_WAL_SEAL_SIZE ? left - NTS_WAL_SEAL_SIZE : 0;
+    return left > wal_tail_size(wal) ? left - wal_tail_size(wal) : 0;
 }
 
 bool nts_wal_can_seal(const struct nts_wal *wal)
@@ -151,10 +163,12 @@ uint8_t *nts_wal_payload(struct nts_wal *wal, size_t payload_size)
     return extent->image + wal->end.used + NTS_WAL_RECORD_HEADER_SIZE;
 }
 
-/* Tells readers of the live file how far the log goes. The header of an extent that is not mapped
- * stays zero: they look behind what they know then. */
+/* Tells readers of the live file how far the log goes. The header of an extent that is not mapped,
+ * or shares a sector that may be spoiled, stays zero: they look behind what they know then. */
 static void wal_publish(struct nts_wal *wal, struct nts_wal_extent *extent)
 {
+    if (wal->sector_size != 0)
+        return;
     nts_store_u64(extent->image, wal->end.used);
     nts_store_u64(extent->image + 8, wal->change_counter);
 }
@@ -254,8 +268,30 @@ nanots_status nts_wal_seal(struct nts_wal *wal, uint64_t next_seq, struct nanots
     return NANOTS_OK;
 }
 
-void nts_wal_capture(const struct nts_wal *wal, uint64_t last_seq, struct nts_wal_range *range)
+/* What is appended behind the range begins a sector. */
+static void wal_pad(struct nts_wal *wal, uint64_t next_seq)
 {
+    struct nts_wal_record record = {.kind = NTS_WAL_PAD, .first_seq = next_seq};
+    const uint64_t sector = wal->sector_size;
+    const uint64_t used = wal->end.used;
+
+    assert(!wal->in_group);
+    uint64_t size = nts_round_up(used, sector) - used;
+    if (size == 0)
+        return;
+    size += size < NTS_WAL_RECORD_HEADER_SIZE ? sector : 0;
+    const size_t payload_size = (size_t)size - NTS_WAL_RECORD_HEADER_SIZE;
+    memset(nts_wal_payload(wal, payload_size), 0, payload_size);
+    wal->in_group = true; /* the sync writes it */
+    wal_group_append(wal, &record, payload_size);
+    wal->in_group = false;
+}
+
+void nts_wal_capture(struct nts_wal *wal, uint64_t last_seq, struct nts_wal_range *range)
+{
+    range->has_pad = wal->sector_size != 0 && wal->synced.count < wal->end.count;
+    if (range->has_pad)
+        wal_pad(wal, last_seq + 1);
     range->piece_count = 0;
     range->to = wal->end;
     range->last_seq = last_seq;
@@ -267,8 +303,11 @@ void nts_wal_capture(const struct nts_wal *wal, uint64_t last_seq, struct nts_wa
         const uint32_t piece = range->piece_count++;
         range->pieces[piece].image = extent->image;
         range->pieces[piece].off = extent->place.off;
-        range->pieces[piece].from =
+        uint64_t from =
             extent->serial == wal->synced.serial ? wal->synced.used : NTS_WAL_EXTENT_HEADER_SIZE;
+        if (wal->sector_size != 0) /* what was flushed before it, or the header, is in its sector */
+            from = nts_round_down(from, wal->sector_size);
+        range->pieces[piece].from = from;
         range->pieces[piece].to = extent->used;
     }
 }
@@ -278,16 +317,15 @@ void nts_wal_capture(const struct nts_wal *wal, uint64_t last_seq, struct nts_wa
 nanots_status nts_wal_sync(struct nanots_file *file, const struct nts_wal_range *range,
                            struct nanots_error *error)
 {
-    if (range->with_segments)
-        return file->ops->sync(file, error);
-    for (uint32_t i = 0; i < range->piece_count; i++) {
+    const bool durable = !range->with_segments;
+    for (uint32_t i = 0; i < range->piece_count && (durable || range->has_pad); i++) {
         const uint64_t from = range->pieces[i].from;
         const uint64_t to = range->pieces[i].to;
         if (from < to)
             NTS_TRY(file->ops->write_at(file, range->pieces[i].image + from, (size_t)(to - from),
-                                        range->pieces[i].off + from, true, error));
+                                        range->pieces[i].off + from, durable, error));
     }
-    return NANOTS_OK;
+    return durable ? NANOTS_OK : file->ops->sync(file, error);
 }
 
 void nts_wal_note_synced(struct nts_wal *wal, const struct nts_wal_range *range)

@@ -8,13 +8,21 @@
  *   +--+-----|============+   +--+=============|-----------+     +--+--------------------+
  *                       S = SEAL: the log goes on in the next extent
  *
+ * With `sector_size` set, for devices on which a torn write may spoil what is in its sector
+ * already, no sector that a sync made durable is written again: the sync ends the range with a PAD
+ * record up to the next sector, nothing is published in the header, and the last sector is the
+ * SEAL's.
+ *
+ *   |H  records  P|records   P|               |S     |
+ *   0             sector      sector          last sector
+ *
  * Appending is a checksum and a memcpy into the extent's image: the mapped file where the file
  * system allows it, else memory that one pwrite a record carries out. What is appended survives
  * the death of the process at once, and a power cut after a sync. The head moves when a flush is
  * committed; extents behind it join the free ones.
  *
  * Invariants
- * - the active extent always has room for a SEAL record
+ * - the active extent always has room for a SEAL record, and before that for a PAD record
  * - nothing is written over a live record
  * - an image is closed only under the engine's sync lock, so that a running sync may read it
  *
@@ -49,6 +57,7 @@ struct nts_wal_position {
 struct nts_wal {
     const struct nanots_allocator *alloc;
     struct nanots_file *file;
+    uint32_t sector_size; /* 0: what is durable stays so, whatever is written beside it */
     struct nts_wal_extent extents[NTS_WAL_EXTENTS_MAX];
     uint32_t extent_count; /* 0: no log yet */
     uint32_t live_count;
@@ -103,8 +112,9 @@ uint32_t nts_wal_take_free(struct nts_wal *wal, uint64_t size, struct nts_wal_ex
 /* Adds free extents to the ring, with headers of zero: a leftover is no hint for readers. */
 void nts_wal_give_free(struct nts_wal *wal, const struct nts_wal_extent *extents, uint32_t count);
 
-/* Bytes that still fit into the active extent as one record. */
+/* Bytes that still fit into the active extent as one record, and into an empty one of that size. */
 uint64_t nts_wal_room(const struct nts_wal *wal);
+uint64_t nts_wal_room_of(const struct nts_wal *wal, uint64_t extent_size);
 /* Whether nts_wal_seal can move on. */
 bool nts_wal_can_seal(const struct nts_wal *wal);
 /* Ends the active extent with a SEAL record and goes on in the next. */
@@ -144,10 +154,11 @@ struct nts_wal_range {
     struct nts_wal_position to;
     uint64_t last_seq;
     bool with_segments;
+    bool has_pad; /* which only the image has yet */
 };
 
-/* Captures what lies between synced and end; `last_seq` is the last seq given out. */
-void nts_wal_capture(const struct nts_wal *wal, uint64_t last_seq, struct nts_wal_range *range);
+/* Captures what lies between synced and end, padded; `last_seq` is the last seq given out. */
+void nts_wal_capture(struct nts_wal *wal, uint64_t last_seq, struct nts_wal_range *range);
 /* Makes it durable. Without the write lock, under the engine's sync lock. */
 NTS_CHECKED nanots_status nts_wal_sync(struct nanots_file *file, const struct nts_wal_range *range,
                                        struct nanots_error *error);

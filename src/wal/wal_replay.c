@@ -49,6 +49,8 @@ bool nts_wal_record_is_consistent(const struct nts_wal_record *record)
         return payload_size == 0;
     case NTS_WAL_GROUP_COMMIT:
         return payload_size == 8;
+    case NTS_WAL_PAD:
+        return record->row_count == 0;
     default:
         return true; /* checked where the payload is read */
     }
@@ -195,7 +197,7 @@ nanots_status nts_wal_groups_follow(struct nts_wal_groups *groups,
     if (begins || ends) {
         groups->is_open = begins;
         groups->record_count = 0;
-    } else if (record->kind != NTS_WAL_SEAL) {
+    } else if (record->kind != NTS_WAL_SEAL && record->kind != NTS_WAL_PAD) {
         groups->record_count++;
     }
     return NANOTS_OK;

@@ -68,7 +68,7 @@ NTS_CHECKED nanots_status nts_wal_groups_end(const struct nts_wal_groups *groups
 typedef nanots_status (*nts_wal_apply)(void *context, const struct nts_wal_record *record,
                                        struct nanots_error *error);
 
-/* Hands the first `record_count` records to `apply` (all but GROUP and SEAL records), in order. */
+/* Hands the first `record_count` records to `apply` (all but GROUP, SEAL and PAD), in order. */
 NTS_CHECKED nanots_status nts_wal_replay(const struct nts_wal_log *log, uint64_t record_count,
                                          nts_wal_apply apply, void *context,
                                          struct nanots_error *error);

@@ -345,12 +345,13 @@ static struct nts_wal_record torn_last_rows(const struct torn *torn)
     return rows;
 }
 
-/* A group around a row, with seqs that follow on. */
+/* A pad, and a group around a row, with seqs that follow on. */
 static void torn_put_group(struct torn *torn)
 {
     const uint64_t next_seq = torn->records[torn->record_count - 1].last_seq + 1;
     uint8_t count[8];
     uint8_t payload[(ORACLE_COLUMNS + 1) * 8] = {0};
+    struct nts_wal_record pad = {.kind = NTS_WAL_PAD, .first_seq = next_seq};
     struct nts_wal_record begin = {.kind = NTS_WAL_GROUP_BEGIN, .first_seq = next_seq};
     struct nts_wal_record commit = {.kind = NTS_WAL_GROUP_COMMIT, .first_seq = next_seq + 1};
     struct nts_wal_record rows = torn_last_rows(torn);
@@ -358,6 +359,7 @@ static void torn_put_group(struct torn *torn)
     rows.first_seq = next_seq;
     rows.row_count = 1;
     nts_store_u64(count, 1);
+    torn_put(torn, &pad, payload, 40);
     torn_put(torn, &begin, NULL, 0);
     torn_put(torn, &rows, payload, (rows.column_count + 1u) * 8);
     torn_put(torn, &commit, count, sizeof count);

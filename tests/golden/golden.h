@@ -6,6 +6,7 @@
  *   packed.ntt    closed: overlapping batches of odd values, packed by 1000, and cut
  *   types.ntt     closed: all types with and without nulls, units, schema changes, equal times
  *   live.blocks   a file that was never closed: segments, a bulk batch, rows in the log
+ *   padded.blocks one that was not either, on sectors of 4 KiB: a log with a pad at each sync
  *
  * A .blocks file is a sparse .ntt file: u64 size, then each sector that is not zero as u64 offset
  * and its 512 bytes. A .rows file has, for each table, its columns, the number of its rows, their
@@ -23,6 +24,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "golden_live.h"
 #include "support/db_helpers.h"
 #include "util/checksum.h"
 
@@ -177,31 +179,6 @@ static inline void golden_fill_packed(struct nanots_db *db)
     db_ok(nanots_compact_retention(db, "mixed", 1000, NULL, &db_error));
 }
 
-static inline void golden_fill_live(struct nanots_db *db)
-{
-    struct db_rows bulk = db_rows_new(1);
-    struct db_rows few = db_rows_new(2);
-    for (int64_t i = 0; i < 70000; i++) {
-        const double value = (double)(i % 10);
-        db_rows_add(&bulk, i * 1000, &value);
-    }
-    for (int64_t i = 0; i < 300; i++) {
-        const double values[2] = {(double)i, (double)(i % 7) * 0.1};
-        db_rows_add(&few, 500 - i, values);
-    }
-    db_create(db, "flushed", 2);
-    db_append_all(db, "flushed", &few);
-    db_ok(nanots_flush(db, &db_error));
-    db_create(db, "logged", 2);
-    db_append_all(db, "flushed", &few);
-    db_append_all(db, "logged", &few);
-    db_create(db, "bulk", 1);
-    db_append_all(db, "bulk", &bulk);
-    db_ok(nanots_append(db, "series", 1, 71.5, NULL, &db_error));
-    db_rows_free(&few);
-    db_rows_free(&bulk);
-}
-
 /* Row i of the table of all types; the later half of the columns may be null. */
 static inline void golden_typed_row(int64_t i, struct nanots_value values[12])
 {
@@ -271,12 +248,13 @@ struct golden_file {
     const char *name;
     void (*fill)(struct nanots_db *db);
     bool is_live;
+    uint32_t sector_size;
 };
 
 static const struct golden_file golden_files[] = {
-    {"tiny", golden_fill_tiny, false},     {"groups", golden_fill_groups, false},
-    {"packed", golden_fill_packed, false}, {"types", golden_fill_types, false},
-    {"live", golden_fill_live, true},
+    {"tiny", golden_fill_tiny, false, 512},     {"groups", golden_fill_groups, false, 512},
+    {"packed", golden_fill_packed, false, 512}, {"types", golden_fill_types, false, 512},
+    {"live", golden_fill_live, true, 512},      {"padded", golden_fill_padded, true, 4096},
 };
 #define GOLDEN_COUNT (sizeof golden_files / sizeof golden_files[0])
 
@@ -284,7 +262,8 @@ static const struct golden_file golden_files[] = {
 static inline void golden_write(const struct golden_file *golden, const char *path,
                                 const char *work_path)
 {
-    struct nanots_open_options options = {.struct_size = sizeof options, .wal_bytes = 64 << 10};
+    struct nanots_open_options options = {
+        .struct_size = sizeof options, .sector_size = golden->sector_size, .wal_bytes = 64 << 10};
     (void)remove(work_path);
     struct nanots_db *db = db_open_with(work_path, &options);
     golden->fill(db);

@@ -149,6 +149,17 @@ static bool memvfs_dice_new(struct memvfs_dice *dice)
     return memvfs_random(&dice->state) % 16 < dice->new_of_16;
 }
 
+static bool memvfs_dice_spoils(struct memvfs_dice *dice)
+{
+    return dice->new_of_16 % 16 != 0 && memvfs_random(&dice->state) % 4 == 0;
+}
+
+static void memvfs_spoil(uint8_t *bytes, size_t size, struct memvfs_dice *dice)
+{
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)memvfs_random(&dice->state);
+}
+
 /* Turns the durable image into the surviving one, sector by sector. */
 static void memvfs_survive(const struct memvfs *disk, struct memvfs_disk_file *file,
                            struct memvfs_dice *dice)
@@ -161,9 +172,14 @@ static void memvfs_survive(const struct memvfs *disk, struct memvfs_disk_file *f
     for (uint64_t at = 0; at < file->frozen_size; at += disk->sector_size) {
         const uint64_t rest = file->frozen_size - at;
         const size_t sector = (size_t)(rest < disk->sector_size ? rest : disk->sector_size);
-        if (memcmp(file->durable + at, file->frozen + at, sector) != 0 && memvfs_dice_new(dice))
+        const bool differs = memcmp(file->durable + at, file->frozen + at, sector) != 0;
+        const bool is_hit = at < file->cut_to && file->cut_from < at + sector;
+        if (disk->spoils && (differs || is_hit) && memvfs_dice_spoils(dice))
+            memvfs_spoil(file->durable + at, sector, dice);
+        else if (differs && memvfs_dice_new(dice))
             memcpy(file->durable + at, file->frozen + at, sector);
     }
+    file->cut_from = file->cut_to = 0;
     if (file->durable_capacity > size)
         memset(file->durable + size, 0, (size_t)(file->durable_capacity - size));
     file->durable_size = size;
@@ -260,6 +276,10 @@ static nanots_status memvfs_change(struct nanots_file *file, const struct memvfs
     const bool cut = memvfs_is_the_cut(disk);
     status = memvfs_change_live(handle->inner, change, error);
     if (cut) {
+        if (change->op == MEMVFS_WRITE) {
+            handle->on_disk->cut_from = change->offset;
+            handle->on_disk->cut_to = change->offset + change->size;
+        }
         memvfs_freeze(disk);
         status = memvfs_power_is_off(error);
     } else if (status == NANOTS_OK) {

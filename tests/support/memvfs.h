@@ -32,6 +32,9 @@
  * the end of a durable write, which is all that POSIX promises. A size that is not durable survives
  * or not, by seed.
  *
+ * With `spoils` a sector that differs, or that the write at the cut goes over, may become noise,
+ * too: a device that has no powersafe overwrite. The seeds with a meaning spoil nothing.
+ *
  * Live images are memory files of the system behind vfs_posix.c, so mappings, locks and pins are
  * the real ones, and touching mapped bytes past the end is the real SIGBUS. Messages name the file
  * as /proc/self/fd/<n>. Any thread.
@@ -61,12 +64,15 @@ struct memvfs_disk_file {
     uint64_t durable_capacity;
     uint8_t *frozen; /* the live image at the moment of the cut */
     uint64_t frozen_size;
+    uint64_t cut_from; /* of the write at the cut: [cut_from, cut_to) */
+    uint64_t cut_to;
 };
 
 struct memvfs {
     struct nanots_vfs vfs; /* give its address to the code under test */
     bool size_needs_sync;
     uint32_t sector_size; /* what survives as a whole; 512 */
+    bool spoils;          /* or not at all: of sectors that are being written some become noise */
 
     struct nts_mutex mutex; /* guards all below */
     struct memvfs_disk_file files[MEMVFS_FILES_MAX];

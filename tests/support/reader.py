@@ -301,8 +301,8 @@ def read_manifest(data, sb, state):
 
 # --- Section 5: write-ahead log ------------------------------------------------------------------
 
-KINDS = ROWS, SEGMENT, CREATE, GROUP_BEGIN, GROUP_COMMIT, SEAL = range(1, 7)
-KIND_NAMES = (None, "ROWS", "SEGMENT", "CREATE", "GROUP_BEGIN", "GROUP_COMMIT", "SEAL")
+KINDS = ROWS, SEGMENT, CREATE, GROUP_BEGIN, GROUP_COMMIT, SEAL, PAD = range(1, 8)
+KIND_NAMES = (None, "ROWS", "SEGMENT", "CREATE", "GROUP_BEGIN", "GROUP_COMMIT", "SEAL", "PAD")
 RECORD = struct.Struct("<QIBBHQII")
 WAL_HEADER_SIZE = 64
 
@@ -413,6 +413,8 @@ class Log:
                 start, = self.payload(record).take("Q")
                 check(start in sizes, "the log goes on in a wrong extent, %d", start)
                 at, end = start + WAL_HEADER_SIZE, start + sizes.pop(start)
+            elif record.kind == PAD:
+                check(record.row_count == 0, "log record at %d: padding with rows", record.off)
             elif record.kind == GROUP_BEGIN:
                 check(group is None, "group inside of a group")
                 group = []

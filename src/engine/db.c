@@ -251,9 +251,8 @@ static nanots_status db_finish(struct nanots_db *db, struct nanots_error *error)
     nanots_status status;
     nts_mutex_lock(&db->upkeep_lock);
     status = nts_flush(db, NTS_FLUSH_URGENT, error);
-    for (size_t i = 0; i < db->by_id_count && status == NANOTS_OK; i++)
-        if (db->by_id[i] != NULL)
-            status = nts_merge_small(db->by_id[i], error);
+    if (status == NANOTS_OK)
+        status = nts_merge_small(db, error);
     if (status == NANOTS_OK)
         status = nts_tidy_file(db, error);
     nts_mutex_unlock(&db->upkeep_lock);

@@ -61,7 +61,9 @@ nanots_status nts_exchange_remove(struct nts_exchange *exchange, struct nanots_t
 {
     struct nts_exchange_table *item;
     NTS_TRY(exchange_enter(exchange, table, &item, error));
-    return list_push(&item->removed, exchange->db->alloc, segment, error);
+    NTS_TRY(list_push(&item->removed, exchange->db->alloc, segment, error));
+    exchange->removed_bytes += nts_segment_ref(segment)->entry.size;
+    return NANOTS_OK;
 }
 
 nanots_status nts_exchange_add(struct nts_exchange *exchange, struct nanots_table *table,
@@ -180,18 +182,33 @@ nanots_status nts_exchange_commit(struct nts_exchange *exchange, struct nanots_e
     return status;
 }
 
+static void exchange_drop_last(struct nts_exchange *exchange)
+{
+    struct nts_exchange_table *item = &exchange->tables[--exchange->table_count];
+    for (size_t i = 0; i < item->added.count; i++) {
+        struct nts_segment *segment = item->added.segments[i];
+        if (!exchange->is_committed)
+            nts_space_settle(&exchange->db->space, segment->entry.off, 0);
+        nts_segment_unref(segment);
+    }
+    for (size_t i = 0; i < item->removed.count; i++) {
+        exchange->removed_bytes -= item->removed.segments[i]->entry.size;
+        nts_segment_unref(item->removed.segments[i]);
+    }
+    nts_free(item->added.segments);
+    nts_free(item->removed.segments);
+}
+
 void nts_exchange_end(struct nts_exchange *exchange)
 {
-    for (size_t t = 0; t < exchange->table_count; t++) {
-        struct nts_exchange_table *item = &exchange->tables[t];
-        for (size_t i = 0; i < item->added.count; i++) {
-            struct nts_segment *segment = item->added.segments[i];
-            if (!exchange->is_committed)
-                nts_space_settle(&exchange->db->space, segment->entry.off, 0);
-            nts_segment_unref(segment);
-        }
-        nts_free(item->added.segments);
-        nts_free(item->removed.segments);
-    }
+    while (exchange->table_count != 0)
+        exchange_drop_last(exchange);
     nts_free(exchange->tables);
+}
+
+void nts_exchange_forget(struct nts_exchange *exchange, const struct nanots_table *table)
+{
+    const size_t count = exchange->table_count;
+    if (count != 0 && exchange->tables[count - 1].table == table)
+        exchange_drop_last(exchange);
 }

@@ -25,8 +25,8 @@ struct nts_exchange_list {
 /* What is exchanged in one table. */
 struct nts_exchange_table {
     struct nanots_table *table;
-    struct nts_exchange_list removed; /* their version is held by the caller */
-    struct nts_exchange_list added;   /* referenced; their extents are held until the commit */
+    struct nts_exchange_list removed; /* referenced */
+    struct nts_exchange_list added;   /* the same; their extents are held until the commit */
     struct nts_version *version;      /* the one after; only during the commit */
 };
 
@@ -35,8 +35,9 @@ struct nts_exchange {
     struct nts_exchange_table *tables;
     size_t table_count;
     size_t table_capacity;
-    bool is_cut;   /* rows are removed, not only written anew */
-    bool is_stale; /* by the commit: what it should remove has gone meanwhile */
+    uint64_t removed_bytes; /* of segments */
+    bool is_cut;            /* rows are removed, not only written anew */
+    bool is_stale;          /* by the commit: what it should remove has gone meanwhile */
     bool is_committed;
 };
 
@@ -57,5 +58,7 @@ NTS_CHECKED nanots_status nts_exchange_commit(struct nts_exchange *exchange,
 NTS_CHECKED nanots_status nts_exchange_commit_locked(struct nts_exchange *exchange,
                                                      struct nanots_error *error);
 void nts_exchange_end(struct nts_exchange *exchange);
+/* Takes back what was asked for of the last table, if that is this one. */
+void nts_exchange_forget(struct nts_exchange *exchange, const struct nanots_table *table);
 
 #endif

@@ -335,16 +335,11 @@ static nanots_status limit_take_all(const struct limit_list *list, struct nts_ex
 /* Whether the exchange makes room. */
 static bool limit_is_worth_it(const struct nts_exchange *exchange)
 {
-    uint64_t removed = 0;
     uint64_t added = 0;
-    for (size_t t = 0; t < exchange->table_count; t++) {
-        const struct nts_exchange_table *item = &exchange->tables[t];
-        for (size_t i = 0; i < item->removed.count; i++)
-            removed += item->removed.segments[i]->entry.size;
-        for (size_t i = 0; i < item->added.count; i++)
-            added += item->added.segments[i]->entry.size;
-    }
-    return removed > added;
+    for (size_t t = 0; t < exchange->table_count; t++)
+        for (size_t i = 0; i < exchange->tables[t].added.count; i++)
+            added += exchange->tables[t].added.segments[i]->entry.size;
+    return exchange->removed_bytes > added;
 }
 
 /* CORRUPT: damage was met in a table, of which nothing is rewritten from now on. */

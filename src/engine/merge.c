@@ -4,6 +4,7 @@
 #include "engine/catalog.h"
 
 #include "base/check.h"
+#include "engine/exchange.h"
 #include "engine/extents.h"
 #include "engine/limit.h"
 #include "engine/rewrite.h"
@@ -11,6 +12,7 @@
 
 #define MERGE_UNIT_ROWS_MAX 65536u       /* closing: a unit of more rows is large enough */
 #define MERGE_ROWS_MAX      (4u << 20)   /* closing: rows of one merge */
+#define MERGE_COMMIT_BYTES  (16u << 20)  /* closing: so many bytes of segments in one commit */
 #define MERGE_VALUE_BYTES   (256u << 20) /* by tiers: raw bytes of one merge */
 
 /* End of the unit that begins at segment `first`, and its rows. */
@@ -52,7 +54,9 @@ static bool merge_find(const struct nts_version *version, uint64_t rows_max, siz
     return false;
 }
 
-nanots_status nts_merge_small(struct nanots_table *table, struct nanots_error *error)
+/* Every run of small units of the table into the exchange. */
+static nanots_status merge_small_into(struct nanots_table *table, struct nts_exchange *exchange,
+                                      struct nanots_error *error)
 {
     struct nts_version *version = nts_version_now(table);
     const uint64_t segment_rows = nts_limit_segment_rows(table->db, version);
@@ -67,10 +71,65 @@ nanots_status nts_merge_small(struct nanots_table *table, struct nanots_error *e
                                       .input_count = end - first,
                                       .from = INT64_MIN,
                                       .target_rows = segment_rows};
-        status = nts_rewrite_run(&rewrite, error);
+        status = nts_rewrite_into(&rewrite, exchange, error);
         first = end;
     }
     nts_version_unref(version);
+    if (status != NANOTS_OK)
+        nts_exchange_forget(exchange, table);
+    return status;
+}
+
+/* Commits the exchange, whose room is free then, and begins another. */
+static nanots_status merge_commit(struct nts_exchange *exchange, struct nanots_error *error)
+{
+    struct nanots_db *db = exchange->db;
+    nanots_status status = nts_exchange_commit(exchange, error);
+    nts_exchange_end(exchange);
+    nts_exchange_begin(exchange, db);
+    nts_mutex_lock(&db->flush_lock);
+    if (status == NANOTS_OK)
+        status = nts_extents_reap(db, error);
+    nts_mutex_unlock(&db->flush_lock);
+    return status;
+}
+
+/* One table more; on a full disk in the room that those before it leave. */
+static nanots_status merge_small_add(struct nanots_table *table, struct nts_exchange *exchange,
+                                     struct nanots_error *error)
+{
+    nanots_status status = merge_small_into(table, exchange, error);
+    if (status == NANOTS_NO_SPACE && exchange->table_count != 0) {
+        NTS_TRY(merge_commit(exchange, error));
+        status = merge_small_into(table, exchange, error);
+    }
+    if (status == NANOTS_OK && exchange->removed_bytes >= MERGE_COMMIT_BYTES)
+        status = merge_commit(exchange, error);
+    return status;
+}
+
+nanots_status nts_merge_small(struct nanots_db *db, struct nanots_error *error)
+{
+    struct nts_exchange exchange;
+    struct nanots_error detail;
+    uint32_t table_id = 0;
+    nanots_status status = NANOTS_OK;
+
+    nts_exchange_begin(&exchange, db);
+    while (status == NANOTS_OK) {
+        struct nanots_table *table = nts_catalog_next(db, &table_id);
+        if (table == NULL)
+            break;
+        status = merge_small_add(table, &exchange, error);
+    }
+    /* What was done before a failure is done. */
+    const nanots_status committed = nts_exchange_commit(&exchange, &detail);
+    if (status == NANOTS_OK && committed != NANOTS_OK) {
+        status = committed;
+        if (error != NULL)
+            *error = detail;
+    }
+    nts_exchange_end(&exchange);
     return status;
 }
 

@@ -13,9 +13,9 @@
 
 #include "engine/db.h"
 
-/* Closing, and retention in a file of holes: merges every run of small units. Bounded, since a unit
- * of 65536 rows is not small. */
-NTS_CHECKED nanots_status nts_merge_small(struct nanots_table *table, struct nanots_error *error);
+/* Closing, and retention in a file of holes: merges every run of small units of every table, as
+ * many as it can in a commit. Bounded, since a unit of 65536 rows is not small. */
+NTS_CHECKED nanots_status nts_merge_small(struct nanots_db *db, struct nanots_error *error);
 
 struct nts_merged {
     uint64_t segments; /* replaced */

@@ -223,13 +223,7 @@ static nanots_status retention_join_holes(struct nanots_db *db, struct nanots_er
     nts_mutex_unlock(&db->flush_lock);
     if (nts_space_free_bytes(&db->space) <= file_bytes / 2 || file_bytes < RETENTION_JOIN_BYTES)
         return NANOTS_OK;
-    uint32_t table_id = 0;
-    for (;;) {
-        struct nanots_table *table = nts_catalog_next(db, &table_id);
-        if (table == NULL)
-            return NANOTS_OK;
-        NTS_TRY(nts_merge_small(table, error));
-    }
+    return nts_merge_small(db, error);
 }
 
 /* With upkeep_lock. On a full disk the rewriting lives on what was dropped as a whole. */

@@ -301,6 +301,41 @@ static void retention_ms_holds_for_every_unit(void **state)
     }
 }
 
+/* Goal: a close merges the small segments of all tables in a few commits, not one for each. */
+static void close_of_many_tables_takes_few_commits(void **state)
+{
+    enum { TABLES = 200, FLUSHES = 3, ROWS = 5 };
+    const struct scratch *scratch = *state;
+    struct nanots_diagnosis diagnosis = {.struct_size = sizeof diagnosis};
+    struct nanots_db *db = db_open(scratch->path);
+    char name[16];
+
+    for (int64_t ts = 0; ts < FLUSHES * ROWS; ts++) {
+        for (int64_t t = 0; t < TABLES; t++) {
+            (void)snprintf(name, sizeof name, "t%d", (int)t);
+            db_ok(nanots_append(db, name, ts, (double)(ts * t), NULL, &db_error));
+        }
+        if (ts % ROWS == ROWS - 1)
+            db_ok(nanots_flush(db, &db_error));
+    }
+    db_ok(nanots_diagnose(db, &diagnosis, &db_error));
+    assert_in_range(diagnosis.segments, TABLES * FLUSHES, TABLES * FLUSHES * 2);
+    const uint64_t generation = diagnosis.generation;
+    db = db_reopen(db, scratch->path);
+    db_ok(nanots_diagnose(db, &diagnosis, &db_error));
+    assert_int_equal(diagnosis.segments, TABLES);
+    assert_in_range(diagnosis.generation, generation + 1, generation + 10);
+    for (int64_t t = 0; t < TABLES; t++) {
+        (void)snprintf(name, sizeof name, "t%d", (int)t);
+        struct db_rows rows = db_rows_read(db, name, NULL);
+        assert_int_equal(rows.row_count, FLUSHES * ROWS);
+        for (int64_t ts = 0; ts < FLUSHES * ROWS; ts++)
+            assert_true(rows.ts[ts] == ts && rows.values[ts] == (double)(ts * t));
+        db_rows_free(&rows);
+    }
+    db_close(db);
+}
+
 static void upkeep_in_a_read_only_handle_is_refused(void **state)
 {
     const struct scratch *scratch = *state;
@@ -331,6 +366,7 @@ int main(void)
         UPKEEP_TEST(retention_of_all_tables_cuts_once),
         UPKEEP_TEST(retention_now_counts_from_the_clock),
         UPKEEP_TEST(retention_ms_holds_for_every_unit),
+        UPKEEP_TEST(close_of_many_tables_takes_few_commits),
         UPKEEP_TEST(upkeep_in_a_read_only_handle_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

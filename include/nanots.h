@@ -797,7 +797,8 @@ struct nanots_diagnosis {
     uint64_t data_bytes;     /* of committed segments */
     double wal_ratio;        /* wal_bytes / data_bytes; 0 without data */
     uint64_t written_bytes;  /* put into the file by this handle: every write, and what was stored
-                              * into a mapped log */
+                              * into a mapped log; what a sync writes once more counts once. A file
+                              * system and a device write whole blocks for it */
     uint64_t appended_bytes; /* raw bytes of the rows appended through this handle */
     double write_amplification;    /* written_bytes / appended_bytes; 0 if nothing was appended */
     uint64_t oldest_pin;           /* oldest generation that is kept from being written over: for a

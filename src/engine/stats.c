@@ -169,7 +169,8 @@ nanots_status nts_diagnose(struct nanots_db *db, struct nanots_diagnosis *diagno
             diagnosis->segments += db->by_id[i]->version->count;
             diagnosis->data_bytes += nts_version_bytes(db->by_id[i]->version);
         }
-    diagnosis->written_bytes = nts_vfs_written_bytes(db->file) + db->wal.mapped_bytes;
+    diagnosis->written_bytes =
+        nts_vfs_written_bytes(db->file) + db->wal.mapped_bytes - db->wal.rewritten_bytes;
     diagnosis->appended_bytes = db->appended_bytes;
     diagnosis->poisoned = db->poisoned != NANOTS_OK;
     diagnosis->maintenance_failures = db->upkeep.failures;

@@ -268,8 +268,8 @@ nanots_status nts_wal_seal(struct nts_wal *wal, uint64_t next_seq, struct nanots
     return NANOTS_OK;
 }
 
-/* What is appended behind the range begins a sector. */
-static void wal_pad(struct nts_wal *wal, uint64_t next_seq)
+/* What is appended behind the range begins a sector. Returns the size of the PAD. */
+static uint64_t wal_pad(struct nts_wal *wal, uint64_t next_seq)
 {
     struct nts_wal_record record = {.kind = NTS_WAL_PAD, .first_seq = next_seq};
     const uint64_t sector = wal->sector_size;
@@ -278,20 +278,23 @@ static void wal_pad(struct nts_wal *wal, uint64_t next_seq)
     assert(!wal->in_group);
     uint64_t size = nts_round_up(used, sector) - used;
     if (size == 0)
-        return;
+        return 0;
     size += size < NTS_WAL_RECORD_HEADER_SIZE ? sector : 0;
     const size_t payload_size = (size_t)size - NTS_WAL_RECORD_HEADER_SIZE;
     memset(nts_wal_payload(wal, payload_size), 0, payload_size);
     wal->in_group = true; /* the sync writes it */
     wal_group_append(wal, &record, payload_size);
     wal->in_group = false;
+    return size;
 }
 
 void nts_wal_capture(struct nts_wal *wal, uint64_t last_seq, struct nts_wal_range *range)
 {
-    range->has_pad = wal->sector_size != 0 && wal->synced.count < wal->end.count;
-    if (range->has_pad)
-        wal_pad(wal, last_seq + 1);
+    range->pad_size = 0;
+    if (wal->sector_size != 0 && wal->synced.count < wal->end.count) {
+        const uint64_t size = wal_pad(wal, last_seq + 1);
+        range->pad_size = wal_active(wal)->mapped ? 0 : size;
+    }
     range->piece_count = 0;
     range->to = wal->end;
     range->last_seq = last_seq;
@@ -312,13 +315,19 @@ void nts_wal_capture(struct nts_wal *wal, uint64_t last_seq, struct nts_wal_rang
     }
 }
 
+/* With segments the whole file is synced; only a pad has to be put there. */
+static bool range_is_written(const struct nts_wal_range *range)
+{
+    return !range->with_segments || range->pad_size != 0;
+}
+
 /* The same bytes go over themselves, so what is appended behind the range meanwhile is not
  * touched. */
 nanots_status nts_wal_sync(struct nanots_file *file, const struct nts_wal_range *range,
                            struct nanots_error *error)
 {
     const bool durable = !range->with_segments;
-    for (uint32_t i = 0; i < range->piece_count && (durable || range->has_pad); i++) {
+    for (uint32_t i = 0; i < range->piece_count && range_is_written(range); i++) {
         const uint64_t from = range->pieces[i].from;
         const uint64_t to = range->pieces[i].to;
         if (from < to)
@@ -330,6 +339,9 @@ nanots_status nts_wal_sync(struct nanots_file *file, const struct nts_wal_range 
 
 void nts_wal_note_synced(struct nts_wal *wal, const struct nts_wal_range *range)
 {
+    for (uint32_t i = 0; i < range->piece_count && range_is_written(range); i++)
+        wal->rewritten_bytes += range->pieces[i].to - range->pieces[i].from;
+    wal->rewritten_bytes -= range->pad_size;
     if (wal->synced.count >= range->to.count)
         return;
     wal->synced = range->to;

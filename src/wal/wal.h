@@ -69,6 +69,7 @@ struct nts_wal {
     uint64_t synced_seq;        /* rows up to here are durable */
     uint64_t change_counter;    /* last seq + next table id: the engine sets it before the start */
     uint64_t mapped_bytes;      /* of records stored through mappings, which no write_at counts */
+    uint64_t rewritten_bytes;   /* that syncs wrote over themselves: write_at counts them again */
     bool has_unsynced_segments; /* a SEGMENT record lies between synced and end */
     bool in_group;              /* what is appended is written and published with its commit */
 };
@@ -154,7 +155,7 @@ struct nts_wal_range {
     struct nts_wal_position to;
     uint64_t last_seq;
     bool with_segments;
-    bool has_pad; /* which only the image has yet */
+    uint64_t pad_size; /* of a PAD that only the image has yet */
 };
 
 /* Captures what lies between synced and end, padded; `last_seq` is the last seq given out. */

@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "nanots.h"
+#include "os/vfs.h"
 #include "support/db_helpers.h"
+#include "support/faultvfs.h"
 #include "support/scratch.h"
 
 #define ROWS 20000u
@@ -285,6 +287,86 @@ static void diagnose_json_has_the_numbers_of_the_struct(void **state)
     db_close(db);
 }
 
+/* ---- bytes written ------------------------------------------------------------------------- */
+
+/* Goal: written_bytes is what the file was handed, whatever did it. Method: a file that counts, a
+ * log that is written and never synced, and each kind of work. */
+static void written_bytes_are_those_that_the_file_was_handed(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct db_rows rows = db_rows_sine(3000, 1, 0);
+    struct db_rows bulk = db_rows_sine(70000, 1, 0);
+    struct nanots_group *group = NULL;
+    struct faultvfs files;
+
+    faultvfs_init(&files, nts_vfs_posix());
+    files.no_wal_map = true;
+    files.no_sync = true;
+    const struct nanots_open_options options = {.struct_size = sizeof options,
+                                                .sync_mode = NANOTS_SYNC_OFF,
+                                                .wal_bytes = 64 << 10,
+                                                .vfs = &files.vfs};
+    struct nanots_db *db = db_open_with(scratch->path, &options);
+    for (unsigned step = 0; step < 12; step++) {
+        const uint64_t before = files.write_bytes;
+        if (step == 0)
+            db_create(db, "a", 1);
+        else if (step < 4)
+            db_append_all(db, "a", &rows);
+        else if (step == 4)
+            db_append_all(db, "a", &bulk);
+        else if (step == 5) {
+            db_ok(nanots_batch_begin(db, &group, &db_error));
+            db_ok(nanots_group_append(group, "a", 5, &(const double){1}, 1, &db_error));
+            db_ok(nanots_batch_commit(group, NULL, &db_error));
+        } else if (step < 8)
+            db_ok(nanots_flush(db, &db_error));
+        else if (step == 8)
+            db_ok(nanots_maintain(db, NULL, NULL, &db_error));
+        else if (step == 9)
+            db_ok(nanots_pack_table(db, "a", 10000, &db_error));
+        else if (step == 10)
+            db_ok(nanots_compact_retention(db, "a", 12345, NULL, &db_error));
+        else
+            db_ok(nanots_drop_table(db, "a", &db_error));
+        assert_true(files.write_bytes > before || step == 7 || step == 8);
+        assert_int_equal(diagnosis_of(db).written_bytes, files.write_bytes);
+    }
+    db_close(db);
+    faultvfs_deinit(&files);
+    db_rows_free(&bulk);
+    db_rows_free(&rows);
+}
+
+/* Goal: a row of the log counts once, also where each sync writes it over itself. */
+static void written_bytes_count_a_synced_row_once(void **state)
+{
+    enum { COUNT = 100, ROW_BYTES = 48 }; /* header, ts, value */
+    const struct scratch *scratch = *state;
+
+    for (unsigned way = 0; way < 4; way++) {
+        struct faultvfs files;
+        faultvfs_init(&files, nts_vfs_posix());
+        files.no_wal_map = way % 2 != 0;
+        const struct nanots_open_options options = {.struct_size = sizeof options,
+                                                    .sync_mode = way < 2 ? NANOTS_SYNC_FULL
+                                                                         : NANOTS_SYNC_NORMAL,
+                                                    .sync_interval_ms = UINT32_MAX,
+                                                    .vfs = &files.vfs};
+        struct nanots_db *db = db_open_with(scratch->path, &options);
+        db_ok(nanots_append(db, "a", 0, 0.5, NULL, &db_error));
+        db_ok(nanots_sync(db, &db_error));
+        const uint64_t before = diagnosis_of(db).written_bytes;
+        for (int64_t ts = 1; ts <= COUNT; ts++)
+            db_ok(nanots_append(db, "a", ts, 0.5, NULL, &db_error));
+        db_ok(nanots_sync(db, &db_error));
+        assert_int_equal(diagnosis_of(db).written_bytes - before, COUNT * ROW_BYTES);
+        db_ok(nanots_drop_table(db, "a", &db_error));
+        db_close(db);
+        faultvfs_deinit(&files);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +379,8 @@ int main(void)
         WITH_SCRATCH(diagnosis_counts_a_bulk_batch_too),
         WITH_SCRATCH(diagnosis_names_the_oldest_reader),
         WITH_SCRATCH(diagnose_json_has_the_numbers_of_the_struct),
+        WITH_SCRATCH(written_bytes_are_those_that_the_file_was_handed),
+        WITH_SCRATCH(written_bytes_count_a_synced_row_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -328,6 +328,74 @@ static void disk_full_space_that_a_reader_kept_is_taken_when_it_goes(void **stat
     full_run_schema(*state, true);
 }
 
+/* ---- the size limit ----------------------------------------------------------------------- */
+
+#define LIMIT_BYTES (DISK_BYTES / 2)
+
+static double limit_value(int64_t ts)
+{
+    uint64_t state = (uint64_t)ts;
+    return (double)(int64_t)seed_next(&state);
+}
+
+/* Appends rows from `ts` on until the disk is full, or to `end`; returns where it stopped. */
+static int64_t limit_append(struct nanots_db *db, int64_t ts, int64_t end)
+{
+    struct nanots_error error;
+    for (; ts < end; ts++)
+        if (nanots_append(db, "a", ts, limit_value(ts), NULL, &error) != NANOTS_OK) {
+            assert_int_equal(error.code, NANOTS_NO_SPACE);
+            break;
+        }
+    return ts;
+}
+
+/* The newest rows before `end` are there, without a gap; returns the first. */
+static int64_t limit_expect_newest(struct nanots_db *db, int64_t end)
+{
+    struct nanots_series series;
+    assert_int_equal(nanots_query_range(db, "a", INT64_MIN, INT64_MAX, &series, NULL), NANOTS_OK);
+    assert_true(series.row_count != 0);
+    const int64_t first = end - (int64_t)series.row_count;
+    for (size_t i = 0; i < series.row_count; i++) {
+        assert_int_equal(series.ts[i], first + (int64_t)i);
+        assert_true(series.values[i] == limit_value(series.ts[i]));
+    }
+    nanots_free(series.block);
+    return first;
+}
+
+/* Goal: on a disk that is full the size limit makes room, and keeps it: no append fails any more.
+ * Method: a file fills the disk, and is opened with half of that as its limit. */
+static void disk_full_size_limit_frees_space(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct nanots_open_options options = {
+        .struct_size = sizeof options, .sync_interval_ms = UINT32_MAX, .wal_bytes = 64 << 10};
+    struct nanots_db *db = NULL;
+    uint64_t removed = 0;
+
+    full_mount(scratch);
+    assert_int_equal(nanots_open(scratch->path, &options, &db, NULL), NANOTS_OK);
+    const int64_t full_at = limit_append(db, 0, 10000000);
+    assert_true(full_at < 10000000);
+    const nanots_status closed = nanots_close(db, NULL);
+    if (closed != NANOTS_OK) /* it may find no room to tidy */
+        assert_int_equal(closed, NANOTS_NO_SPACE);
+    options.max_bytes = LIMIT_BYTES;
+    assert_int_equal(nanots_open(scratch->path, &options, &db, NULL), NANOTS_OK);
+    assert_int_equal(limit_expect_newest(db, full_at), 0);
+    assert_int_equal(nanots_compact_retention_now(db, &removed, NULL), NANOTS_OK);
+    assert_int_equal(limit_expect_newest(db, full_at), removed);
+    assert_in_range(removed, full_at / 4, full_at - 1);
+    assert_int_equal(limit_append(db, full_at, 3 * full_at), 3 * full_at);
+    (void)printf("# %lld rows filled the disk, the limit took %llu\n", (long long)full_at,
+                 (unsigned long long)removed);
+    (void)limit_expect_newest(db, 3 * full_at);
+    assert_int_equal(nanots_close(db, NULL), NANOTS_OK);
+    assert_int_equal(umount(scratch->directory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +403,7 @@ int main(void)
         WITH_SCRATCH(disk_full_file_reopens_and_retention_frees_space),
         WITH_SCRATCH(disk_full_schema_changes_are_whole_and_a_drop_frees_space),
         WITH_SCRATCH(disk_full_space_that_a_reader_kept_is_taken_when_it_goes),
+        WITH_SCRATCH(disk_full_size_limit_frees_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,33 +133,7 @@ static nanots_status maintain_limit(struct maintain_state *state, struct nanots_
     return status;
 }
 
-/* Every merge that is due in one table. */
-static nanots_status maintain_merge_table(struct maintain_state *state, struct nanots_table *table,
-                                          struct nanots_error *error)
-{
-    struct nts_maintain *step = state->step;
-    const uint64_t most = step->budget.max_rewrite_bytes;
-    struct nts_merged merged;
-
-    while (!table->is_damaged) {
-        if (maintain_is_over(state) || (most != 0 && step->report.merged_bytes >= most)) {
-            step->merge_is_due = true;
-            return NANOTS_OK;
-        }
-        const nanots_status status = nts_merge_tier(table, nts_maintain_pulse, &merged, error);
-        if (status != NANOTS_OK || merged.segments == 0)
-            return maintain_skip_damage(state, table, status, error);
-        step->report.merges++;
-        step->report.merged_segments += merged.segments;
-        step->report.merged_bytes += merged.bytes;
-        state->has_changed = true;
-    }
-    return NANOTS_OK;
-}
-
-/* Retention or merges of each table, until the budget is used up. Needs upkeep_lock. */
-static nanots_status maintain_each_table(struct maintain_state *state, bool retain,
-                                         struct nanots_error *error)
+static nanots_status maintain_retain(struct maintain_state *state, struct nanots_error *error)
 {
     struct nanots_db *db = state->db;
     const int64_t cutoff_ms = nts_clock_wall_ms() - db->options.retention_ms;
@@ -169,16 +143,68 @@ static nanots_status maintain_each_table(struct maintain_state *state, bool reta
         struct nanots_table *table = nts_catalog_next(db, &table_id);
         if (table == NULL)
             return NANOTS_OK;
-        if (retain && maintain_is_over(state)) {
+        if (maintain_is_over(state)) {
             state->step->retain_is_due = true;
             return NANOTS_OK;
         }
         NTS_TRY(nts_maintain_pulse(db, error));
-        NTS_TRY(retain ? maintain_retain_table(state, table, cutoff_ms, error)
-                       : maintain_merge_table(state, table, error));
-        if (state->step->merge_is_due)
-            return NANOTS_OK;
+        NTS_TRY(maintain_retain_table(state, table, cutoff_ms, error));
     }
+}
+
+static bool maintain_merges_are_over(const struct maintain_state *state,
+                                     const struct nts_merge_batch *batch)
+{
+    const uint64_t most = state->step->budget.max_rewrite_bytes;
+    return maintain_is_over(state) ||
+           (most != 0 && batch->done.bytes + batch->pending.bytes >= most);
+}
+
+/* One merge of each table that has one due, until the budget is used up. */
+static nanots_status maintain_merge_pass(struct maintain_state *state,
+                                         struct nts_merge_batch *batch, struct nanots_error *error)
+{
+    uint32_t table_id = 0;
+    for (;;) {
+        struct nanots_table *table = nts_catalog_next(state->db, &table_id);
+        if (table == NULL)
+            return NANOTS_OK;
+        NTS_TRY(nts_maintain_pulse(state->db, error));
+        if (table->is_damaged)
+            continue;
+        if (maintain_merges_are_over(state, batch)) {
+            state->step->merge_is_due = true;
+            return NANOTS_OK;
+        }
+        const nanots_status status = nts_merge_tier(batch, table, nts_maintain_pulse, error);
+        NTS_TRY(maintain_skip_damage(state, table, status, error));
+    }
+}
+
+/* What was merged before a failure is committed. Needs upkeep_lock. */
+static nanots_status maintain_merge(struct maintain_state *state, struct nanots_error *error)
+{
+    struct nts_merge_batch batch;
+    struct nanots_error detail;
+    nanots_status status = NANOTS_OK;
+    uint64_t before = 0;
+
+    nts_merge_begin(&batch, state->db);
+    do {
+        before = batch.done.merges;
+        status = maintain_merge_pass(state, &batch, error);
+        const nanots_status committed = nts_merge_commit(&batch, &detail);
+        if (status == NANOTS_OK && committed != NANOTS_OK) {
+            status = committed;
+            *error = detail;
+        }
+    } while (status == NANOTS_OK && batch.done.merges != before && !state->step->merge_is_due);
+    nts_merge_end(&batch);
+    state->step->report.merges += batch.done.merges;
+    state->step->report.merged_segments += batch.done.segments;
+    state->step->report.merged_bytes += batch.done.bytes;
+    state->has_changed |= batch.done.merges != 0;
+    return status;
 }
 
 /* ---- shrink ------------------------------------------------------------------------------- */
@@ -218,11 +244,11 @@ static nanots_status maintain_segments(struct maintain_state *state, struct nano
 
     nts_mutex_lock(&db->upkeep_lock);
     if (step->retain && db->options.retention_ms != 0)
-        status = maintain_each_table(state, true, error);
+        status = maintain_retain(state, error);
     if (status == NANOTS_OK && step->retain)
         status = maintain_limit(state, error);
     if (status == NANOTS_OK && step->merge)
-        status = maintain_each_table(state, false, error);
+        status = maintain_merge(state, error);
     if (status == NANOTS_OK && state->has_changed)
         status = maintain_shrink(db, step, error);
     nts_mutex_unlock(&db->upkeep_lock);

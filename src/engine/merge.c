@@ -3,6 +3,8 @@
 #include "engine/merge.h"
 #include "engine/catalog.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "engine/exchange.h"
 #include "engine/extents.h"
@@ -10,10 +12,11 @@
 #include "engine/rewrite.h"
 #include "engine/tiers.h"
 
-#define MERGE_UNIT_ROWS_MAX 65536u       /* closing: a unit of more rows is large enough */
-#define MERGE_ROWS_MAX      (4u << 20)   /* closing: rows of one merge */
-#define MERGE_COMMIT_BYTES  (16u << 20)  /* closing: so many bytes of segments in one commit */
-#define MERGE_VALUE_BYTES   (256u << 20) /* by tiers: raw bytes of one merge */
+#define MERGE_UNIT_ROWS_MAX     65536u       /* closing: a unit of more rows is large enough */
+#define MERGE_ROWS_MAX          (4u << 20)   /* closing: rows of one merge */
+#define MERGE_COMMIT_BYTES      (16u << 20)  /* closing: so many bytes of segments in one commit */
+#define MERGE_TIER_COMMIT_BYTES (4u << 20)   /* by tiers: the same */
+#define MERGE_VALUE_BYTES       (256u << 20) /* by tiers: raw bytes of one merge */
 
 /* End of the unit that begins at segment `first`, and its rows. */
 static size_t unit_end(const struct nts_version *version, size_t first, uint64_t *rows_out)
@@ -80,11 +83,23 @@ static nanots_status merge_small_into(struct nanots_table *table, struct nts_exc
     return status;
 }
 
+/* So many bytes of segments in one commit. */
+static uint64_t merge_commit_bytes(const struct nanots_db *db, uint64_t most)
+{
+    const uint64_t share = nts_limit_bulk_bytes(db);
+    return share < most ? share : most;
+}
+
 /* Commits the exchange, whose room is free then, and begins another. */
-static nanots_status merge_commit(struct nts_exchange *exchange, struct nanots_error *error)
+static nanots_status merge_commit(struct nts_exchange *exchange, bool *is_done_out,
+                                  struct nanots_error *error)
 {
     struct nanots_db *db = exchange->db;
+    *is_done_out = false;
+    if (exchange->table_count == 0)
+        return NANOTS_OK;
     nanots_status status = nts_exchange_commit(exchange, error);
+    *is_done_out = exchange->is_committed;
     nts_exchange_end(exchange);
     nts_exchange_begin(exchange, db);
     nts_mutex_lock(&db->flush_lock);
@@ -98,13 +113,15 @@ static nanots_status merge_commit(struct nts_exchange *exchange, struct nanots_e
 static nanots_status merge_small_add(struct nanots_table *table, struct nts_exchange *exchange,
                                      struct nanots_error *error)
 {
+    const uint64_t most = merge_commit_bytes(table->db, MERGE_COMMIT_BYTES);
+    bool is_done = false;
     nanots_status status = merge_small_into(table, exchange, error);
     if (status == NANOTS_NO_SPACE && exchange->table_count != 0) {
-        NTS_TRY(merge_commit(exchange, error));
+        NTS_TRY(merge_commit(exchange, &is_done, error));
         status = merge_small_into(table, exchange, error);
     }
-    if (status == NANOTS_OK && exchange->removed_bytes >= MERGE_COMMIT_BYTES)
-        status = merge_commit(exchange, error);
+    if (status == NANOTS_OK && exchange->removed_bytes >= most)
+        status = merge_commit(exchange, &is_done, error);
     return status;
 }
 
@@ -180,26 +197,66 @@ static nanots_status merge_choose(const struct nts_version *version, struct nts_
     return NANOTS_OK;
 }
 
-nanots_status nts_merge_tier(struct nanots_table *table, nts_pulse_fn pulse,
-                             struct nts_merged *merged, struct nanots_error *error)
+/* The table's merge, if one is due, into the batch. */
+static nanots_status merge_tier_into(struct nts_merge_batch *batch, struct nanots_table *table,
+                                     nts_pulse_fn pulse, struct nanots_error *error)
 {
     struct nts_version *version = nts_version_now(table);
     struct nts_rewrite rewrite = {
         .table = table, .from = INT64_MIN, .target_rows = NTS_SEGMENT_ROWS_MAX, .pulse = pulse};
 
-    merged->segments = 0;
-    merged->bytes = 0;
     nanots_status status = merge_choose(version, &rewrite, error);
     if (status == NANOTS_OK && rewrite.input_count != 0)
         status = nts_extents_begin_upkeep(table->db, error);
+    if (status == NANOTS_OK && rewrite.input_count != 0)
+        status = nts_rewrite_into(&rewrite, &batch->exchange, error);
+    if (status != NANOTS_OK)
+        nts_exchange_forget(&batch->exchange, table);
     if (status == NANOTS_OK && rewrite.input_count != 0) {
-        merged->segments = rewrite.input_count;
+        batch->pending.merges++;
+        batch->pending.segments += rewrite.input_count;
         for (size_t i = 0; i < rewrite.input_count; i++)
-            merged->bytes += rewrite.inputs[i]->entry.size;
-        status = nts_rewrite_run(&rewrite, error);
-        if (rewrite.is_stale)
-            merged->segments = 0;
+            batch->pending.bytes += rewrite.inputs[i]->entry.size;
     }
     nts_version_unref(version);
     return status;
+}
+
+void nts_merge_begin(struct nts_merge_batch *batch, struct nanots_db *db)
+{
+    memset(batch, 0, sizeof *batch);
+    nts_exchange_begin(&batch->exchange, db);
+}
+
+nanots_status nts_merge_commit(struct nts_merge_batch *batch, struct nanots_error *error)
+{
+    const struct nts_merged none = {0, 0, 0};
+    bool is_done = false;
+    const nanots_status status = merge_commit(&batch->exchange, &is_done, error);
+    if (is_done) {
+        batch->done.merges += batch->pending.merges;
+        batch->done.segments += batch->pending.segments;
+        batch->done.bytes += batch->pending.bytes;
+    }
+    batch->pending = none;
+    return status;
+}
+
+nanots_status nts_merge_tier(struct nts_merge_batch *batch, struct nanots_table *table,
+                             nts_pulse_fn pulse, struct nanots_error *error)
+{
+    nanots_status status = merge_tier_into(batch, table, pulse, error);
+    if (status == NANOTS_NO_SPACE && batch->exchange.table_count != 0) {
+        NTS_TRY(nts_merge_commit(batch, error));
+        status = merge_tier_into(batch, table, pulse, error);
+    }
+    if (status == NANOTS_OK &&
+        batch->exchange.removed_bytes >= merge_commit_bytes(table->db, MERGE_TIER_COMMIT_BYTES))
+        status = nts_merge_commit(batch, error);
+    return status;
+}
+
+void nts_merge_end(struct nts_merge_batch *batch)
+{
+    nts_exchange_end(&batch->exchange);
 }

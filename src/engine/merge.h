@@ -11,20 +11,33 @@
 #ifndef NTS_MERGE_H
 #define NTS_MERGE_H
 
-#include "engine/db.h"
+#include "engine/exchange.h"
 
 /* Closing, and retention in a file of holes: merges every run of small units of every table, as
  * many as it can in a commit. Bounded, since a unit of 65536 rows is not small. */
 NTS_CHECKED nanots_status nts_merge_small(struct nanots_db *db, struct nanots_error *error);
 
 struct nts_merged {
+    uint64_t merges;
     uint64_t segments; /* replaced */
     uint64_t bytes;    /* of those */
 };
 
-/* Maintaining: one merge as tiers.h chooses it; none due: merged->segments is 0. `pulse` as in
- * rewrite.h. */
-NTS_CHECKED nanots_status nts_merge_tier(struct nanots_table *table, nts_pulse_fn pulse,
-                                         struct nts_merged *merged, struct nanots_error *error);
+/* Maintaining: merges of many tables, one of each, in one commit. */
+struct nts_merge_batch {
+    struct nts_exchange exchange;
+    struct nts_merged pending;
+    struct nts_merged done; /* committed since the begin */
+};
+
+void nts_merge_begin(struct nts_merge_batch *batch, struct nanots_db *db);
+/* One merge of the table as tiers.h chooses it, if one is due; commits what is there if that is
+ * much. A table comes once between two commits. `pulse` as in rewrite.h. */
+NTS_CHECKED nanots_status nts_merge_tier(struct nts_merge_batch *batch, struct nanots_table *table,
+                                         nts_pulse_fn pulse, struct nanots_error *error);
+/* What the size limit took a part of meanwhile is not done, and not counted. */
+NTS_CHECKED nanots_status nts_merge_commit(struct nts_merge_batch *batch,
+                                           struct nanots_error *error);
+void nts_merge_end(struct nts_merge_batch *batch);
 
 #endif

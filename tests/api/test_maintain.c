@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -156,6 +157,38 @@ static void maintain_merges_small_neighbours(void **state)
     db_expect_table(db, "b", &b);
     db_rows_free(&a);
     db_rows_free(&b);
+    db_close(db);
+}
+
+/* Goal: merges of many tables are one commit. */
+static void maintain_merges_many_tables_in_few_commits(void **state)
+{
+    enum { TABLES = 100, FLUSHES = 4 };
+    const struct scratch *scratch = *state;
+    struct nanots_db *db = db_open(scratch->path);
+    char name[16];
+
+    for (int64_t ts = 0; ts < FLUSHES; ts++) {
+        for (int64_t t = 0; t < TABLES; t++) {
+            (void)snprintf(name, sizeof name, "t%d", (int)t);
+            db_ok(nanots_append(db, name, ts, (double)t, NULL, &db_error));
+        }
+        db_ok(nanots_flush(db, &db_error));
+    }
+    const uint64_t generation = diagnosis_of(db).generation;
+    assert_int_equal(diagnosis_of(db).segments, TABLES * FLUSHES);
+    const struct nanots_maintain_report report = maintain(db);
+    assert_int_equal(report.merges, TABLES);
+    assert_int_equal(report.merged_segments, TABLES * FLUSHES);
+    assert_int_equal(diagnosis_of(db).segments, TABLES);
+    assert_in_range(diagnosis_of(db).generation, generation + 1, generation + 3);
+    for (int64_t t = 0; t < TABLES; t++) {
+        (void)snprintf(name, sizeof name, "t%d", (int)t);
+        struct db_rows rows = db_rows_read(db, name, NULL);
+        assert_int_equal(rows.row_count, FLUSHES);
+        assert_true(rows.ts[FLUSHES - 1] == FLUSHES - 1 && rows.values[0] == (double)t);
+        db_rows_free(&rows);
+    }
     db_close(db);
 }
 
@@ -360,6 +393,7 @@ int main(void)
         WITH_SCRATCH(maintain_refuses_what_it_must),
         WITH_SCRATCH(maintain_flushes_what_makes_a_segment),
         WITH_SCRATCH(maintain_merges_small_neighbours),
+        WITH_SCRATCH(maintain_merges_many_tables_in_few_commits),
         WITH_SCRATCH(maintain_after_each_flush_rewrites_little),
         WITH_SCRATCH(maintain_keeps_to_its_budget),
         WITH_SCRATCH(maintain_leaves_snapshots_alone),

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/compiler.h"
+
 static inline uint16_t nts_swap_le16(uint16_t x)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -138,6 +140,30 @@ static inline double nts_double_of_bits(uint64_t bits)
     double x;
     memcpy(&x, &bits, sizeof x);
     return x;
+}
+
+/* floor(a * b / 2^64), by four products of halves; nts_mul_high without wider registers. */
+NTS_MAYBE_UNUSED static inline int64_t nts_mul_high_by_halves(int64_t a, int64_t b)
+{
+    const uint64_t x = (uint64_t)a;
+    const uint64_t y = (uint64_t)b;
+    const uint64_t low = (x & UINT32_MAX) * (y & UINT32_MAX);
+    const uint64_t cross = (x >> 32) * (y & UINT32_MAX) + (low >> 32);
+    const uint64_t other = (x & UINT32_MAX) * (y >> 32) + (cross & UINT32_MAX);
+    const uint64_t high = (x >> 32) * (y >> 32) + (cross >> 32) + (other >> 32);
+
+    /* As unsigned numbers, negative ones are 2^64 too large. */
+    return (int64_t)(high - (a < 0 ? y : 0) - (b < 0 ? x : 0));
+}
+
+/* floor(a * b / 2^64). */
+static inline int64_t nts_mul_high(int64_t a, int64_t b)
+{
+#if NTS_HAS_INT128
+    return (int64_t)(((nts_int128)a * b) >> 64);
+#else
+    return nts_mul_high_by_halves(a, b);
+#endif
 }
 
 #endif

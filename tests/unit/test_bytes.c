@@ -105,6 +105,28 @@ static void bits_of_double_keep_every_bit(void **state)
     assert_true(nts_bits_of_double(1.0) == patterns[2]);
 }
 
+/* Goal: both ways to the upper half of a product agree, and with long division where that is easy.
+ * Method: extremes and powers of two of either sign, and a spread of other numbers. */
+static void mul_high_is_the_floor_of_the_product(void **state)
+{
+    static const int64_t numbers[] = {0, 1, -1, 2, -3, INT64_MIN, INT64_MAX, INT64_MIN + 1};
+    uint64_t random = 1;
+    (void)state;
+    assert_int_equal(nts_mul_high((int64_t)1 << 62, 12), 3);
+    assert_int_equal(nts_mul_high((int64_t)1 << 62, -1), -1);
+    assert_int_equal(nts_mul_high(INT64_MIN, INT64_MIN), (int64_t)1 << 62);
+    assert_int_equal(nts_mul_high(INT64_MIN, INT64_MAX), -((int64_t)1 << 62));
+    for (size_t i = 0; i < 8; i++)
+        for (size_t k = 0; k < 8; k++)
+            assert_true(nts_mul_high(numbers[i], numbers[k]) ==
+                        nts_mul_high_by_halves(numbers[i], numbers[k]));
+    for (unsigned round = 0; round < 10000; round++) {
+        const int64_t a = (int64_t)(random *= 0x9E3779B97F4A7C15u) >> round % 64;
+        const int64_t b = (int64_t)(random *= 0x9E3779B97F4A7C15u) >> round / 64 % 64;
+        assert_true(nts_mul_high(a, b) == nts_mul_high_by_halves(a, b));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +137,7 @@ int main(void)
         cmocka_unit_test(bit_length_counts_to_the_top_bit),
         cmocka_unit_test(zigzag_makes_small_magnitudes_small),
         cmocka_unit_test(bits_of_double_keep_every_bit),
+        cmocka_unit_test(mul_high_is_the_floor_of_the_product),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,16 +23,21 @@
 
 /* Stable numbers, on disk; never reused. */
 enum nts_codec_id {
-    NTS_CODEC_RAW = 0,      /* 8 bytes a value */
-    NTS_CODEC_CONSTANT = 1, /* one value */
-    NTS_CODEC_XOR = 2,      /* f64: Gorilla XOR */
-    NTS_CODEC_INTEGER = 3,  /* f64: every value an exact integer; body is a vector of i64 */
-    NTS_CODEC_RLE = 4,      /* runs of equal bits */
-    NTS_CODEC_FOR = 5,      /* i64: frame of reference, bit-packed with patches */
-    NTS_CODEC_DELTA = 6,    /* i64: differences, then as FOR */
-    NTS_CODEC_DELTA2 = 7,   /* i64: differences of differences, then as FOR */
-    NTS_CODEC_DECIMAL = 8,  /* f64: integers / 10^k and exceptions; holds a vector of i64 */
-    NTS_CODEC_ID_END = 9
+    NTS_CODEC_RAW = 0,         /* 8 bytes a value */
+    NTS_CODEC_CONSTANT = 1,    /* one value */
+    NTS_CODEC_XOR = 2,         /* f64: Gorilla XOR */
+    NTS_CODEC_INTEGER = 3,     /* f64: every value an exact integer; body is a vector of i64 */
+    NTS_CODEC_RLE = 4,         /* runs of equal bits */
+    NTS_CODEC_FOR = 5,         /* i64: frame of reference, bit-packed with patches */
+    NTS_CODEC_DELTA = 6,       /* i64: differences, then as FOR */
+    NTS_CODEC_DELTA2 = 7,      /* i64: differences of differences, then as FOR */
+    NTS_CODEC_DECIMAL = 8,     /* f64: integers / 10^k and exceptions; holds a vector of i64 */
+    NTS_CODEC_SCALED = 9,      /* i64: a common divisor; holds a vector of i64 */
+    NTS_CODEC_LINE = 10,       /* i64: distances from a straight line, then as FOR */
+    NTS_CODEC_DICTIONARY = 11, /* i64: few different values, and codes */
+    NTS_CODEC_PREDICT = 12,    /* i64: errors of a linear predictor, then as FOR */
+    NTS_CODEC_SEASONAL = 13,   /* i64: differences over a period */
+    NTS_CODEC_ID_END = 14
 };
 
 /* Working memory of one thread's encode or decode; contents mean nothing between calls. */
@@ -41,6 +46,9 @@ struct nts_codec_scratch {
     uint64_t a[NTS_VECTOR_ROWS];
     uint64_t b[NTS_VECTOR_ROWS];
     uint64_t c[NTS_VECTOR_ROWS];
+    uint64_t quotients[NTS_VECTOR_ROWS]; /* of codec/i64.c */
+    uint64_t lagged[NTS_VECTOR_ROWS];    /* of codec/seasonal.h */
+    uint8_t codes[NTS_VECTOR_ROWS];      /* of codec/dictionary.h */
     uint64_t run_values[NTS_VECTOR_ROWS / 2];
     uint64_t run_counts[NTS_VECTOR_ROWS / 2];
     /* Of codec/f32.h: the vector as doubles, and its bytes before they are known to be smallest. */
@@ -69,8 +77,7 @@ NTS_CHECKED nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int6
 NTS_CHECKED nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst,
                                          size_t count, const uint8_t *src, size_t src_size);
 
-/* "raw", "constant", "xor", "integer", "rle", "for", "delta", "delta2", "decimal"; NULL for other
- * numbers. */
+/* The name in SPEC.md, such as "delta2"; NULL for other numbers. */
 const char *nts_codec_name(unsigned codec);
 
 #endif

@@ -5,41 +5,53 @@
 #include "base/check.h"
 #include "codec/varint.h"
 
-/* dst[i] = src[i] - src[i-1] for first <= i < count, first >= 1. */
-static void delta_differences(uint64_t *restrict dst, const uint64_t *restrict src, size_t first,
+/* dst[i] = the difference of `order` at src[i], order <= i < count. */
+static void delta_differences(uint64_t *restrict dst, unsigned order, const uint64_t *restrict src,
                               size_t count)
 {
-    for (size_t i = first; i < count; i++)
-        dst[i] = src[i] - src[i - 1];
+    if (order == 1)
+        for (size_t i = 1; i < count; i++)
+            dst[i] = src[i] - src[i - 1];
+    else
+        for (size_t i = 2; i < count; i++)
+            dst[i] = src[i] - 2 * src[i - 1] + src[i - 2];
 }
 
-static size_t delta_slot_count(size_t count, unsigned order)
+/* The difference of order `k` at src[k]. */
+static uint64_t delta_start(unsigned k, const uint64_t *src)
 {
-    return count == NTS_VECTOR_ROWS ? count : count - order;
+    return k == 0 ? src[0] : src[1] - src[0];
+}
+
+struct nts_delta_plan nts_delta_plan_order(struct nts_codec_scratch *scratch, unsigned order,
+                                           const uint64_t *src, size_t count)
+{
+    struct nts_delta_plan plan = {.order = order};
+    const uint64_t *numbers = src;
+
+    assert(order <= NTS_DELTA_ORDER_MAX);
+    assert(count > order);
+    if (order > 0) {
+        delta_differences(scratch->a, order, src, count);
+        numbers = scratch->a;
+    }
+    plan.block =
+        nts_patched_choose(numbers + order, count - order, nts_patched_slot_count(count, order));
+    plan.size = plan.block.size;
+    for (unsigned k = 0; k < order; k++)
+        plan.size += nts_svarint_size(delta_start(k, src));
+    return plan;
 }
 
 struct nts_delta_plan nts_delta_choose(struct nts_codec_scratch *scratch, const uint64_t *src,
                                        size_t count)
 {
-    struct nts_delta_plan best = {.order = 0};
-    size_t head_size = 0;
-    const uint64_t *numbers = src;
+    struct nts_delta_plan best = nts_delta_plan_order(scratch, 0, src, count);
 
-    best.block = nts_patched_choose(src, count, count);
-    best.size = best.block.size;
     for (unsigned order = 1; order <= NTS_DELTA_ORDER_MAX && order < count; order++) {
-        uint64_t *const differences = order == 1 ? scratch->a : scratch->b;
-        head_size += nts_svarint_size(numbers[order - 1]);
-        delta_differences(differences, numbers, order, count);
-        numbers = differences;
-
-        const struct nts_patched_plan block =
-            nts_patched_choose(numbers + order, count - order, delta_slot_count(count, order));
-        if (head_size + block.size < best.size) {
-            best.size = head_size + block.size;
-            best.order = order;
-            best.block = block;
-        }
+        const struct nts_delta_plan plan = nts_delta_plan_order(scratch, order, src, count);
+        if (plan.size < best.size)
+            best = plan;
     }
     return best;
 }
@@ -47,17 +59,17 @@ struct nts_delta_plan nts_delta_choose(struct nts_codec_scratch *scratch, const 
 uint8_t *nts_delta_write(uint8_t *dst, const struct nts_delta_plan *plan,
                          struct nts_codec_scratch *scratch, const uint64_t *src, size_t count)
 {
-    const size_t slot_count = delta_slot_count(count, plan->order);
+    const size_t slot_count = nts_patched_slot_count(count, plan->order);
     const uint64_t *numbers = src;
     uint8_t *const start = dst;
 
-    for (unsigned order = 1; order <= plan->order; order++) {
-        uint64_t *const differences = order == 1 ? scratch->a : scratch->b;
-        dst = nts_svarint_put(dst, numbers[order - 1]);
-        delta_differences(differences, numbers, order, count);
-        for (unsigned i = 0; i < order; i++)
-            differences[i] = plan->block.base;
-        numbers = differences;
+    if (plan->order > 0) {
+        delta_differences(scratch->a, plan->order, src, count);
+        numbers = scratch->a;
+    }
+    for (unsigned k = 0; k < plan->order; k++) {
+        dst = nts_svarint_put(dst, delta_start(k, src));
+        scratch->a[k] = plan->block.base;
     }
     dst = nts_patched_write(dst, &plan->block, scratch->c, numbers + (count - slot_count),
                             slot_count);
@@ -67,12 +79,11 @@ uint8_t *nts_delta_write(uint8_t *dst, const struct nts_delta_plan *plan,
 }
 
 /* Four numbers a step: only one addition in four waits for the one before. */
-static void delta_sum1(uint64_t *x, size_t count, uint64_t first)
+static void delta_sum(uint64_t *x, size_t count)
 {
-    uint64_t sum = first;
-    size_t i = 1;
+    uint64_t sum = 0;
+    size_t i = 0;
 
-    x[0] = sum;
     for (; i + 4 <= count; i += 4) {
         const uint64_t two = x[i] + x[i + 1];
         const uint64_t three = two + x[i + 2];
@@ -89,17 +100,11 @@ static void delta_sum1(uint64_t *x, size_t count, uint64_t first)
     }
 }
 
-static void delta_sum2(uint64_t *x, size_t count, uint64_t first, uint64_t first_difference)
+void nts_delta_undo(uint64_t *x, size_t count, unsigned order, const uint64_t *starts)
 {
-    uint64_t difference = first_difference;
-    uint64_t sum = first + difference;
-
-    x[0] = first;
-    x[1] = sum;
-    for (size_t i = 2; i < count; i++) {
-        difference += x[i];
-        sum += difference;
-        x[i] = sum;
+    for (unsigned k = order; k-- > 0;) {
+        x[k] = starts[k];
+        delta_sum(x + k, count - k);
     }
 }
 
@@ -118,12 +123,9 @@ nanots_status nts_delta_read(uint64_t *dst, size_t count, unsigned order, const 
             return NANOTS_CORRUPT;
         heads[k] = (uint64_t)nts_unzigzag(heads[k]);
     }
-    const size_t slot_count = delta_slot_count(count, order);
+    const size_t slot_count = nts_patched_slot_count(count, order);
     if (nts_patched_read(dst + (count - slot_count), slot_count, at, end) != end)
         return NANOTS_CORRUPT;
-    if (order == 1)
-        delta_sum1(dst, count, heads[0]);
-    else if (order == 2)
-        delta_sum2(dst, count, heads[0], heads[1]);
+    nts_delta_undo(dst, count, order, heads);
     return NANOTS_OK;
 }

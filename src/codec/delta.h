@@ -35,9 +35,17 @@ struct nts_delta_plan {
 struct nts_delta_plan nts_delta_choose(struct nts_codec_scratch *scratch, const uint64_t *src,
                                        size_t count);
 
+/* The plan of one order. Uses a and b of the scratch. count > order. */
+struct nts_delta_plan nts_delta_plan_order(struct nts_codec_scratch *scratch, unsigned order,
+                                           const uint64_t *src, size_t count);
+
 /* Writes plan->size bytes. Uses a, b and c of the scratch. Returns the byte after. */
 uint8_t *nts_delta_write(uint8_t *dst, const struct nts_delta_plan *plan,
                          struct nts_codec_scratch *scratch, const uint64_t *src, size_t count);
+
+/* Back to values: x[order..count) are differences of `order`, starts[k] is the difference of
+ * order k at value k. count > order. */
+void nts_delta_undo(uint64_t *x, size_t count, unsigned order, const uint64_t *starts);
 
 /* Reads a body that must fill src[0..src_size) exactly. */
 NTS_CHECKED nanots_status nts_delta_read(uint64_t *dst, size_t count, unsigned order,

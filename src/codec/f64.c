@@ -129,8 +129,8 @@ static size_t integers_encode(struct nts_codec_scratch *scratch, uint8_t *dst,
 
     if (head_size >= size_max)
         return 0;
-    const size_t size = nts_i64_encode_within(scratch, dst + head_size, size_max - head_size - 1,
-                                              scratch->values, count);
+    const size_t size = nts_i64_encode_next(scratch, NULL, dst + head_size,
+                                            size_max - head_size - 1, scratch->values, count);
     if (size == 0)
         return 0;
     dst[0] = decimal != NULL ? NTS_CODEC_DECIMAL : NTS_CODEC_INTEGER;

@@ -1,151 +1,246 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* codec/i64.c - which codec a vector of integers gets, and who reads it back.
+/* codec/i64.c - how a vector of integers gets its codec, and who reads it back.
  *
- * encode:  constant? --> orders 0..2 --> runs of those? --> smallest, else RAW
- *
- * Sizes are computed exactly before a byte is written. Of equal sizes the one that decodes faster
- * wins, which is the one tried first.
+ * encode:  constant? --> divisor? --> what won before, or i64_select.c --> smaller than RAW?
+ * decode:  SCALED --> RLE or one without another vector behind it --> values
  */
 #include "codec/i64.h"
 
-#include <string.h>
-
 #include "base/check.h"
-#include "codec/delta.h"
+#include "codec/dispatch.h"
+#include "codec/i64_select.h"
 #include "codec/plain.h"
 #include "codec/rle.h"
+#include "codec/scaled.h"
 
-/* What one vector without runs becomes; size includes the codec byte. */
-struct flat_ints_plan {
-    size_t size;
-    enum nts_codec_id codec;
-    struct nts_delta_plan delta;
-};
-
-/* The same for a vector that may be cut into runs, whose values `flat` then speaks of. */
-struct ints_plan {
-    size_t size;
-    size_t run_count; /* 0: no runs */
-    struct nts_patched_plan lengths;
-    struct flat_ints_plan flat;
-};
+/* Vectors from one look at all codecs to the next. */
+#define CHOICE_AGE_MAX 8u
+/* Bytes that heads of the same nature may differ by. */
+#define CHOICE_SIZE_SLACK 16u
+/* A divisor is looked for in so many values before all are tried. */
+#define DIVISOR_SAMPLE_COUNT 16u
+/* What a divisor brings must be more than its bytes; and vectors of a few bytes have no need. */
+#define DIVISOR_SIZE_MIN 24u
 
 /* ---- encode ------------------------------------------------------------------------------- */
 
-static struct flat_ints_plan flat_ints_choose(struct nts_codec_scratch *scratch,
-                                              const uint64_t *src, size_t count)
-{
-    struct flat_ints_plan plan = {.size = nts_vector_bound(count), .codec = NTS_CODEC_RAW};
-
-    plan.delta = nts_delta_choose(scratch, src, count);
-    if (1 + plan.delta.size < plan.size) {
-        plan.size = 1 + plan.delta.size;
-        plan.codec = (enum nts_codec_id)(NTS_CODEC_FOR + plan.delta.order);
-    }
-    return plan;
-}
-
-static uint8_t *flat_ints_write(uint8_t *dst, const struct flat_ints_plan *plan,
-                                struct nts_codec_scratch *scratch, const uint64_t *src,
-                                size_t count)
-{
-    *dst++ = (uint8_t)plan->codec;
-    if (plan->codec == NTS_CODEC_RAW)
-        return nts_raw_write(dst, src, count);
-    return nts_delta_write(dst, &plan->delta, scratch, src, count);
-}
-
-/* Chooses for a vector that may have runs. Leaves the runs in the scratch. */
-static struct ints_plan ints_choose(struct nts_codec_scratch *scratch, const uint64_t *src,
-                                    size_t count)
-{
-    struct ints_plan plan = {.run_count = 0};
-
-    plan.flat = flat_ints_choose(scratch, src, count);
-    plan.size = plan.flat.size;
-    const size_t run_count = nts_rle_split(scratch, src, count);
-    if (run_count < 2)
-        return plan;
-
-    size_t lengths_size;
-    const struct nts_patched_plan lengths = nts_rle_choose(scratch, run_count, &lengths_size);
-    const struct flat_ints_plan values = flat_ints_choose(scratch, scratch->run_values, run_count);
-    if (1 + lengths_size + values.size < plan.size) {
-        plan.size = 1 + lengths_size + values.size;
-        plan.run_count = run_count;
-        plan.lengths = lengths;
-        plan.flat = values;
-    }
-    return plan;
-}
-
-static uint8_t *ints_write(uint8_t *dst, const struct ints_plan *plan,
-                           struct nts_codec_scratch *scratch, const uint64_t *src, size_t count)
-{
-    if (plan->run_count == 0)
-        return flat_ints_write(dst, &plan->flat, scratch, src, count);
-    *dst++ = NTS_CODEC_RLE;
-    dst = nts_rle_write(dst, &plan->lengths, scratch, plan->run_count);
-    return flat_ints_write(dst, &plan->flat, scratch, scratch->run_values, plan->run_count);
-}
-
 static size_t constant_encode(uint8_t *dst, size_t size_max, uint64_t value)
 {
-    uint8_t bytes[1 + sizeof value] = {NTS_CODEC_CONSTANT};
-    const size_t size = (size_t)(nts_constant_write(bytes + 1, NTS_VALUE_I64, value) - bytes);
+    const size_t size = 1 + nts_constant_size(NTS_VALUE_I64, value);
 
     if (size > size_max)
         return 0;
-    memcpy(dst, bytes, size);
+    dst[0] = NTS_CODEC_CONSTANT;
+    (void)nts_constant_write(dst + 1, NTS_VALUE_I64, value);
     return size;
 }
 
-size_t nts_i64_encode_within(struct nts_codec_scratch *scratch, uint8_t *dst, size_t size_max,
-                             const uint64_t *src, size_t count)
+/* Whether a size is what was expected: more means another nature of the vector, and so does much
+ * less. */
+static bool choice_fits(size_t expected, size_t size)
 {
+    return size <= expected + expected / 6 + CHOICE_SIZE_SLACK &&
+           expected <= size + size / 3 + CHOICE_SIZE_SLACK;
+}
+
+/* A vector on its way to bytes: divided, if divisor is not 0, and planned. */
+struct encoding {
+    struct nts_codec_scratch *scratch;
+    const uint64_t *src;
+    size_t count;
+    uint64_t origin;
+    uint64_t divisor;
+    struct nts_i64_plan plan;
+};
+
+/* What the plan speaks of. */
+static const uint64_t *encoding_numbers(const struct encoding *encoding)
+{
+    return encoding->divisor != 0 ? encoding->scratch->quotients : encoding->src;
+}
+
+static size_t encoding_head_size(const struct encoding *encoding)
+{
+    return encoding->divisor != 0 ? 1 + nts_scaled_head_size(encoding->origin, encoding->divisor)
+                                  : 0;
+}
+
+static bool encoding_divide(struct encoding *encoding, uint64_t divisor)
+{
+    return divisor >= 2 && nts_scaled_divide(encoding->scratch->quotients, encoding->src,
+                                             encoding->count, encoding->origin, divisor);
+}
+
+/* Finds the divisor of the distances from the smallest value, if there is one. */
+static void encoding_find_divisor(struct encoding *encoding)
+{
+    const uint64_t *const src = encoding->src;
+    const size_t count = encoding->count;
+
+    encoding->origin = nts_kernels()->range(src, count).min;
+    uint64_t divisor = nts_scaled_divisor(
+        src, count < DIVISOR_SAMPLE_COUNT ? count : DIVISOR_SAMPLE_COUNT, encoding->origin, 0);
+    if (divisor != 1 && !encoding_divide(encoding, divisor)) {
+        divisor = nts_scaled_divisor(src, count, encoding->origin, divisor);
+        (void)encoding_divide(encoding, divisor);
+    }
+    encoding->divisor = divisor >= 2 ? divisor : 0;
+}
+
+static void encoding_plan_scheme(struct encoding *encoding, const struct nts_i64_scheme *scheme)
+{
+    nts_i64_plan_scheme(&encoding->plan, encoding->scratch, scheme, encoding_numbers(encoding),
+                        encoding->count);
+}
+
+static void encoding_select(struct encoding *encoding)
+{
+    nts_i64_select(&encoding->plan, encoding->scratch, encoding_numbers(encoding), encoding->count);
+}
+
+/* Plans as the vectors before; false if that has to be done afresh. */
+static bool encoding_plan_known(struct encoding *encoding, const struct nts_i64_choice *choice)
+{
+    if (choice->age == 0 || choice->age >= CHOICE_AGE_MAX || encoding->count != choice->count)
+        return false;
+    if (choice->divisor != 0) {
+        encoding->origin = nts_kernels()->range(encoding->src, encoding->count).min;
+        if (!encoding_divide(encoding, choice->divisor))
+            return false;
+    }
+    encoding->divisor = choice->divisor;
+    encoding_plan_scheme(encoding, &choice->known[0]);
+    if (choice->known_count > 1 && encoding->plan.size > choice->size) {
+        const size_t size = encoding->plan.size;
+        encoding_plan_scheme(encoding, &choice->known[1]);
+        if (encoding->plan.size >= size)
+            encoding_plan_scheme(encoding, &choice->known[0]);
+    }
+    return choice_fits(choice->size, encoding->plan.size);
+}
+
+/* Looks at everything. */
+static void encoding_plan_afresh(struct encoding *encoding)
+{
+    encoding_find_divisor(encoding);
+    encoding_select(encoding);
+    if (encoding->divisor == 0 || encoding->plan.size > DIVISOR_SIZE_MIN)
+        return;
+    /* So few bytes may be fewer without the divisor. */
+    const size_t size = encoding_head_size(encoding) + encoding->plan.size;
+    const uint64_t divisor = encoding->divisor;
+    encoding->divisor = 0;
+    encoding_select(encoding);
+    if (encoding->plan.size <= size)
+        return;
+    encoding->divisor = divisor;
+    encoding_select(encoding);
+}
+
+/* Remembers a vector that was planned afresh. */
+static void choice_update(struct nts_i64_choice *choice, const struct encoding *encoding)
+{
+    const struct nts_i64_scheme *const scheme = &encoding->plan.scheme;
+
+    if (choice->known_count > 0 && (choice->known[0].codec != scheme->codec ||
+                                    choice->known[0].predictor.order != scheme->predictor.order)) {
+        choice->known[1] = choice->known[0];
+        choice->known_count = NTS_I64_KNOWN_MAX;
+    }
+    if (choice->known_count == 0)
+        choice->known_count = 1;
+    choice->known[0] = *scheme;
+    choice->divisor = encoding->divisor;
+    choice->size = encoding->plan.size;
+    choice->count = encoding->count;
+    choice->age = 0;
+}
+
+static size_t encoding_write(const struct encoding *encoding, uint8_t *dst, size_t size_max)
+{
+    const size_t size = encoding_head_size(encoding) + encoding->plan.size;
+    const size_t raw_size = nts_vector_bound(encoding->count);
+    uint8_t *at = dst;
+
+    if ((size < raw_size ? size : raw_size) > size_max)
+        return 0;
+    if (size >= raw_size) {
+        *at++ = NTS_CODEC_RAW;
+        at = nts_raw_write(at, encoding->src, encoding->count);
+        return (size_t)(at - dst);
+    }
+    if (encoding->divisor != 0) {
+        *at++ = NTS_CODEC_SCALED;
+        at = nts_scaled_write_head(at, encoding->origin, encoding->divisor);
+    }
+    at = nts_i64_write_plan(at, &encoding->plan, encoding->scratch, encoding_numbers(encoding),
+                            encoding->count);
+    assert(at == dst + size);
+    return (size_t)(at - dst);
+}
+
+size_t nts_i64_encode_next(struct nts_codec_scratch *scratch, struct nts_i64_choice *choice,
+                           uint8_t *dst, size_t size_max, const uint64_t *src, size_t count)
+{
+    struct nts_i64_choice none = {.age = 0};
+    struct encoding encoding = {.scratch = scratch, .src = src, .count = count};
+
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
     if (nts_all_equal(src, count))
         return constant_encode(dst, size_max, src[0]);
-
-    const struct ints_plan plan = ints_choose(scratch, src, count);
-    if (plan.size > size_max)
-        return 0;
-    const uint8_t *const end = ints_write(dst, &plan, scratch, src, count);
-    assert(end == dst + plan.size);
-    return (size_t)(end - dst);
+    if (choice == NULL)
+        choice = &none;
+    if (!encoding_plan_known(&encoding, choice)) {
+        encoding_plan_afresh(&encoding);
+        choice_update(choice, &encoding);
+    }
+    choice->age++;
+    return encoding_write(&encoding, dst, size_max);
 }
 
 size_t nts_i64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const int64_t *src,
                       size_t count)
 {
     /* The two types of integer may alias. */
-    return nts_i64_encode_within(scratch, dst, nts_vector_bound(count), (const uint64_t *)src,
-                                 count);
+    return nts_i64_encode_next(scratch, NULL, dst, nts_vector_bound(count), (const uint64_t *)src,
+                               count);
 }
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-/* Reads a vector of any codec but RLE, with its codec byte. */
-static nanots_status flat_ints_read(uint64_t *dst, size_t count, const uint8_t *src,
-                                    size_t src_size)
+static nanots_status runs_of_ints_read(struct nts_codec_scratch *scratch, uint64_t *dst,
+                                       size_t count, const uint8_t *at, const uint8_t *end)
+{
+    size_t run_count;
+
+    at = nts_rle_read(scratch, count, &run_count, at, end);
+    if (at == NULL)
+        return NANOTS_CORRUPT;
+    NTS_TRY(nts_simple_read(scratch->run_values, run_count, at, (size_t)(end - at)));
+    nts_rle_expand(dst, scratch, run_count);
+    return NANOTS_OK;
+}
+
+/* Reads a vector of any codec but SCALED. */
+static nanots_status unscaled_read(struct nts_codec_scratch *scratch, uint64_t *dst, size_t count,
+                                   const uint8_t *src, size_t src_size)
 {
     if (src_size < 1)
         return NANOTS_CORRUPT;
-    const uint8_t codec = src[0];
-    src++;
-    src_size--;
-    switch (codec) {
-    case NTS_CODEC_RAW:
-        return nts_raw_read(dst, count, src, src_size);
-    case NTS_CODEC_CONSTANT:
-        return nts_constant_read(dst, count, NTS_VALUE_I64, src, src_size);
-    case NTS_CODEC_FOR:
-    case NTS_CODEC_DELTA:
-    case NTS_CODEC_DELTA2:
-        return nts_delta_read(dst, count, codec - NTS_CODEC_FOR, src, src_size);
+    switch (src[0]) {
+    case NTS_CODEC_RLE:
+        return runs_of_ints_read(scratch, dst, count, src + 1, src + src_size);
+    case NTS_CODEC_LINE:
+        return nts_line_read(dst, count, src + 1, src_size - 1);
+    case NTS_CODEC_DICTIONARY:
+        return nts_dictionary_read(dst, count, src + 1, src_size - 1);
+    case NTS_CODEC_PREDICT:
+        return nts_predict_read(dst, count, src + 1, src_size - 1);
+    case NTS_CODEC_SEASONAL:
+        return nts_seasonal_read(dst, count, src + 1, src_size - 1);
     default:
-        return NANOTS_CORRUPT;
+        return nts_simple_read(dst, count, src, src_size);
     }
 }
 
@@ -154,16 +249,17 @@ nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int64_t *dst, si
 {
     uint64_t *const values = (uint64_t *)dst; /* the two types may alias */
     const uint8_t *const end = src + src_size;
-    size_t run_count;
+    uint64_t origin;
+    uint64_t divisor;
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
-    if (src_size < 1 || src[0] != NTS_CODEC_RLE)
-        return flat_ints_read(values, count, src, src_size);
-    const uint8_t *const at = nts_rle_read(scratch, count, &run_count, src + 1, end);
+    if (src_size < 1 || src[0] != NTS_CODEC_SCALED)
+        return unscaled_read(scratch, values, count, src, src_size);
+    const uint8_t *const at = nts_scaled_read_head(&origin, &divisor, src + 1, end);
     if (at == NULL)
         return NANOTS_CORRUPT;
-    NTS_TRY(flat_ints_read(scratch->run_values, run_count, at, (size_t)(end - at)));
-    nts_rle_expand(values, scratch, run_count);
+    NTS_TRY(unscaled_read(scratch, values, count, at, (size_t)(end - at)));
+    nts_scaled_multiply(values, count, origin, divisor);
     return NANOTS_OK;
 }

@@ -3,7 +3,6 @@
 #include "codec/patched.h"
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "codec/bitpack.h"
 #include "codec/dispatch.h"
 #include "codec/varint.h"

@@ -28,7 +28,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "base/status.h"
+
+/* Slots of a block for `count` numbers of which the first `skipped` are not stored: lanes want
+ * whole rows, so a full vector keeps a slot for each. */
+static inline size_t nts_patched_slot_count(size_t count, size_t skipped)
+{
+    return count == NTS_VECTOR_ROWS ? count : count - skipped;
+}
 
 struct nts_patched_plan {
     size_t size; /* bytes of the whole block */

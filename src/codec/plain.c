@@ -20,20 +20,34 @@ nanots_status nts_raw_read(uint64_t *dst, size_t count, const uint8_t *src, size
     return NANOTS_OK;
 }
 
-uint8_t *nts_constant_write(uint8_t *dst, enum nts_value_kind kind, uint64_t value)
+/* The value without its zero bytes; *size_out is how many are left. */
+static uint64_t constant_bytes(enum nts_value_kind kind, uint64_t value, size_t *size_out)
 {
-    size_t size = 0;
-
     if (kind == NTS_VALUE_I64) {
         value = nts_zigzag((int64_t)value);
-        size = (nts_bit_length(value) + 7) / 8;
-    } else if (value != 0) {
-        const size_t zero_bytes = (size_t)__builtin_ctzll(value) / 8;
-        value >>= 8 * zero_bytes;
-        size = 8 - zero_bytes;
+        *size_out = (nts_bit_length(value) + 7) / 8;
+        return value;
     }
+    const size_t zero_bytes = value != 0 ? (size_t)__builtin_ctzll(value) / 8 : 8;
+    *size_out = 8 - zero_bytes;
+    return zero_bytes < 8 ? value >> 8 * zero_bytes : 0;
+}
+
+size_t nts_constant_size(enum nts_value_kind kind, uint64_t value)
+{
+    size_t size;
+
+    (void)constant_bytes(kind, value, &size);
+    return size;
+}
+
+uint8_t *nts_constant_write(uint8_t *dst, enum nts_value_kind kind, uint64_t value)
+{
+    size_t size;
+    const uint64_t bytes = constant_bytes(kind, value, &size);
+
     for (size_t i = 0; i < size; i++)
-        *dst++ = (uint8_t)(value >> (8 * i));
+        *dst++ = (uint8_t)(bytes >> (8 * i));
     return dst;
 }
 

@@ -34,6 +34,8 @@ uint8_t *nts_raw_write(uint8_t *dst, const uint64_t *src, size_t count);
 NTS_CHECKED nanots_status nts_raw_read(uint64_t *dst, size_t count, const uint8_t *src,
                                        size_t src_size);
 
+size_t nts_constant_size(enum nts_value_kind kind, uint64_t value);
+
 /* Returns the byte after. */
 uint8_t *nts_constant_write(uint8_t *dst, enum nts_value_kind kind, uint64_t value);
 NTS_CHECKED nanots_status nts_constant_read(uint64_t *dst, size_t count, enum nts_value_kind kind,

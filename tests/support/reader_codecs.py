@@ -16,7 +16,9 @@ import struct
 M64 = 2**64 - 1
 VECTOR_ROWS = 1024
 RAW, CONSTANT, XOR, INTEGER, RLE, FOR, DELTA, DELTA2, DECIMAL = range(9)
-I64_CODECS = (RAW, CONSTANT, RLE, FOR, DELTA, DELTA2)
+SCALED, LINE, DICTIONARY, PREDICT, SEASONAL = range(9, 14)
+SIMPLE_CODECS = (RAW, CONSTANT, FOR, DELTA, DELTA2)
+I64_CODECS = SIMPLE_CODECS + (RLE, SCALED, LINE, DICTIONARY, PREDICT, SEASONAL)
 F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL)
 
 
@@ -145,16 +147,23 @@ def decode_constant(cursor, count, is_f64):
     return [value << 64 - 8 * size if is_f64 else unzigzag(value)] * count
 
 
-def decode_differences(cursor, count, order):
-    check(count > order, "%s: %d values of order %d", cursor.what, count, order)
-    starts = [cursor.svarint() for _ in range(order)]
+def read_numbers(cursor, count, start_count):
+    """The numbers of a block behind `start_count` values that are given otherwise."""
+    check(count > start_count, "%s: %d values", cursor.what, count)
     if count == VECTOR_ROWS:
-        values = read_block(cursor, count)[order:]
-    else:
-        values = read_block(cursor, count - order)
+        return read_block(cursor, count)[start_count:]
+    return read_block(cursor, count - start_count)
+
+
+def sum_up(starts, differences):
     for start in reversed(starts):
-        values = list(accumulate(values, initial=start))
-    return values
+        differences = list(accumulate(differences, initial=start))
+    return differences
+
+
+def decode_differences(cursor, count, order):
+    starts = [cursor.svarint() for _ in range(order)]
+    return sum_up(starts, read_numbers(cursor, count, order))
 
 
 def decode_rle(cursor, count, is_f64):
@@ -163,7 +172,8 @@ def decode_rle(cursor, count, is_f64):
     lengths = [length & M64 for length in read_block(cursor, run_count - 1)]
     lengths.append(count - sum(lengths))
     check(min(lengths) >= 1, "%s: length of a run", cursor.what)
-    runs = decode(cursor.rest(), run_count, is_f64, forbidden=(RLE, INTEGER, DECIMAL))
+    runs = decode(cursor.rest(), run_count, is_f64,
+                  (RAW, CONSTANT, XOR) if is_f64 else SIMPLE_CODECS)
     return [value for value, length in zip(runs, lengths) for _ in range(length)]
 
 
@@ -219,12 +229,77 @@ def decode_decimal(cursor, count):
     return values
 
 
-def decode(data, count, is_f64, forbidden=(), head=None):
+# --- 7.13 to 7.17: codecs of integers ------------------------------------------------------------
+
+def decode_scaled(cursor, count):
+    origin, divisor = cursor.svarint(), cursor.varint()
+    check(divisor >= 2, "%s: divisor %d", cursor.what, divisor)
+    allowed = tuple(codec for codec in I64_CODECS if codec != SCALED)
+    quotients = decode(cursor.rest(), count, False, allowed, cursor.head)
+    return [origin + divisor * quotient for quotient in quotients]
+
+
+def decode_line(cursor, count):
+    slope, (shift,) = cursor.svarint(), cursor.take("B")
+    check(shift <= 62, "%s: shift %d", cursor.what, shift)
+    products = signed([slope * i for i in range(count)])
+    return [number + (product >> shift)
+            for number, product in zip(read_block(cursor, count), products)]
+
+
+def decode_dictionary(cursor, count):
+    last, = cursor.take("B")
+    check(last >= 1, "%s: one entry", cursor.what)
+    codes = read_packed(cursor, count, last.bit_length())
+    check(max(codes) <= last, "%s: code %d of %d", cursor.what, max(codes), last)
+    entries = decode(cursor.rest(), last + 1, False, SIMPLE_CODECS)
+    return [entries[code] for code in codes]
+
+
+def decode_predict(cursor, count):
+    control, = cursor.take("B")
+    order, tap_count = control & 7, control >> 3
+    check(tap_count <= 4 and (order <= 3 if tap_count else order >= 3),
+          "%s: predictor 0x%02x", cursor.what, control)
+    start_count, taps = order, []
+    if tap_count:
+        precision, = cursor.take("B")
+        check(precision <= 63, "%s: precision %d", cursor.what, precision)
+        taps = signed([cursor.svarint() << precision for _ in range(tap_count)])
+        start_count = max(order, tap_count + 1)
+    starts = [cursor.svarint() for _ in range(start_count)]
+    errors = read_numbers(cursor, count, start_count)
+    if not tap_count:
+        return sum_up(starts, errors)
+    y = sum_up([0] + starts[1:], [])
+    shape = ((), (1,), (2, -1), (3, -3, 1))[order]
+    for error in errors:
+        value = error + sum(factor * y[-1 - k] for k, factor in enumerate(shape))
+        for j, tap in enumerate(taps):
+            reach, = signed([8 * y[-2 - j]])
+            value += tap * reach >> 64
+        y.append(value & M64)
+    return [starts[0] + value for value in y]
+
+
+def decode_seasonal(cursor, count):
+    period, size = cursor.varint(), cursor.varint()
+    check(1 <= period <= 512 and period < count, "%s: period %d", cursor.what, period)
+    values = list(decode(cursor.bytes(size), period, False, SIMPLE_CODECS))
+    for difference in decode(cursor.rest(), count - period, False, SIMPLE_CODECS):
+        values.append(values[-period] + difference)
+    return values
+
+
+I64_DECODERS = {SCALED: decode_scaled, LINE: decode_line, DICTIONARY: decode_dictionary,
+                PREDICT: decode_predict, SEASONAL: decode_seasonal}
+
+
+def decode(data, count, is_f64, allowed=None, head=None):
     """The values of a vector, as residues modulo 2^64."""
     cursor = Cursor(data, 0, len(data), "vector", head)
     codec, = cursor.take("B")
-    check(codec in (F64_CODECS if is_f64 else I64_CODECS) and codec not in forbidden,
-          "vector: codec %d", codec)
+    check(codec in (allowed or (F64_CODECS if is_f64 else I64_CODECS)), "vector: codec %d", codec)
     if codec == RAW:
         values = cursor.take("%dQ" % count)
     elif codec == CONSTANT:
@@ -237,6 +312,8 @@ def decode(data, count, is_f64, forbidden=(), head=None):
         values = decode_rle(cursor, count, is_f64)
     elif codec == DECIMAL:
         values = decode_decimal(cursor, count)
+    elif codec in I64_DECODERS:
+        values = I64_DECODERS[codec](cursor, count)
     else:
         values = decode_differences(cursor, count, codec - FOR)
     check(cursor.at == cursor.end, "vector: bytes behind the last value")

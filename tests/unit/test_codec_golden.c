@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "codec/codec.h"
+#include "codec/simple.h"
 
 #define COUNT NTS_VECTOR_ROWS
 
@@ -45,6 +46,16 @@ static void check_i64(const int64_t *values, size_t count, const char *hex)
 }
 
 /* For bytes that a writer may give but that ours has a better codec for. */
+static void check_i64_decodes(const int64_t *values, size_t count, const char *hex)
+{
+    static int64_t decoded[COUNT];
+    const size_t size = hex_bytes(wanted, hex);
+
+    assert_int_equal(nts_i64_decode(&scratch, decoded, count, wanted, size), NANOTS_OK);
+    assert_memory_equal(decoded, values, 8 * count);
+}
+
+/* The same. */
 static void check_f64_decodes(const double *values, size_t count, const char *hex)
 {
     static double decoded[COUNT];
@@ -149,7 +160,9 @@ static void golden_for_in_lanes(void **state)
         values[i] = 1000 + (int64_t)(7 * i % 16);
     for (size_t i = 0; i < 512; i++)
         wanted[head_size + i] = digits[i / 8 % 16];
-    assert_int_equal(nts_i64_encode(&scratch, bytes, values, COUNT), size);
+    const uint64_t *const src = (const uint64_t *)values;
+    const struct nts_simple_plan plan = nts_simple_choose(&scratch, src, COUNT);
+    assert_ptr_equal(nts_simple_write(bytes, &plan, &scratch, src, COUNT), bytes + size);
     assert_memory_equal(bytes, wanted, size);
     assert_int_equal(nts_i64_decode(&scratch, decoded, COUNT, wanted, size), NANOTS_OK);
     assert_memory_equal(decoded, values, sizeof values);
@@ -180,14 +193,58 @@ static void golden_delta2(void **state)
     check_i64(values, COUNT, "07 00 02 00 04");
 }
 
+static void golden_scaled(void **state)
+{
+    static const int64_t values[] = {10, 60, 35, 85, 85, 85, 60, 35};
+    (void)state;
+    check_i64(values, 8, "09 14 19 05 02 00 d8 6f");
+}
+
+static void golden_line(void **state)
+{
+    static const int64_t values[] = {100, 104, 107, 111, 114};
+    (void)state;
+    check_i64_decodes(values, 5, "0a 0e 01 01 c8 01 0a");
+}
+
+static void golden_dictionary(void **state)
+{
+    static const int64_t values[] = {1, 2, 8, 1};
+    (void)state;
+    check_i64_decodes(values, 4, "0b 02 24 05 03 02 c8 01");
+}
+
+static void golden_predict(void **state)
+{
+    static const int64_t cubes[] = {0, 1, 8, 27, 64, 125, 216, 343, 512};
+    static const int64_t taps[] = {100, 108, 108, 107, 104, 102};
+    (void)state;
+    check_i64(cubes, 9, "0c 03 00 02 0c 00 0c");
+    check_i64_decodes(taps, 6, "0c 09 3c 01 c8 01 10 02 00 9c");
+}
+
+static void golden_seasonal(void **state)
+{
+    static const int64_t values[] = {5, 9, 2, 5, 9, 2, 5, 9};
+    static int64_t saw[COUNT];
+    (void)state;
+    check_i64_decodes(values, 8, "0d 03 05 05 03 04 3b 00 01");
+    for (int64_t i = 0; i < COUNT; i++)
+        saw[i] = i % 100;
+    check_i64(saw, COUNT, "0d 64 04 06 00 00 02 01");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_raw),     cmocka_unit_test(golden_constant),
-        cmocka_unit_test(golden_xor),     cmocka_unit_test(golden_integer),
-        cmocka_unit_test(golden_decimal), cmocka_unit_test(golden_rle),
-        cmocka_unit_test(golden_for),     cmocka_unit_test(golden_for_in_lanes),
-        cmocka_unit_test(golden_delta),   cmocka_unit_test(golden_delta2),
+        cmocka_unit_test(golden_raw),        cmocka_unit_test(golden_constant),
+        cmocka_unit_test(golden_xor),        cmocka_unit_test(golden_integer),
+        cmocka_unit_test(golden_decimal),    cmocka_unit_test(golden_rle),
+        cmocka_unit_test(golden_for),        cmocka_unit_test(golden_for_in_lanes),
+        cmocka_unit_test(golden_delta),      cmocka_unit_test(golden_delta2),
+        cmocka_unit_test(golden_scaled),     cmocka_unit_test(golden_line),
+        cmocka_unit_test(golden_dictionary), cmocka_unit_test(golden_predict),
+        cmocka_unit_test(golden_seasonal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

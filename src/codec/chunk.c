@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "codec/f32.h"
+#include "codec/f64.h"
 
 struct nts_chunk_encoder {
     const struct nanots_allocator *alloc;
@@ -13,6 +14,7 @@ struct nts_chunk_encoder {
     enum nts_chunk_kind kind;
     const struct nts_chunk_vector *vectors;
     size_t next;
+    struct nts_f64_choice choice; /* what the vectors before have taught */
 };
 
 struct nts_chunk_encoder *nts_chunk_encoder_new(const struct nanots_allocator *alloc)
@@ -40,6 +42,7 @@ nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder, enum nts_tier t
     encoder->kind = kind;
     encoder->vectors = vectors;
     encoder->next = 0;
+    encoder->choice = (struct nts_f64_choice){.integers = {.age = 0}};
     *head_size_out = 0;
     return NANOTS_OK;
 }
@@ -49,11 +52,13 @@ size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst)
     const struct nts_chunk_vector *vector = &encoder->vectors[encoder->next++];
     switch (encoder->kind) {
     case NTS_CHUNK_F64:
-        return nts_f64_encode(&encoder->scratch, dst, vector->values, vector->count);
+        return nts_f64_encode_next(&encoder->scratch, &encoder->choice, dst, vector->values,
+                                   vector->count);
     case NTS_CHUNK_F32:
         return nts_f32_encode(&encoder->scratch, dst, vector->values, vector->count);
     default:
-        return nts_i64_encode(&encoder->scratch, dst, vector->values, vector->count);
+        return nts_i64_encode_next(&encoder->scratch, &encoder->choice.integers, dst,
+                                   nts_vector_bound(vector->count), vector->values, vector->count);
     }
 }
 

@@ -121,15 +121,15 @@ static uint8_t *vector_write(uint8_t *dst, const struct vector_plan *plan,
 
 /* Encodes the integers of the scratch as INTEGER, or as DECIMAL if that is their plan, if that is
  * smaller than size_max. Returns the size, 0 if it is not. */
-static size_t integers_encode(struct nts_codec_scratch *scratch, uint8_t *dst,
-                              const struct nts_decimal_plan *decimal, const double *src,
-                              size_t count, size_t size_max)
+static size_t integers_encode(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                              uint8_t *dst, const struct nts_decimal_plan *decimal,
+                              const double *src, size_t count, size_t size_max)
 {
     const size_t head_size = 1 + (decimal != NULL ? decimal->head_size : 0);
 
     if (head_size >= size_max)
         return 0;
-    const size_t size = nts_i64_encode_next(scratch, NULL, dst + head_size,
+    const size_t size = nts_i64_encode_next(scratch, &choice->integers, dst + head_size,
                                             size_max - head_size - 1, scratch->values, count);
     if (size == 0)
         return 0;
@@ -141,18 +141,18 @@ static size_t integers_encode(struct nts_codec_scratch *scratch, uint8_t *dst,
 
 /* Encodes as integers if the values are such. Returns the size, 0 if they are not or need as much
  * as raw; *is_good_out says that nothing else is worth trying. */
-static size_t f64_encode_integers(struct nts_codec_scratch *scratch, uint8_t *dst,
-                                  const double *src, size_t count, bool *is_good_out)
+static size_t f64_encode_integers(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                                  uint8_t *dst, const double *src, size_t count, bool *is_good_out)
 {
     const size_t size_max = nts_vector_bound(count);
     struct nts_decimal_plan decimal;
     size_t size = 0;
 
     if (nts_integer_from_f64(scratch->values, src, count)) {
-        size = integers_encode(scratch, dst, NULL, src, count, size_max);
+        size = integers_encode(scratch, choice, dst, NULL, src, count, size_max);
         *is_good_out = size > 0 && size <= count * INTEGER_SIZE_GOOD;
     } else if (nts_decimal_from_f64(&decimal, scratch, src, count)) {
-        size = integers_encode(scratch, dst, &decimal, src, count, size_max);
+        size = integers_encode(scratch, choice, dst, &decimal, src, count, size_max);
         const size_t size_good =
             count * (count > NTS_DECIMAL_COUNT_FEW ? INTEGER_SIZE_GOOD : DECIMAL_SIZE_GOOD_FEW);
         *is_good_out = size > 0 && size <= size_good && decimal.exception_count <= count / 16;
@@ -162,8 +162,8 @@ static size_t f64_encode_integers(struct nts_codec_scratch *scratch, uint8_t *ds
     return size;
 }
 
-size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const double *src,
-                      size_t count)
+size_t nts_f64_encode_next(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                           uint8_t *dst, const double *src, size_t count)
 {
     uint64_t *const values = scratch->values;
     bool is_good;
@@ -176,7 +176,7 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
         return (size_t)(nts_constant_write(dst + 1, NTS_VALUE_F64, values[0]) - dst);
     }
 
-    const size_t integers_size = f64_encode_integers(scratch, dst, src, count, &is_good);
+    const size_t integers_size = f64_encode_integers(scratch, choice, dst, src, count, &is_good);
     if (is_good)
         return integers_size;
 
@@ -187,6 +187,14 @@ size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const dou
     const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
     assert(end == dst + plan.size);
     return (size_t)(end - dst);
+}
+
+size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const double *src,
+                      size_t count)
+{
+    struct nts_f64_choice none = {.integers = {.age = 0}};
+
+    return nts_f64_encode_next(scratch, &none, dst, src, count);
 }
 
 /* ---- decode ------------------------------------------------------------------------------- */

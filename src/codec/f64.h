@@ -7,6 +7,16 @@
 #ifndef NTS_F64_H
 #define NTS_F64_H
 
-#include "codec/codec.h"
+#include "codec/i64.h"
+
+/* What the encoder of a chunk keeps from vector to vector. All zero where the chunk begins: then
+ * its bytes depend on its values alone. */
+struct nts_f64_choice {
+    struct nts_i64_choice integers;
+};
+
+/* Encodes the next vector of a chunk: as nts_f64_encode, but with a choice. */
+size_t nts_f64_encode_next(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                           uint8_t *dst, const double *src, size_t count);
 
 #endif

@@ -6,18 +6,19 @@
 #include "base/check.h"
 #include "codec/varint.h"
 
-#define PROBE_COUNT 32u
+#define GLANCE_COUNT 8u
+#define PROBE_COUNT  32u
 /* Values are looked at with so many bits, so that sums of distances cannot overflow. */
 #define LENGTH_MAX 48u
 /* A period must bring values this much closer than neighbours are. */
 #define GAIN_MIN 2u
 
-/* Sum of the distances of a few values to those `lag` before them. */
-static uint64_t seasonal_distance(const uint64_t *at, size_t lag, unsigned shift)
+/* Sum of the distances of `count` values to those `lag` before them. */
+static uint64_t seasonal_distance(const uint64_t *at, size_t count, size_t lag, unsigned shift)
 {
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < PROBE_COUNT; i++) {
+    for (size_t i = 0; i < count; i++) {
         const int64_t distance = (int64_t)(at[i] - (at - lag)[i]);
         sum += (uint64_t)(distance < 0 ? -(distance >> shift) : distance >> shift);
     }
@@ -37,9 +38,12 @@ size_t nts_seasonal_period(const uint64_t *src, size_t count)
     const unsigned length = nts_bit_length(magnitudes);
     const unsigned shift = length > LENGTH_MAX ? length - LENGTH_MAX : 0;
     const uint64_t *const at = src + count - PROBE_COUNT;
-    uint64_t best = seasonal_distance(at, 1, shift) / GAIN_MIN;
+    uint64_t best = seasonal_distance(at, PROBE_COUNT, 1, shift) / GAIN_MIN;
     for (size_t lag = 2; lag <= lag_max && best > 0; lag++) {
-        const uint64_t distance = seasonal_distance(at, lag, shift);
+        /* Most lags show by a few values that they are none. */
+        if (seasonal_distance(at, GLANCE_COUNT, lag, shift) > best * 3 / 8)
+            continue;
+        const uint64_t distance = seasonal_distance(at, PROBE_COUNT, lag, shift);
         if (distance >= best)
             continue;
         best = distance;

@@ -7,6 +7,7 @@
  *      or    |A |B |seg|man|seg|  |seg|                                     large file: the tail into the holes
  *   tiny     |A |man seg|                                                   all in the first 4096 bytes
  *   kept logs stay where they are: as a large file
+ *   thousands of tables with blocks of their own: as a small file
  *
  * Nothing is written over bytes that the generation before needs: if the low space is taken,
  * everything moves to the end first and down then, a commit each. No call but the closing one runs
@@ -155,6 +156,14 @@ static nanots_status tidy_truncate(struct nanots_db *db, struct nanots_error *er
     return is_read ? NANOTS_OK : db->file->ops->truncate(db->file, end, error);
 }
 
+/* Behind all that is there and all that will be. */
+static uint64_t tidy_above(const struct tidy *tidy)
+{
+    const uint64_t end = NTS_SUPERBLOCK_AREA + tidy->bytes;
+    const uint64_t file_end = tidy->db->sb.file_end;
+    return nts_round_up(file_end > end ? file_end : end, NTS_BLOCK_SIZE);
+}
+
 static nanots_status tidy_small(struct tidy *tidy, struct nanots_error *error)
 {
     struct nanots_db *db = tidy->db;
@@ -166,9 +175,7 @@ static nanots_status tidy_small(struct tidy *tidy, struct nanots_error *error)
     const bool lands_in_a = ((db->sb.generation + (must_step ? 2 : 1)) & 1) == 0;
 
     if (must_step) {
-        const uint64_t above =
-            nts_round_up(db->sb.file_end > end ? db->sb.file_end : end, NTS_BLOCK_SIZE);
-        NTS_TRY(tidy_place_all(tidy, above, false, error));
+        NTS_TRY(tidy_place_all(tidy, tidy_above(tidy), false, error));
         bool is_read = false;
         NTS_TRY(tidy_is_read(db, &is_read, error));
         if (is_read)
@@ -232,6 +239,38 @@ static nanots_status tidy_large(struct tidy *tidy, struct nanots_error *error)
     return NANOTS_OK;
 }
 
+/* Bytes of the blocks that segments lie in. */
+static uint64_t tidy_block_bytes(const struct tidy *tidy)
+{
+    uint64_t bytes = 0;
+    uint64_t counted_to = 0;
+    for (size_t i = 0; i < tidy->count; i++) {
+        const struct nts_segment_entry *entry = &tidy->segments[i]->entry;
+        const uint64_t begin = nts_round_down(entry->off, NTS_BLOCK_SIZE);
+        const uint64_t end = nts_round_up(entry->off + entry->size, NTS_BLOCK_SIZE);
+        bytes += end - (begin > counted_to ? begin : counted_to);
+        counted_to = end;
+    }
+    return bytes;
+}
+
+/* Whether there is room for all of it once more. What this takes, the end of the close cuts off. */
+static bool tidy_has_room(struct tidy *tidy)
+{
+    struct nanots_file *file = tidy->db->file;
+    return file->ops->allocate(file, tidy_above(tidy), tidy->bytes, NULL) == NANOTS_OK;
+}
+
+/* Whether all of the file is to be moved: it is small, or as small as what a close may move and
+ * takes half as much again because each of thousands of tables has blocks of its own. */
+static bool tidy_is_small(struct tidy *tidy)
+{
+    if (tidy->db->kept_log_count != 0 || tidy->bytes <= TIDY_SMALL_BYTES)
+        return tidy->db->kept_log_count == 0;
+    return tidy->bytes <= TIDY_MOVE_BYTES &&
+           tidy_block_bytes(tidy) > tidy->bytes + tidy->bytes / 2 && tidy_has_room(tidy);
+}
+
 /* Step 1: no log, no reserve. */
 static nanots_status tidy_drop_log(struct nanots_db *db, struct nanots_error *error)
 {
@@ -271,9 +310,8 @@ static nanots_status tidy_locked(struct nanots_db *db, struct nanots_error *erro
     if (oldest <= db->sb.generation || db->limbo_count != 0)
         return NANOTS_OK; /* somebody reads: the next close tidies */
     status = tidy_collect(&tidy, error);
-    const bool is_small = tidy.bytes <= TIDY_SMALL_BYTES && db->kept_log_count == 0;
     if (status == NANOTS_OK)
-        status = is_small ? tidy_small(&tidy, error) : tidy_large(&tidy, error);
+        status = tidy_is_small(&tidy) ? tidy_small(&tidy, error) : tidy_large(&tidy, error);
     nts_free(tidy.segments);
     return status;
 }

@@ -304,6 +304,42 @@ static void file_is_tight_after_a_close(void **state)
     db_close(db);
 }
 
+/* Goal: a closed file of many tables of few rows is as small as their segments, also where these
+ * are more than what a close always moves. */
+static void file_of_many_small_tables_is_tight_after_a_close(void **state)
+{
+    enum { TABLES = 3000, FLUSHES = 3, ROWS = 50 };
+    const struct scratch *scratch = *state;
+    struct nanots_diagnosis diagnosis = {.struct_size = sizeof diagnosis};
+    struct nanots_db *db = db_open(scratch->path);
+    uint64_t bits = 88172645463325252u;
+    char name[16];
+
+    for (int64_t i = 0; i < FLUSHES; i++) {
+        for (int64_t t = 0; t < TABLES; t++) {
+            struct db_rows rows = db_rows_new(1);
+            (void)snprintf(name, sizeof name, "t%d", (int)t);
+            for (int64_t row = 0; row < ROWS; row++) {
+                bits = bits * 6364136223846793005u + 1442695040888963407u;
+                db_rows_add(&rows, i * ROWS + row, &(const double){db_from_bits(bits >> 2)});
+            }
+            if (i == 0)
+                db_create(db, name, 1);
+            db_append_all(db, name, &rows);
+            db_rows_free(&rows);
+        }
+        db_ok(nanots_flush(db, &db_error));
+    }
+    db = db_reopen(db, scratch->path);
+    db_ok(nanots_diagnose(db, &diagnosis, &db_error));
+    print_message("# %llu bytes of segments in %llu\n", (unsigned long long)diagnosis.data_bytes,
+                  (unsigned long long)diagnosis.file_bytes);
+    assert_int_equal(diagnosis.segments, TABLES);
+    assert_true(diagnosis.data_bytes > 4u << 20);
+    assert_true(diagnosis.file_bytes < diagnosis.data_bytes + diagnosis.data_bytes / 5);
+    db_close(db);
+}
+
 #define SIZE_TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -319,6 +355,7 @@ int main(void)
         SIZE_TEST(log_of_many_tables_grows_at_once),
         SIZE_TEST(packed_large_file_is_tight_after_a_close),
         SIZE_TEST(file_is_tight_after_a_close),
+        SIZE_TEST(file_of_many_small_tables_is_tight_after_a_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

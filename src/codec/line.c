@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/compiler.h"
 #include "codec/varint.h"
 
 #define SAMPLE_COUNT_MAX 256u
@@ -40,16 +41,26 @@ bool nts_line_fit(struct nts_line *line, const uint64_t *src, size_t count)
     return line->slope != 0;
 }
 
-static uint64_t line_at(struct nts_line line, size_t i)
+/* dst[i] = number i of `from`, plus or minus the line at first + i. Moving the products up by 2^63,
+ * and the quotients down again, makes the shift one of unsigned numbers, which has vector code. */
+NTS_ALWAYS_INLINE void line_combine(uint64_t *dst, struct nts_line line, const uint64_t *from,
+                                    size_t first, size_t count, bool add)
 {
-    return (uint64_t)((int64_t)((uint64_t)line.slope * i) >> line.shift);
+    const uint64_t middle = (uint64_t)1 << 63;
+    const uint64_t slope = (uint64_t)line.slope;
+    uint64_t product = middle + slope * first;
+
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t height = (product >> line.shift) - (middle >> line.shift);
+        dst[i] = add ? from[i] + height : from[i] - height;
+        product += slope;
+    }
 }
 
 void nts_line_distances(uint64_t *dst, struct nts_line line, const uint64_t *src, size_t first,
                         size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        dst[i] = src[i] - line_at(line, first + i);
+    line_combine(dst, line, src, first, count, false);
 }
 
 struct nts_line_plan nts_line_choose(struct nts_codec_scratch *scratch, struct nts_line line,
@@ -90,7 +101,6 @@ nanots_status nts_line_read(uint64_t *dst, size_t count, const uint8_t *src, siz
     line.shift = *at++;
     if (nts_patched_read(dst, count, at, end) != end)
         return NANOTS_CORRUPT;
-    for (size_t i = 0; i < count; i++)
-        dst[i] += line_at(line, i);
+    line_combine(dst, line, dst, 0, count, true);
     return NANOTS_OK;
 }

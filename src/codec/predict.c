@@ -168,57 +168,92 @@ static const uint8_t *predict_get_head(struct nts_predictor *predictor, uint64_t
     return at;
 }
 
-/* The recurrence of one order and number of taps, which are constants where this is inlined. */
+/* The last values of a recurrence: y[i-1] .. y[i-3], and 8 y[i-1] .. 8 y[i-5] for the taps. No
+ * arrays: compilers would keep them in memory. */
+struct predict_state {
+    uint64_t y1, y2, y3;
+    uint64_t far1, far2, far3, far4, far5;
+};
+
+NTS_ALWAYS_INLINE void predict_push(struct predict_state *state, uint64_t y)
+{
+    state->y3 = state->y2;
+    state->y2 = state->y1;
+    state->y1 = y;
+    state->far5 = state->far4;
+    state->far4 = state->far3;
+    state->far3 = state->far2;
+    state->far2 = state->far1;
+    state->far1 = y << 3;
+}
+
+NTS_ALWAYS_INLINE uint64_t predict_product(int64_t tap, uint64_t far)
+{
+    return (uint64_t)nts_mul_high(tap, (int64_t)far);
+}
+
+/* The recurrence of one order and number of taps, which are constants where this is inlined. The
+ * sums are grouped so that the last value, y[i-1], is waited for by one addition. */
 NTS_ALWAYS_INLINE void predict_run(uint64_t *x, size_t first, size_t count, unsigned order,
                                    unsigned tap_count, const int64_t *taps)
 {
     const uint64_t origin = x[0];
-    uint64_t before[5]; /* y[i-1] .. y[i-5] */
+    const int64_t t0 = taps[0];
+    const int64_t t1 = taps[1];
+    const int64_t t2 = taps[2];
+    const int64_t t3 = taps[3];
+    struct predict_state state = {0};
 
-    for (unsigned k = 0; k < 5; k++)
-        before[k] = first > k ? x[first - 1 - k] - origin : 0;
+    for (size_t i = 0; i < first; i++)
+        predict_push(&state, x[i] - origin);
     for (size_t i = first; i < count; i++) {
-        uint64_t rest = x[i];
-        for (unsigned j = 0; j < tap_count; j++)
-            rest += predict_tap(taps[j], before[1 + j]);
-        const uint64_t recent[] = {before[2], before[1], before[0]};
-        const uint64_t y = rest + predict_extrapolate(recent + 3, order);
-        for (unsigned k = 4; k > 0; k--)
-            before[k] = before[k - 1];
-        before[0] = y;
+        uint64_t rest = x[i] + predict_product(t0, state.far2) + predict_product(t1, state.far3);
+        if (tap_count > 2)
+            rest += predict_product(t2, state.far4);
+        if (tap_count > 3)
+            rest += predict_product(t3, state.far5);
+        if (order == 2)
+            rest -= state.y2;
+        else if (order == 3)
+            rest += state.y3 - 3 * state.y2;
+        const uint64_t y = rest + order * state.y1;
+        predict_push(&state, y);
         x[i] = y + origin;
+    }
+}
+
+NTS_ALWAYS_INLINE void predict_run_order(uint64_t *x, size_t first, size_t count,
+                                         const struct nts_predictor *predictor, unsigned order)
+{
+    switch (predictor->tap_count) {
+    case 1:
+    case 2: /* a tap that is not there is 0 */
+        predict_run(x, first, count, order, 2, predictor->taps);
+        return;
+    case 3:
+        predict_run(x, first, count, order, 3, predictor->taps);
+        return;
+    default:
+        predict_run(x, first, count, order, 4, predictor->taps);
+        return;
     }
 }
 
 static void predict_recur(uint64_t *x, size_t first, size_t count,
                           const struct nts_predictor *predictor)
 {
-    const int64_t *const taps = predictor->taps; /* those beyond tap_count are 0 */
-
-    switch (predictor->order + 4u * (predictor->tap_count > 2)) {
+    switch (predictor->order) {
     case 0:
-        predict_run(x, first, count, 0, 2, taps);
+        predict_run_order(x, first, count, predictor, 0);
         return;
     case 1:
-        predict_run(x, first, count, 1, 2, taps);
+        predict_run_order(x, first, count, predictor, 1);
         return;
     case 2:
-        predict_run(x, first, count, 2, 2, taps);
-        return;
-    case 3:
-        predict_run(x, first, count, 3, 2, taps);
-        return;
-    case 4:
-        predict_run(x, first, count, 0, 4, taps);
-        return;
-    case 5:
-        predict_run(x, first, count, 1, 4, taps);
-        return;
-    case 6:
-        predict_run(x, first, count, 2, 4, taps);
+        predict_run_order(x, first, count, predictor, 2);
         return;
     default:
-        predict_run(x, first, count, 3, 4, taps);
+        predict_run_order(x, first, count, predictor, 3);
         return;
     }
 }

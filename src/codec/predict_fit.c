@@ -26,8 +26,11 @@
 #define FRACTION_BITS_MAX 53
 /* A product is as wrong as the tap: this many bits behind the point of the result are right. */
 #define SPARE_BITS 4
-/* Another tap must lower the sum of squares to this part of it, to pay for its bytes. */
-#define WORTHWHILE 0.9
+/* Another tap must lower the sum of squares to this part of it, to pay for its bytes; beyond two
+ * taps also for its time, by a quarter of a bit a value. */
+#define WORTHWHILE      0.9
+#define WORTHWHILE_MANY 0.7
+#define TAPS_FEW        2u
 /* Sums of squares below this part of the first one are noise of the arithmetic itself. */
 #define NOISE 0x1p-40
 /* What is left of a regressor beside those before it, below which it says nothing new. */
@@ -144,7 +147,7 @@ static size_t fit_weights(double *weights, const struct fit_basis *basis,
             sum -= basis->l[j][k] * basis->d[k] * weights[k];
         weights[j] = sum / basis->d[j];
         rest -= weights[j] * weights[j] * basis->d[j];
-        if (rest < rest_kept * WORTHWHILE) {
+        if (rest < rest_kept * (j < TAPS_FEW ? WORTHWHILE : WORTHWHILE_MANY)) {
             rest_kept = rest;
             kept = j + 1;
         }

@@ -26,8 +26,6 @@
 /* The last codec may need what the first one said on standard error: notes come before figures. */
 static void codecs_describe(void)
 {
-    char text[96];
-
     for (size_t i = 0; i < CODEC_COUNT; i++) {
         const struct codec *codec = &codec_list[i];
         const char *missing = codec_missing(codec);
@@ -36,11 +34,6 @@ static void codecs_describe(void)
             fprintf(stderr, "nanots-bench: without %s: %s\n", codec->name, missing);
         else if (codec->version != NULL)
             report_heading(codec->name, codec->version());
-        if (missing == NULL && codec->same_as != NULL) {
-            snprintf(text, sizeof text, "no code of its own yet: the run of %s",
-                     codec_of_key(codec->same_as)->name);
-            report_heading(codec->name, text);
-        }
     }
 }
 
@@ -90,20 +83,17 @@ static void codecs_measure(const struct command_options *options, const struct s
             const struct codec *codec = &codec_list[i];
             struct codec_run run;
 
-            if (codec_missing(codec) != NULL || codec->same_as != NULL)
+            if (codec_missing(codec) != NULL)
                 continue;
             codec_measure(codec, series, seconds, &run);
             codecs_keep_best(&best[i], &run, round == 0);
         }
     }
     for (size_t i = 0; i < CODEC_COUNT; i++) {
-        const struct codec *codec = &codec_list[i];
-        const struct codec *run_by = codec->same_as != NULL ? codec_of_key(codec->same_as) : codec;
-
-        if (series->count == 0 || codec_missing(codec) != NULL)
+        if (series->count == 0 || codec_missing(&codec_list[i]) != NULL)
             codecs_no_figures(&figures[i]);
         else
-            codecs_sum_up(series, &best[run_by - codec_list], &figures[i]);
+            codecs_sum_up(series, &best[i], &figures[i]);
     }
 }
 

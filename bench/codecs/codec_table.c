@@ -21,11 +21,12 @@ static size_t memcpy_encode(uint8_t *dst, size_t dst_size, const struct series *
 static void memcpy_decode(uint64_t *dst, enum series_kind kind, size_t count, const uint8_t *src,
                           size_t src_size);
 
-/* Here the tiers plug in: a tier with code of its own is a pair of functions over a series. Until
- * the packed tier has one, pack writes the vectors that flush writes, and shows their run. */
 const struct codec codec_list[CODEC_COUNT] = {
-    {.key = "hot", .name = "NanoTS hot", .encode = vectors_encode, .decode = vectors_decode},
-    {.key = "packed", .name = "NanoTS packed", .same_as = "hot"},
+    {.key = "hot", .name = "NanoTS hot", .encode = chunks_encode_hot, .decode = chunks_decode},
+    {.key = "packed",
+     .name = "NanoTS packed",
+     .encode = chunks_encode_packed,
+     .decode = chunks_decode},
     {.key = "memcpy", .name = "memcpy", .encode = memcpy_encode, .decode = memcpy_decode},
 #ifdef BENCH_WITH_ZSTD
     {.key = "zstd3",
@@ -81,19 +82,8 @@ static struct {
     uint64_t *decoded;
 } codec_memory;
 
-const struct codec *codec_of_key(const char *key)
-{
-    for (size_t i = 0; i < CODEC_COUNT; i++) {
-        if (strcmp(codec_list[i].key, key) == 0)
-            return &codec_list[i];
-    }
-    die("no codec is called %s", key);
-}
-
 const char *codec_missing(const struct codec *codec)
 {
-    if (codec->same_as != NULL)
-        return codec_missing(codec_of_key(codec->same_as));
     if (codec->missing != NULL || codec->probe == NULL)
         return codec->missing;
     return codec->probe();

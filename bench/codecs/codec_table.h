@@ -34,7 +34,6 @@ struct codec_run {
 struct codec {
     const char *key;     /* in JSON */
     const char *name;    /* in tables */
-    const char *same_as; /* key of the codec whose run is shown here too; NULL: it runs itself */
     const char *missing; /* why it is not built in; NULL: it is */
     int level;           /* of pcodec */
 
@@ -54,9 +53,6 @@ struct codec {
 /* All of them, in the order of the tables, those that cannot run here too. */
 extern const struct codec codec_list[CODEC_COUNT];
 
-/* The entry of this key; it must exist. */
-const struct codec *codec_of_key(const char *key);
-
 /* Why the codec has no figures here, or NULL. */
 const char *codec_missing(const struct codec *codec);
 
@@ -67,9 +63,10 @@ void codec_measure(const struct codec *codec, const struct series *series, doubl
 
 /* ---- the codecs; each is described at its definition -------------------------------------- */
 
-size_t vectors_encode(uint8_t *dst, size_t dst_size, const struct series *series);
-void vectors_decode(uint64_t *dst, enum series_kind kind, size_t count, const uint8_t *src,
-                    size_t src_size);
+size_t chunks_encode_hot(uint8_t *dst, size_t dst_size, const struct series *series);
+size_t chunks_encode_packed(uint8_t *dst, size_t dst_size, const struct series *series);
+void chunks_decode(uint64_t *dst, enum series_kind kind, size_t count, const uint8_t *src,
+                   size_t src_size);
 
 size_t gorilla_encode(uint8_t *dst, size_t dst_size, const struct series *series);
 void gorilla_decode(uint64_t *dst, enum series_kind kind, size_t count, const uint8_t *src,

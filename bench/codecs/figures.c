@@ -82,8 +82,6 @@ static void figures_print_codec(const struct codec *codec, const struct codec_fi
     figures_print_number(10, figures_speed_decimals(figures->decode_gbps), figures->decode_gbps);
     figures_print_number(10, 1, figures->encode_instructions);
     figures_print_number(10, 1, figures->decode_instructions);
-    if (codec->same_as != NULL)
-        printf("   (the run of %s: one codec today)", codec_of_key(codec->same_as)->name);
     putchar('\n');
 }
 
@@ -147,8 +145,6 @@ static void figures_json_codec(const struct codec *codec, const struct codec_fig
                         figures->encode_instructions);
     figures_json_number(", \"decode\": ", figures->decode_instructions);
     putchar('}');
-    if (codec->same_as != NULL)
-        printf(", \"same_as\": \"%s\"", codec->same_as);
     putchar('}');
 }
 

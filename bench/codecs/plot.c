@@ -130,8 +130,7 @@ static void plot_collect(struct plot *plot, const struct series_figures *mean)
         const struct codec_figures *figures = &mean->codecs[i];
         struct plot_point *point = &plot->points[plot->point_count];
 
-        /* A tier without a run of its own would lie on top of another. */
-        if (isnan(figures->decode_gbps) || codec_list[i].same_as != NULL)
+        if (isnan(figures->decode_gbps))
             continue;
         point->name = codec_list[i].name;
         point->bits = figures->bits_per_value;

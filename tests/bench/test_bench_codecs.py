@@ -134,13 +134,22 @@ class FiguresTest(CodecsCase):
             self.assertAlmostEqual(codecs["gorilla"]["bits_per_value"], size * 8 / count, 6)
             self.assertLess(codecs["hot"]["bits_per_value"], 64)
 
-    def test_packed_without_code_of_its_own_says_whose_run_it_shows(self):
-        self.write("a.f64", doubles(range(100)))
-        codecs = self.report()["series"][0]["codecs"]
-        if codecs["packed"].get("same_as") is not None:
-            self.assertEqual(codecs["packed"].pop("same_as"), "hot")
-            self.assertEqual(codecs["packed"], codecs["hot"])
-            self.assertRegex(self.codecs()[0], r"NanoTS packed .*\(the run of NanoTS hot")
+    def test_vectors_that_a_segment_derives_cost_what_its_index_does(self):
+        self.write("equal.f64", doubles([21.5] * 100000))
+        self.write("falling.ts", integers(range(5000, 0, -1)))
+        self.write("steps.ts", integers(range(0, 100000 * 1000, 1000)))
+        bits = {series["name"]: series["codecs"]["packed"]["bits_per_value"] * series["count"]
+                for series in self.report()["series"]}
+        self.assertLess(bits["equal.f64"], 8 * 40)
+        self.assertLess(bits["steps.ts"], 8 * 60)
+        self.assertLess(bits["falling.ts"], 8 * 120)  # no series of time: five vectors of its own
+
+    def test_more_rows_than_a_segment_has(self):
+        rows = 2**20 + 1025
+        self.write("walk.f64", doubles([i * i % 100 / 8 for i in range(rows)]))
+        self.write("walk.ts", integers([1000 * i + i * i % 7 for i in range(rows)]))
+        for series in self.report()["series"]:
+            self.assertEqual(series["count"], rows)
 
     def test_geomean_is_that_of_the_series(self):
         self.write_all()
@@ -227,7 +236,7 @@ class PlotTest(CodecsCase):
         report = json.loads(self.codecs("--json", "--plot", path)[0])
         root = xml.etree.ElementTree.parse(path).getroot()
         ran = [key for key, codec in report["geomean"].items()
-               if key in CODECS and codec["bits_per_value"] and not codec.get("same_as")]
+               if key in CODECS and codec["bits_per_value"]]
         self.assertEqual(len(root.findall("{*}circle")), len(ran))
         shown = [text.text for text in root.findall("{*}text")]
         self.assertIn("NanoTS hot", shown)

@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 SECONDS_EACH ?= 60
 SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
 
-.PHONY: all check python check-slow asan tsan msan fuzz-smoke cover tidy format bench install amalgamation dist \
+.PHONY: all check python check-slow asan tsan msan fuzz-smoke fuzz cover tidy format bench install amalgamation dist \
         help clean
 .SILENT: help
 
@@ -25,9 +25,12 @@ asan tsan msan: ## run every test under one sanitizer
 	scripts/build.sh $@
 	tools/run_tests.py build-$@
 
-fuzz-smoke: ## run each fuzz target for SECONDS_EACH (60)
+fuzz-smoke: ## run each fuzz target on new inputs for SECONDS_EACH (60)
 	scripts/build.sh fuzz
-	FUZZ_SECONDS=$(SECONDS_EACH) tools/run_tests.py build-fuzz _smoke
+	FUZZ_SECONDS=$(SECONDS_EACH) tools/run_tests.py --timeout $$(($(SECONDS_EACH) + 300)) build-fuzz _smoke
+
+fuzz: ## look for new findings: fuzz-smoke with 1800 seconds each
+	$(MAKE) fuzz-smoke SECONDS_EACH=1800
 
 cover: ## list the lines of src/ that no test runs
 	scripts/build.sh cover

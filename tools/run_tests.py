@@ -10,7 +10,7 @@
 
 Every program prints TAP: the cmocka tests and fuzz replays of BUILD/tests, and each test_*.py below
 tests/, with --tools those of tools/ and python/tests/ too; fuzz targets linked with libFuzzer run
-for FUZZ_SECONDS (5). Each has a time limit and a folder of its own (TMPDIR names it too) that it
+as tools/fuzz.sh says. Each has a time limit and a folder of its own (TMPDIR names it too) that it
 must leave empty. In a tally a case that ran in many builds counts once, and passed if it passed in
 all. The output of a failed program is printed whole, with the command that repeats it.
 """

@@ -205,14 +205,15 @@ static void change_agree(struct mutation *m, const struct part *part)
         if (off > m->image.size || m->image.size - off < NTS_SEGMENT_HEADER_SIZE)
             continue;
         const uint8_t *header = m->image.bytes + off;
-        memcpy(entry, header + 40, 8);      /* table_id, row_count */
-        memcpy(entry + 8, header + 8, 8);   /* segment_id */
-        memcpy(entry + 24, header + 16, 8); /* size */
-        memcpy(entry + 32, header + 48, 16);
-        memcpy(entry + 72, header + 64, 8); /* flags */
+        /* The "segment" may lie anywhere, over these entries too. */
+        memmove(entry, header + 40, 8);      /* table_id, row_count */
+        memmove(entry + 8, header + 8, 8);   /* segment_id */
+        memmove(entry + 24, header + 16, 8); /* size */
+        memmove(entry + 32, header + 48, 16);
+        memmove(entry + 72, header + 64, 8); /* flags */
         const uint64_t footer_off = nts_load_u64(header + 24);
         if (footer_off <= m->image.size - off && m->image.size - off - footer_off >= 16)
-            memcpy(entry + 48, header + footer_off, 16); /* ts_min, ts_max */
+            memmove(entry + 48, header + footer_off, 16); /* ts_min, ts_max */
     }
 }
 

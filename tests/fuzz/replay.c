@@ -5,7 +5,8 @@
  * target ends the process, as under libFuzzer; the line before names it. Files given as arguments
  * are run instead of the corpus: this is how a finding of the fuzzer is repeated.
  *
- * A target with a mutator of its own also runs what that makes of each file, by SEED.
+ * A target with a mutator of its own also runs what that makes of each file: the same in each run,
+ * until SEED says otherwise. To look for new findings is the fuzzer's part.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #define PATH_SIZE_MAX   4096
 #define MUTATIONS       100u /* of each file, one after another */
 #define MUTANT_SIZE_MAX (64u << 10)
+#define SEED_USUAL      1u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Of the target, if it has one. */
@@ -132,7 +134,7 @@ static int corpus_run(const char *target)
 int main(int argc, char **argv)
 {
     if (LLVMFuzzerCustomMutator != NULL)
-        replay_seed = seed_of_run();
+        replay_seed = seed_given_or(SEED_USUAL);
     if (argc < 2) {
         const char *slash = strrchr(argv[0], '/');
         return corpus_run(slash != NULL ? slash + 1 : argv[0]);

@@ -8,13 +8,19 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The seed of this run, from the environment or else from the clock; printed either way. */
-static inline uint64_t seed_of_run(void)
+/* The seed of the environment, or else this one; printed either way. */
+static inline uint64_t seed_given_or(uint64_t otherwise)
 {
     const char *given = getenv("SEED");
-    const uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    const uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : otherwise;
     (void)printf("# SEED=%llu\n", (unsigned long long)seed);
     return seed;
+}
+
+/* The seed of this run, from the environment or else from the clock. */
+static inline uint64_t seed_of_run(void)
+{
+    return seed_given_or((uint64_t)time(NULL));
 }
 
 /* SplitMix64: 64 good bits a call from any seed. */

@@ -42,7 +42,7 @@ nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder, enum nts_tier t
     encoder->kind = kind;
     encoder->vectors = vectors;
     encoder->next = 0;
-    encoder->choice = (struct nts_f64_choice){.integers = {.age = 0}};
+    encoder->choice = (struct nts_f64_choice){.age = 0};
     *head_size_out = 0;
     return NANOTS_OK;
 }

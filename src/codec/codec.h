@@ -37,8 +37,12 @@ enum nts_codec_id {
     NTS_CODEC_DICTIONARY = 11, /* i64: few different values, and codes */
     NTS_CODEC_PREDICT = 12,    /* i64: errors of a linear predictor, then as FOR */
     NTS_CODEC_SEASONAL = 13,   /* i64: differences over a period */
-    NTS_CODEC_ID_END = 14
+    NTS_CODEC_ORDERED = 14,    /* f64: bits, ordered as integers; holds a vector of i64 */
+    NTS_CODEC_ID_END = 15
 };
+
+/* Values of a chunk by which its transform is chosen. */
+#define NTS_TRANSFORM_SAMPLE_COUNT 512u
 
 /* Working memory of one thread's encode or decode; contents mean nothing between calls. */
 struct nts_codec_scratch {
@@ -51,6 +55,7 @@ struct nts_codec_scratch {
     uint8_t codes[NTS_VECTOR_ROWS];      /* of codec/dictionary.h */
     uint64_t run_values[NTS_VECTOR_ROWS / 2];
     uint64_t run_counts[NTS_VECTOR_ROWS / 2];
+    double sample[NTS_TRANSFORM_SAMPLE_COUNT]; /* of codec/transform.h */
     /* Of codec/f32.h: the vector as doubles, and its bytes before they are known to be smallest. */
     double wide[NTS_VECTOR_ROWS];
     uint8_t wide_bytes[8 * NTS_VECTOR_ROWS + 1];

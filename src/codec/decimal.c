@@ -132,42 +132,59 @@ static void decimal_list_exceptions(struct nts_decimal_plan *plan, uint64_t *val
     }
 }
 
-bool nts_decimal_from_f64(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
-                          const double *src, size_t count)
+/* Plans with the integers and the marks that the scratch has. */
+static bool decimal_plan(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
+                         unsigned digits, size_t wrong_count, size_t count)
 {
-    const struct nts_kernels *const kernels = nts_kernels();
-    uint64_t *const values = scratch->values;
-    uint64_t *const wrong = scratch->a;
-    struct decimal_guess guess = {0, 0};
-    size_t wrong_count;
-
-    if (!decimal_rounds_to_nearest() || !decimal_guess_digits(&guess, src, count))
-        return false;
-
-    plan->digits = guess.cheapest;
-    wrong_count = kernels->decimal_from_f64(values, wrong, src, count, powers_of_ten[plan->digits]);
-    if (wrong_count > count / 16 && guess.most > guess.cheapest) {
-        const size_t cost = DIGIT_COST * plan->digits * count + EXCEPTION_COST * wrong_count;
-        const size_t most_wrong_count =
-            kernels->decimal_from_f64(values, wrong, src, count, powers_of_ten[guess.most]);
-        if (DIGIT_COST * guess.most * count + EXCEPTION_COST * most_wrong_count < cost) {
-            plan->digits = guess.most;
-            wrong_count = most_wrong_count;
-        } else {
-            (void)kernels->decimal_from_f64(values, wrong, src, count, powers_of_ten[plan->digits]);
-        }
-    }
     if (wrong_count > NTS_DECIMAL_EXCEPTION_COUNT_MAX(count) || wrong_count == count)
         return false;
-
+    plan->digits = digits;
     plan->exception_count = wrong_count;
     plan->head_size = 1;
     if (wrong_count > 0) {
         const size_t index_size = decimal_index_size(count);
         plan->head_size += index_size + wrong_count * (index_size + 8);
-        decimal_list_exceptions(plan, values, wrong, count);
+        decimal_list_exceptions(plan, scratch->values, scratch->a, count);
     }
     return true;
+}
+
+/* Integers and marks go to the scratch. Returns the number of exceptions. */
+static size_t decimal_scale(struct nts_codec_scratch *scratch, unsigned digits, const double *src,
+                            size_t count)
+{
+    return nts_kernels()->decimal_from_f64(scratch->values, scratch->a, src, count,
+                                           powers_of_ten[digits]);
+}
+
+bool nts_decimal_of_digits(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
+                           unsigned digits, const double *src, size_t count)
+{
+    return decimal_rounds_to_nearest() &&
+           decimal_plan(plan, scratch, digits, decimal_scale(scratch, digits, src, count), count);
+}
+
+bool nts_decimal_from_f64(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
+                          const double *src, size_t count)
+{
+    struct decimal_guess guess = {0, 0};
+
+    if (!decimal_rounds_to_nearest() || !decimal_guess_digits(&guess, src, count))
+        return false;
+
+    unsigned digits = guess.cheapest;
+    size_t wrong_count = decimal_scale(scratch, digits, src, count);
+    if (wrong_count > count / 16 && guess.most > guess.cheapest) {
+        const size_t cost = DIGIT_COST * digits * count + EXCEPTION_COST * wrong_count;
+        const size_t most_wrong_count = decimal_scale(scratch, guess.most, src, count);
+        if (DIGIT_COST * guess.most * count + EXCEPTION_COST * most_wrong_count < cost) {
+            digits = guess.most;
+            wrong_count = most_wrong_count;
+        } else {
+            (void)decimal_scale(scratch, digits, src, count);
+        }
+    }
+    return decimal_plan(plan, scratch, digits, wrong_count, count);
 }
 
 uint8_t *nts_decimal_write_head(uint8_t *dst, const struct nts_decimal_plan *plan,

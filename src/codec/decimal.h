@@ -45,6 +45,10 @@ struct nts_decimal_plan {
 bool nts_decimal_from_f64(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
                           const double *src, size_t count);
 
+/* The same with digits that are given. False if there are too many exceptions. */
+bool nts_decimal_of_digits(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
+                           unsigned digits, const double *src, size_t count);
+
 /* Writes plan->head_size bytes; returns the byte after. */
 uint8_t *nts_decimal_write_head(uint8_t *dst, const struct nts_decimal_plan *plan,
                                 const double *src, size_t count);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* codec/f64.c - which codec a vector of doubles gets, and who reads it back.
  *
- * encode:  constant? -+-> integers, decimals? --> i64.c, with a head --+-> smallest,
- *                     +-> XOR --> runs of XOR? ------------------------+   else RAW
+ * encode:  constant? -+-> what won before, if that comes to about the same size
+ *                     +-> transforms --> i64.c, with a head --+
+ *                     +-> XOR --> runs of XOR? ---------------+--> smallest, else RAW
  *
  * Sizes are computed exactly before a byte is written. Of equal sizes the one that decodes faster
- * wins, which is the one tried first.
+ * wins, which is the one tried first; XOR is slow to decode, and must be much smaller.
  */
 #include "codec/f64.h"
 
@@ -13,13 +14,14 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "codec/decimal.h"
-#include "codec/dispatch.h"
-#include "codec/i64.h"
-#include "codec/integer.h"
 #include "codec/plain.h"
 #include "codec/rle.h"
 #include "codec/xor.h"
+
+/* Vectors from one look at all codecs to the next. */
+#define F64_CHOICE_AGE_MAX 8u
+/* Bytes that heads of the same nature may differ by. */
+#define F64_CHOICE_SLACK 16u
 
 /* Bytes a value up to which nothing but INTEGER is tried for integers, nothing but DECIMAL for
  * decimals. Of few decimals XOR may do better, if they are short in binary too, such as 25.5. */
@@ -65,12 +67,14 @@ static void f64_copy(void *dst, const void *src, size_t count)
 
 /* ---- encode ------------------------------------------------------------------------------- */
 
-static struct flat_plan flat_choose(const uint64_t *src, size_t count)
+/* Of RAW, and XOR if that is smaller than xor_size_max. */
+static struct flat_plan flat_choose(const uint64_t *src, size_t count, size_t xor_size_max)
 {
     struct flat_plan plan = {.size = nts_vector_bound(count), .codec = NTS_CODEC_RAW};
-    const size_t size = 1 + nts_xor_size(src, count, plan.size - 1);
 
-    if (size < plan.size) {
+    xor_size_max = xor_size_max < plan.size ? xor_size_max : plan.size;
+    const size_t size = 1 + nts_xor_size(src, count, xor_size_max - 1);
+    if (size < xor_size_max) {
         plan.size = size;
         plan.codec = NTS_CODEC_XOR;
     }
@@ -85,13 +89,15 @@ static uint8_t *flat_write(uint8_t *dst, const struct flat_plan *plan, const uin
                                         : nts_raw_write(dst, src, count);
 }
 
-/* Chooses for a vector that may have runs. Leaves the runs in the scratch. */
+/* Chooses for a vector that may have runs, and that something else makes size_max bytes of. Leaves
+ * the runs in the scratch. */
 static struct vector_plan vector_choose(struct nts_codec_scratch *scratch, const uint64_t *src,
-                                        size_t count)
+                                        size_t count, size_t size_max)
 {
     struct vector_plan plan = {.run_count = 0};
+    const bool is_short = count <= NTS_DECIMAL_COUNT_FEW;
 
-    plan.flat = flat_choose(src, count);
+    plan.flat = flat_choose(src, count, is_short ? size_max : size_max - size_max / 4);
     plan.size = plan.flat.size;
     const size_t run_count = nts_rle_split(scratch, src, count);
     if (run_count < 2)
@@ -99,7 +105,7 @@ static struct vector_plan vector_choose(struct nts_codec_scratch *scratch, const
 
     size_t lengths_size;
     const struct nts_patched_plan lengths = nts_rle_choose(scratch, run_count, &lengths_size);
-    const struct flat_plan values = flat_choose(scratch->run_values, run_count);
+    const struct flat_plan values = flat_choose(scratch->run_values, run_count, SIZE_MAX);
     if (1 + lengths_size + values.size < plan.size) {
         plan.size = 1 + lengths_size + values.size;
         plan.run_count = run_count;
@@ -119,47 +125,102 @@ static uint8_t *vector_write(uint8_t *dst, const struct vector_plan *plan,
     return flat_write(dst, &plan->flat, scratch->run_values, plan->run_count);
 }
 
-/* Encodes the integers of the scratch as INTEGER, or as DECIMAL if that is their plan, if that is
- * smaller than size_max. Returns the size, 0 if it is not. */
-static size_t integers_encode(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
-                              uint8_t *dst, const struct nts_decimal_plan *decimal,
-                              const double *src, size_t count, size_t size_max)
+/* Encodes a vector that is transformed, if that is smaller than size_max. Returns the size, 0 if it
+ * is not. */
+static size_t transformed_encode(struct nts_codec_scratch *scratch, struct nts_i64_choice *choice,
+                                 uint8_t *dst, const struct nts_transformed *transformed,
+                                 const double *src, size_t count, size_t size_max)
 {
-    const size_t head_size = 1 + (decimal != NULL ? decimal->head_size : 0);
+    const size_t head_size = transformed->head_size;
 
-    if (head_size >= size_max)
+    if (head_size + 1 >= size_max)
         return 0;
-    const size_t size = nts_i64_encode_next(scratch, &choice->integers, dst + head_size,
+    const size_t size = nts_i64_encode_next(scratch, choice, dst + head_size,
                                             size_max - head_size - 1, scratch->values, count);
     if (size == 0)
         return 0;
-    dst[0] = decimal != NULL ? NTS_CODEC_DECIMAL : NTS_CODEC_INTEGER;
-    if (decimal != NULL)
-        (void)nts_decimal_write_head(dst + 1, decimal, src, count);
+    (void)nts_transform_write(dst, transformed, src, count);
     return head_size + size;
 }
 
-/* Encodes as integers if the values are such. Returns the size, 0 if they are not or need as much
- * as raw; *is_good_out says that nothing else is worth trying. */
-static size_t f64_encode_integers(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
-                                  uint8_t *dst, const double *src, size_t count, bool *is_good_out)
+/* Tries one transform on the vector. If it comes to less than *size it is written, *size is
+ * changed, and it becomes the choice. Whether it applied. */
+static bool f64_try(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice, uint8_t *dst,
+                    enum nts_codec_id codec, const double *src, size_t count, size_t *size,
+                    struct nts_transformed *transformed)
 {
-    const size_t size_max = nts_vector_bound(count);
-    struct nts_decimal_plan decimal;
-    size_t size = 0;
+    struct nts_i64_choice integers = {.age = 0};
 
-    if (nts_integer_from_f64(scratch->values, src, count)) {
-        size = integers_encode(scratch, choice, dst, NULL, src, count, size_max);
-        *is_good_out = size > 0 && size <= count * INTEGER_SIZE_GOOD;
-    } else if (nts_decimal_from_f64(&decimal, scratch, src, count)) {
-        size = integers_encode(scratch, choice, dst, &decimal, src, count, size_max);
-        const size_t size_good =
-            count * (count > NTS_DECIMAL_COUNT_FEW ? INTEGER_SIZE_GOOD : DECIMAL_SIZE_GOOD_FEW);
-        *is_good_out = size > 0 && size <= size_good && decimal.exception_count <= count / 16;
-    } else {
-        *is_good_out = false;
+    if (!nts_transform_find(transformed, scratch, codec, src, count))
+        return false;
+    const size_t own = transformed_encode(scratch, &integers, dst, transformed, src, count, *size);
+    if (own > 0) {
+        *size = own;
+        choice->transform = transformed->transform;
+        choice->integers = integers;
+        choice->size = own;
+        choice->count = count;
+        choice->age = 1;
     }
+    return true;
+}
+
+/* Whether nothing else is worth trying than what INTEGER or DECIMAL came to. */
+static bool f64_is_good(const struct nts_transformed *transformed, size_t size, size_t count)
+{
+    const bool is_decimal = transformed->transform.codec == NTS_CODEC_DECIMAL;
+    const size_t good =
+        count *
+        (is_decimal && count <= NTS_DECIMAL_COUNT_FEW ? DECIMAL_SIZE_GOOD_FEW : INTEGER_SIZE_GOOD);
+
+    return size <= good && nts_transform_exception_count(transformed) <= count / 16;
+}
+
+/* Tries all transforms. Returns the size of the best, which is written, or the size of RAW;
+ * *is_good_out says that nothing else is worth trying. */
+static size_t f64_try_transforms(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                                 uint8_t *dst, const double *src, size_t count, bool *is_good_out)
+{
+    struct nts_transformed transformed;
+    size_t size = nts_vector_bound(count);
+
+    choice->age = 0;
+    *is_good_out =
+        (f64_try(scratch, choice, dst, NTS_CODEC_INTEGER, src, count, &size, &transformed) ||
+         f64_try(scratch, choice, dst, NTS_CODEC_DECIMAL, src, count, &size, &transformed)) &&
+        f64_is_good(&transformed, size, count);
+    if (!*is_good_out)
+        (void)f64_try(scratch, choice, dst, NTS_CODEC_ORDERED, src, count, &size, &transformed);
     return size;
+}
+
+/* Transforms as the vector before was; false if that has to be looked at afresh. Digits are found
+ * for each vector anew: a sample tells them at once. */
+static bool f64_transform_known(struct nts_transformed *out, struct nts_codec_scratch *scratch,
+                                const struct nts_transform *transform, const double *src,
+                                size_t count)
+{
+    if (transform->codec == NTS_CODEC_ORDERED &&
+        nts_transform_find(out, scratch, NTS_CODEC_DECIMAL, src, count))
+        return false;
+    return nts_transform_find(out, scratch, transform->codec, src, count);
+}
+
+/* Encodes as the vector before was; 0 if that does not fit this one. */
+static size_t f64_encode_known(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                               uint8_t *dst, const double *src, size_t count)
+{
+    const size_t size_max = choice->size + choice->size / 6 + F64_CHOICE_SLACK;
+    const size_t bound = nts_vector_bound(count);
+    struct nts_transformed transformed;
+
+    if (choice->age == 0 || choice->age >= F64_CHOICE_AGE_MAX || choice->count != count)
+        return 0;
+    if (!f64_transform_known(&transformed, scratch, &choice->transform, src, count))
+        return 0;
+    choice->age++;
+    return transformed_encode(scratch, &choice->integers, dst, &transformed, src, count,
+                              size_max < bound ? size_max : bound);
 }
 
 size_t nts_f64_encode_next(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
@@ -176,14 +237,18 @@ size_t nts_f64_encode_next(struct nts_codec_scratch *scratch, struct nts_f64_cho
         return (size_t)(nts_constant_write(dst + 1, NTS_VALUE_F64, values[0]) - dst);
     }
 
-    const size_t integers_size = f64_encode_integers(scratch, choice, dst, src, count, &is_good);
+    const size_t known_size = f64_encode_known(scratch, choice, dst, src, count);
+    if (known_size > 0)
+        return known_size;
+    const size_t size = f64_try_transforms(scratch, choice, dst, src, count, &is_good);
     if (is_good)
-        return integers_size;
+        return size;
 
     f64_copy(values, src, count);
-    const struct vector_plan plan = vector_choose(scratch, values, count);
-    if (integers_size > 0 && plan.size >= integers_size)
-        return integers_size;
+    const struct vector_plan plan = vector_choose(scratch, values, count, size);
+    if (choice->age != 0 && plan.size >= size)
+        return size;
+    choice->age = 0;
     const uint8_t *const end = vector_write(dst, &plan, scratch, values, count);
     assert(end == dst + plan.size);
     return (size_t)(end - dst);
@@ -192,14 +257,14 @@ size_t nts_f64_encode_next(struct nts_codec_scratch *scratch, struct nts_f64_cho
 size_t nts_f64_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const double *src,
                       size_t count)
 {
-    struct nts_f64_choice none = {.integers = {.age = 0}};
+    struct nts_f64_choice none = {.age = 0};
 
     return nts_f64_encode_next(scratch, &none, dst, src, count);
 }
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-/* Reads a vector of any codec but RLE, INTEGER and DECIMAL, with its codec byte. */
+/* Reads a vector of any codec but RLE and transforms, with its codec byte. */
 static nanots_status flat_read(uint64_t *dst, size_t count, const uint8_t *src, size_t src_size)
 {
     if (src_size < 1)
@@ -219,7 +284,7 @@ static nanots_status flat_read(uint64_t *dst, size_t count, const uint8_t *src, 
     }
 }
 
-/* Reads a vector of any codec but INTEGER and DECIMAL. */
+/* Reads a vector of any codec but transforms. */
 static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *dst, size_t count,
                                  const uint8_t *src, size_t src_size)
 {
@@ -236,34 +301,23 @@ static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *ds
     return NANOTS_OK;
 }
 
-static nanots_status decimal_read(struct nts_codec_scratch *scratch, double *dst, size_t count,
-                                  const uint8_t *at, const uint8_t *end)
-{
-    uint64_t *const values = scratch->values;
-    struct nts_decimal_head head;
-
-    at = nts_decimal_read_head(&head, count, at, end);
-    if (at == NULL)
-        return NANOTS_CORRUPT;
-    NTS_TRY(nts_i64_decode(scratch, (int64_t *)values, count, at, (size_t)(end - at)));
-    return nts_decimal_to_f64(dst, &head, values, count);
-}
-
 nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, size_t count,
                              const uint8_t *src, size_t src_size)
 {
     uint64_t *const values = scratch->values;
+    const uint8_t *const end = src + src_size;
+    struct nts_transform_head head;
 
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
-    if (src_size >= 1 && src[0] == NTS_CODEC_DECIMAL)
-        return decimal_read(scratch, dst, count, src + 1, src + src_size);
-    if (src_size >= 1 && src[0] == NTS_CODEC_INTEGER) {
-        NTS_TRY(nts_i64_decode(scratch, (int64_t *)values, count, src + 1, src_size - 1));
-        nts_kernels()->to_f64(dst, values, count);
-    } else {
+    if (src_size < 1 || !nts_transform_is(src[0])) {
         NTS_TRY(vector_read(scratch, values, count, src, src_size));
         f64_copy(dst, values, count);
+        return NANOTS_OK;
     }
-    return NANOTS_OK;
+    const uint8_t *const at = nts_transform_read(&head, count, src, end);
+    if (at == NULL)
+        return NANOTS_CORRUPT;
+    NTS_TRY(nts_i64_decode(scratch, (int64_t *)values, count, at, (size_t)(end - at)));
+    return nts_transform_invert(dst, &head, values, count);
 }

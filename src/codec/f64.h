@@ -8,11 +8,16 @@
 #define NTS_F64_H
 
 #include "codec/i64.h"
+#include "codec/transform.h"
 
 /* What the encoder of a chunk keeps from vector to vector. All zero where the chunk begins: then
  * its bytes depend on its values alone. */
 struct nts_f64_choice {
-    struct nts_i64_choice integers;
+    struct nts_transform transform; /* of the last vector for which all were looked at */
+    struct nts_i64_choice integers; /* behind it */
+    size_t size;                    /* bytes that vector came to */
+    size_t count;                   /* values it had */
+    uint8_t age;                    /* vectors since; 0: look at all */
 };
 
 /* Encodes the next vector of a chunk: as nts_f64_encode, but with a choice. */

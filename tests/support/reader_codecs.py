@@ -16,10 +16,10 @@ import struct
 M64 = 2**64 - 1
 VECTOR_ROWS = 1024
 RAW, CONSTANT, XOR, INTEGER, RLE, FOR, DELTA, DELTA2, DECIMAL = range(9)
-SCALED, LINE, DICTIONARY, PREDICT, SEASONAL = range(9, 14)
+SCALED, LINE, DICTIONARY, PREDICT, SEASONAL, ORDERED = range(9, 15)
 SIMPLE_CODECS = (RAW, CONSTANT, FOR, DELTA, DELTA2)
 I64_CODECS = SIMPLE_CODECS + (RLE, SCALED, LINE, DICTIONARY, PREDICT, SEASONAL)
-F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL)
+F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL, ORDERED)
 
 
 class FormatError(Exception):
@@ -291,6 +291,17 @@ def decode_seasonal(cursor, count):
     return values
 
 
+# --- 7.18: doubles through integers --------------------------------------------------------------
+
+def decode_ordered(cursor, count):
+    zeros, = cursor.take("B")
+    check(zeros <= 63, "%s: %d zeros", cursor.what, zeros)
+    integers = signed(decode(cursor.rest(), count, False, head=cursor.head))
+    return [(n << zeros) % 2**63 if n >= 0 else 2**63 + (-n - 1 << zeros) % 2**63
+            for n in integers]
+
+
+F64_DECODERS = {INTEGER: decode_integer, DECIMAL: decode_decimal, ORDERED: decode_ordered}
 I64_DECODERS = {SCALED: decode_scaled, LINE: decode_line, DICTIONARY: decode_dictionary,
                 PREDICT: decode_predict, SEASONAL: decode_seasonal}
 
@@ -306,12 +317,10 @@ def decode(data, count, is_f64, allowed=None, head=None):
         values = decode_constant(cursor, count, is_f64)
     elif codec == XOR:
         values = decode_xor(cursor, count)
-    elif codec == INTEGER:
-        values = decode_integer(cursor, count)
     elif codec == RLE:
         values = decode_rle(cursor, count, is_f64)
-    elif codec == DECIMAL:
-        values = decode_decimal(cursor, count)
+    elif codec in F64_DECODERS:
+        values = F64_DECODERS[codec](cursor, count)
     elif codec in I64_DECODERS:
         values = I64_DECODERS[codec](cursor, count)
     else:

@@ -44,6 +44,8 @@ F64_EXAMPLES = (
     ("08 01 05 03 b2 03 d0 42", [21.7, 21.9, 22.0, 21.8, 22.1]),
     ("08 81 01 02 00 00 00 00 00 00 f8 7f 05 03 b2 03 90 42",
      [21.7, 21.9, float("nan"), 21.8, 22.1]),
+    ("0e 2e 05 05 ca 83 08 21 80 09", [25.5, 25.5, 25.25, 30.0]),
+    ("0e 3f 05 01 01 02", [-0.0, 0.0]),
 )
 
 # decoder, bytes, count, why
@@ -55,6 +57,8 @@ CORRUPT = (
     (decode_i64, "08 00 01", 1, "decimal is for f64"),
     (decode_f64, "09 00 02 01", 1, "scaled is for i64"),
     (decode_i64, "ff", 1, "unknown codec"),
+    (decode_i64, "0e 00 01", 1, "ordered is for f64"),
+    (decode_f64, "0e 40 01", 1, "64 zeros"),
     (decode_i64, "09 00 01 01", 1, "divisor 1"),
     (decode_i64, "09 00 02 09 00 02 01", 1, "scaled inside of scaled"),
     (decode_i64, "0a 02 3f 00 00", 1, "shift 63"),

@@ -104,7 +104,16 @@ static void golden_xor(void **state)
 {
     static const double values[] = {25.5, 25.5, 25.25, 30.0};
     (void)state;
-    check_f64(values, 4, "02 07 cf 1c a0 a1 e0 1b a2 03");
+    check_f64_decodes(values, 4, "02 07 cf 1c a0 a1 e0 1b a2 03");
+}
+
+static void golden_ordered(void **state)
+{
+    static const double values[] = {25.5, 25.5, 25.25, 30.0};
+    static const double zeros[] = {-0.0, 0.0};
+    (void)state;
+    check_f64(values, 4, "0e 2e 05 05 ca 83 08 21 80 09");
+    check_f64_decodes(zeros, 2, "0e 3f 05 01 01 02");
 }
 
 static void golden_integer(void **state)
@@ -122,7 +131,7 @@ static void golden_decimal(void **state)
     (void)state;
     check_f64(values, 5, "08 01 05 03 b2 03 d0 42");
     check_f64(with_gap, 5, "08 81 01 02 00 00 00 00 00 00 f8 7f 05 03 b2 03 90 42");
-    check_f64(negative_zero, 8, "08 80 01 03 00 00 00 00 00 00 00 80 05 04 02 02 33 84 51");
+    check_f64_decodes(negative_zero, 8, "08 80 01 03 00 00 00 00 00 00 00 80 05 04 02 02 33 84 51");
 }
 
 static void golden_rle(void **state)
@@ -244,7 +253,7 @@ int main(void)
         cmocka_unit_test(golden_delta),      cmocka_unit_test(golden_delta2),
         cmocka_unit_test(golden_scaled),     cmocka_unit_test(golden_line),
         cmocka_unit_test(golden_dictionary), cmocka_unit_test(golden_predict),
-        cmocka_unit_test(golden_seasonal),
+        cmocka_unit_test(golden_seasonal),   cmocka_unit_test(golden_ordered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,7 @@ static void chunk_encode(struct part *part, enum nts_tier tier, size_t vector,
     size_t indexes[NTS_GROUP_VECTORS];
     size_t encoded_count = 0;
     size_t head_size = 0;
+    size_t room = 0;
 
     for (size_t row = 0; row < count; row += NTS_VECTOR_ROWS, vector++) {
         size_t rows = rows_left(count, row, NTS_VECTOR_ROWS);
@@ -123,14 +124,14 @@ static void chunk_encode(struct part *part, enum nts_tier tier, size_t vector,
             continue;
         }
         indexes[encoded_count] = vector;
+        room += nts_vector_bound(rows);
         vectors[encoded_count++] = (struct nts_chunk_vector){values + row, rows};
     }
     if (encoded_count == 0)
         return;
     if (nts_chunk_begin(chunk_encoder(), tier,
                         part->kind == SERIES_F64 ? NTS_CHUNK_F64 : NTS_CHUNK_I64, vectors,
-                        encoded_count, writer_room(writer, NTS_CHUNK_HEAD_SIZE_MAX),
-                        &head_size) != NANOTS_OK)
+                        encoded_count, writer_room(writer, room), &head_size) != NANOTS_OK)
         die("no memory for a chunk");
     part->head_sizes[(vector - 1) / NTS_GROUP_VECTORS] = (int64_t)head_size;
     part->has_heads |= head_size != 0;
@@ -287,8 +288,8 @@ static const uint8_t *part_decode(enum series_kind kind, uint64_t *dst, size_t c
 
         if (v % NTS_GROUP_VECTORS == 0) {
             model = head_size == 0 ? NULL : &chunk_model;
-            if (model != NULL &&
-                nts_chunk_model_read(&chunk_model, nts_alloc_libc(), at, head_size) != NANOTS_OK)
+            if (model != NULL && nts_chunk_model_read(&chunk_model, nts_alloc_libc(), &part_scratch,
+                                                      at, head_size) != NANOTS_OK)
                 die("NanoTS: the head of a chunk is refused");
             at += head_size;
         }

@@ -7,6 +7,10 @@
 #include "base/check.h"
 #include "codec/f32.h"
 #include "codec/f64.h"
+#include "codec/varint.h"
+
+/* Parts of a head. */
+#define HEAD_RANKS 0x01u
 
 struct nts_chunk_encoder {
     const struct nanots_allocator *alloc;
@@ -14,20 +18,55 @@ struct nts_chunk_encoder {
     enum nts_chunk_kind kind;
     const struct nts_chunk_vector *vectors;
     size_t next;
-    struct nts_f64_choice choice; /* what the vectors before have taught */
+    struct nts_f64_choice choice;  /* what the vectors before have taught */
+    struct nts_ranks_table *ranks; /* made at first need */
 };
 
 struct nts_chunk_encoder *nts_chunk_encoder_new(const struct nanots_allocator *alloc)
 {
     struct nts_chunk_encoder *encoder = nts_alloc(alloc, sizeof *encoder);
-    if (encoder != NULL)
+    if (encoder != NULL) {
         encoder->alloc = alloc;
+        encoder->ranks = NULL;
+    }
     return encoder;
 }
 
 void nts_chunk_encoder_free(struct nts_chunk_encoder *encoder)
 {
+    if (encoder != NULL)
+        nts_free(encoder->ranks);
     nts_free(encoder);
+}
+
+/* Ends the part of `size` bytes at dst + 3: puts its size before it. Returns the byte after. */
+static uint8_t *head_close_part(uint8_t *dst, size_t size)
+{
+    uint8_t *const at = nts_varint_put(dst, size);
+
+    memmove(at, dst + 3, size);
+    return at + size;
+}
+
+/* Decides how doubles are transformed, and writes what the vectors share. */
+static nanots_status chunk_begin_f64(struct nts_chunk_encoder *encoder, size_t count, uint8_t *dst,
+                                     size_t *head_size_out)
+{
+    struct nts_transform transform;
+    size_t part_size;
+
+    if (encoder->ranks == NULL)
+        encoder->ranks = nts_ranks_table_new(encoder->alloc);
+    if (encoder->ranks == NULL)
+        return NANOTS_NO_MEMORY;
+    nts_transform_choose(&transform, &encoder->scratch, encoder->vectors, count, encoder->ranks,
+                         dst + 1 + 3, &part_size);
+    if (part_size == 0)
+        return NANOTS_OK;
+    encoder->choice.ranks = encoder->ranks;
+    dst[0] = HEAD_RANKS;
+    *head_size_out = (size_t)(head_close_part(dst + 1, part_size) - dst);
+    return NANOTS_OK;
 }
 
 nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder, enum nts_tier tier,
@@ -36,15 +75,13 @@ nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder, enum nts_tier t
 {
     assert(count >= 1);
     assert(count <= NTS_GROUP_VECTORS);
-    (void)count;
     (void)tier;
-    (void)dst;
     encoder->kind = kind;
     encoder->vectors = vectors;
     encoder->next = 0;
     encoder->choice = (struct nts_f64_choice){.age = 0};
     *head_size_out = 0;
-    return NANOTS_OK;
+    return kind == NTS_CHUNK_F64 ? chunk_begin_f64(encoder, count, dst, head_size_out) : NANOTS_OK;
 }
 
 size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst)
@@ -62,17 +99,48 @@ size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst)
     }
 }
 
+/* One part of a head. */
+static nanots_status model_read_part(struct nts_chunk_model *model,
+                                     const struct nanots_allocator *alloc,
+                                     struct nts_codec_scratch *scratch, unsigned flag,
+                                     const uint8_t *part, size_t size)
+{
+    if (flag == HEAD_RANKS)
+        return nts_ranks_read(&model->ranks, alloc, scratch, part, size);
+    return NANOTS_CORRUPT;
+}
+
 nanots_status nts_chunk_model_read(struct nts_chunk_model *model,
-                                   const struct nanots_allocator *alloc, const uint8_t *head,
+                                   const struct nanots_allocator *alloc,
+                                   struct nts_codec_scratch *scratch, const uint8_t *head,
                                    size_t head_size)
 {
-    (void)head;
-    model->alloc = alloc;
-    return head_size == 0 ? NANOTS_OK : NANOTS_CORRUPT;
+    const uint8_t *const end = head + head_size;
+    const uint8_t *at = head;
+
+    nts_chunk_model_deinit(model);
+    if (head_size == 0)
+        return NANOTS_OK;
+    unsigned flags = *at++;
+    if (flags == 0)
+        return NANOTS_CORRUPT;
+    for (unsigned flag = 1; flags != 0; flag <<= 1) {
+        uint64_t size;
+        if ((flags & flag) == 0)
+            continue;
+        flags &= ~flag;
+        at = nts_varint_get(at, end, &size);
+        if (at == NULL || size > (size_t)(end - at))
+            return NANOTS_CORRUPT;
+        NTS_TRY(model_read_part(model, alloc, scratch, flag, at, (size_t)size));
+        at += size;
+    }
+    return at == end ? NANOTS_OK : NANOTS_CORRUPT;
 }
 
 void nts_chunk_model_deinit(struct nts_chunk_model *model)
 {
+    nts_free(model->ranks);
     memset(model, 0, sizeof *model);
 }
 
@@ -88,8 +156,7 @@ nanots_status nts_chunk_read_f64(struct nts_codec_scratch *scratch,
                                  const struct nts_chunk_model *model, double *dst, size_t count,
                                  const uint8_t *src, size_t src_size)
 {
-    (void)model;
-    return nts_f64_decode(scratch, dst, count, src, src_size);
+    return nts_f64_decode_of_chunk(scratch, model, dst, count, src, src_size);
 }
 
 nanots_status nts_chunk_read_f32(struct nts_codec_scratch *scratch,

@@ -24,6 +24,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "codec/codec.h"
+#include "codec/ranks.h"
 #include "util/alloc.h"
 
 enum nts_tier { NTS_TIER_HOT = 0, NTS_TIER_PACKED = 1 };
@@ -42,8 +43,10 @@ struct nts_chunk_encoder;
 NTS_CHECKED struct nts_chunk_encoder *nts_chunk_encoder_new(const struct nanots_allocator *alloc);
 void nts_chunk_encoder_free(struct nts_chunk_encoder *encoder);
 
-/* Upper bounds of a head, and of a vector of `count` values of any kind. */
-#define NTS_CHUNK_HEAD_SIZE_MAX 1u
+/* Upper bound of a head. Vectors of any kind have at most nts_vector_bound(count) bytes; a head
+ * is written only if its vectors become so small that both, and any vector being written, need
+ * no more room than the bounds of the vectors alone. */
+#define NTS_CHUNK_HEAD_SIZE_MAX (1u + 3u + NTS_RANKS_SIZE_MAX)
 
 /* Encodes vectors[0..count), 1 <= count <= NTS_GROUP_VECTORS: decides how, and writes the head, of
  * *head_size_out bytes, 0 if there is none. The values stay readable until the last vector is
@@ -58,12 +61,13 @@ size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst);
 
 /* A head as decoders want it; zeroed before its first use. */
 struct nts_chunk_model {
-    const struct nanots_allocator *alloc;
+    struct nts_ranks *ranks; /* NULL: none */
 };
 
 /* Reads the head of a chunk, in place of what the model held. CORRUPT, NO_MEMORY. */
 NTS_CHECKED nanots_status nts_chunk_model_read(struct nts_chunk_model *model,
                                                const struct nanots_allocator *alloc,
+                                               struct nts_codec_scratch *scratch,
                                                const uint8_t *head, size_t head_size);
 void nts_chunk_model_deinit(struct nts_chunk_model *model);
 

@@ -12,7 +12,7 @@ const char *nts_codec_name(unsigned codec)
         [NTS_CODEC_DECIMAL] = "decimal", [NTS_CODEC_SCALED] = "scaled",
         [NTS_CODEC_LINE] = "line",       [NTS_CODEC_DICTIONARY] = "dictionary",
         [NTS_CODEC_PREDICT] = "predict", [NTS_CODEC_SEASONAL] = "seasonal",
-        [NTS_CODEC_ORDERED] = "ordered",
+        [NTS_CODEC_ORDERED] = "ordered", [NTS_CODEC_RANKS] = "ranks",
     };
     return codec < NTS_CODEC_ID_END ? names[codec] : NULL;
 }

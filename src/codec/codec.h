@@ -38,7 +38,8 @@ enum nts_codec_id {
     NTS_CODEC_PREDICT = 12,    /* i64: errors of a linear predictor, then as FOR */
     NTS_CODEC_SEASONAL = 13,   /* i64: differences over a period */
     NTS_CODEC_ORDERED = 14,    /* f64: bits, ordered as integers; holds a vector of i64 */
-    NTS_CODEC_ID_END = 15
+    NTS_CODEC_RANKS = 15,      /* f64: places in the chunk's table; holds a vector of i64 */
+    NTS_CODEC_ID_END = 16
 };
 
 /* Values of a chunk by which its transform is chosen. */
@@ -56,7 +57,8 @@ struct nts_codec_scratch {
     uint64_t run_values[NTS_VECTOR_ROWS / 2];
     uint64_t run_counts[NTS_VECTOR_ROWS / 2];
     double sample[NTS_TRANSFORM_SAMPLE_COUNT]; /* of codec/transform.h */
-    /* Of codec/f32.h: the vector as doubles, and its bytes before they are known to be smallest. */
+    /* Of codec/f32.h: the vector as doubles, and its bytes before they are known to be smallest;
+     * of codec/ranks.h: entries and their bytes. */
     double wide[NTS_VECTOR_ROWS];
     uint8_t wide_bytes[8 * NTS_VECTOR_ROWS + 1];
 };

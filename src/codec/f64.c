@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/chunk.h"
 #include "codec/plain.h"
 #include "codec/rle.h"
 #include "codec/xor.h"
@@ -125,6 +126,16 @@ static uint8_t *vector_write(uint8_t *dst, const struct vector_plan *plan,
     return flat_write(dst, &plan->flat, scratch->run_values, plan->run_count);
 }
 
+/* Transforms with parameters for this very vector: a sample tells them at once. The table of RANKS
+ * is given. */
+static bool f64_transform(struct nts_transformed *out, struct nts_codec_scratch *scratch,
+                          const struct nts_transform *like, const double *src, size_t count)
+{
+    return like->codec == NTS_CODEC_RANKS
+               ? nts_transform_apply(out, scratch, like, src, count)
+               : nts_transform_find(out, scratch, like->codec, src, count);
+}
+
 /* Encodes a vector that is transformed, if that is smaller than size_max. Returns the size, 0 if it
  * is not. */
 static size_t transformed_encode(struct nts_codec_scratch *scratch, struct nts_i64_choice *choice,
@@ -150,8 +161,9 @@ static bool f64_try(struct nts_codec_scratch *scratch, struct nts_f64_choice *ch
                     struct nts_transformed *transformed)
 {
     struct nts_i64_choice integers = {.age = 0};
+    const struct nts_transform like = {.codec = codec, .ranks = choice->ranks};
 
-    if (!nts_transform_find(transformed, scratch, codec, src, count))
+    if (!f64_transform(transformed, scratch, &like, src, count))
         return false;
     const size_t own = transformed_encode(scratch, &integers, dst, transformed, src, count, *size);
     if (own > 0) {
@@ -189,13 +201,15 @@ static size_t f64_try_transforms(struct nts_codec_scratch *scratch, struct nts_f
         (f64_try(scratch, choice, dst, NTS_CODEC_INTEGER, src, count, &size, &transformed) ||
          f64_try(scratch, choice, dst, NTS_CODEC_DECIMAL, src, count, &size, &transformed)) &&
         f64_is_good(&transformed, size, count);
+    if (choice->ranks != NULL)
+        *is_good_out =
+            f64_try(scratch, choice, dst, NTS_CODEC_RANKS, src, count, &size, &transformed);
     if (!*is_good_out)
         (void)f64_try(scratch, choice, dst, NTS_CODEC_ORDERED, src, count, &size, &transformed);
     return size;
 }
 
-/* Transforms as the vector before was; false if that has to be looked at afresh. Digits are found
- * for each vector anew: a sample tells them at once. */
+/* Transforms as the vector before was; false if that has to be looked at afresh. */
 static bool f64_transform_known(struct nts_transformed *out, struct nts_codec_scratch *scratch,
                                 const struct nts_transform *transform, const double *src,
                                 size_t count)
@@ -203,7 +217,7 @@ static bool f64_transform_known(struct nts_transformed *out, struct nts_codec_sc
     if (transform->codec == NTS_CODEC_ORDERED &&
         nts_transform_find(out, scratch, NTS_CODEC_DECIMAL, src, count))
         return false;
-    return nts_transform_find(out, scratch, transform->codec, src, count);
+    return f64_transform(out, scratch, transform, src, count);
 }
 
 /* Encodes as the vector before was; 0 if that does not fit this one. */
@@ -301,8 +315,9 @@ static nanots_status vector_read(struct nts_codec_scratch *scratch, uint64_t *ds
     return NANOTS_OK;
 }
 
-nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, size_t count,
-                             const uint8_t *src, size_t src_size)
+nanots_status nts_f64_decode_of_chunk(struct nts_codec_scratch *scratch,
+                                      const struct nts_chunk_model *model, double *dst,
+                                      size_t count, const uint8_t *src, size_t src_size)
 {
     uint64_t *const values = scratch->values;
     const uint8_t *const end = src + src_size;
@@ -315,9 +330,16 @@ nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, siz
         f64_copy(dst, values, count);
         return NANOTS_OK;
     }
-    const uint8_t *const at = nts_transform_read(&head, count, src, end);
+    const uint8_t *const at =
+        nts_transform_read(&head, model != NULL ? model->ranks : NULL, count, src, end);
     if (at == NULL)
         return NANOTS_CORRUPT;
-    NTS_TRY(nts_i64_decode(scratch, (int64_t *)values, count, at, (size_t)(end - at)));
+    NTS_TRY(nts_chunk_read_i64(scratch, model, (int64_t *)values, count, at, (size_t)(end - at)));
     return nts_transform_invert(dst, &head, values, count);
+}
+
+nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, size_t count,
+                             const uint8_t *src, size_t src_size)
+{
+    return nts_f64_decode_of_chunk(scratch, NULL, dst, count, src, src_size);
 }

@@ -3,7 +3,7 @@
  * transform.h.
  *
  * choose:  4 windows of 128 values --> each transform --> bytes of its integers, were the windows a
- *          vector --> the smallest
+ *          vector --> the smallest, or ranks, if values repeat and all else is large
  */
 #include "codec/transform.h"
 
@@ -16,12 +16,23 @@
 #include "codec/integer.h"
 #include "codec/ordered.h"
 
+/* Bits a value up to which ranks are not worth the look. */
+#define RANKS_BITS_MIN 10u
+/* Rows of a chunk below which a table does not pay, and entries of one that does: with 8 bytes an
+ * entry and 2 a rank, the head and the vectors leave room for a vector more. */
+#define RANKS_ROWS_MIN          2048u
+#define RANKS_ENTRIES_MAX(rows) (((rows)-NTS_VECTOR_ROWS) / 2)
+/* Of so many values spread over the chunk, one in so many must have been there before. */
+#define RANKS_SAMPLE_COUNT   1024u
+#define RANKS_REPEATS_ONE_IN 20u
+
 #define CHUNK_WINDOW_COUNT 4u
 #define CHUNK_WINDOW_ROWS  (NTS_TRANSFORM_SAMPLE_COUNT / CHUNK_WINDOW_COUNT)
 
 bool nts_transform_is(unsigned codec)
 {
-    return codec == NTS_CODEC_INTEGER || codec == NTS_CODEC_DECIMAL || codec == NTS_CODEC_ORDERED;
+    return codec == NTS_CODEC_INTEGER || codec == NTS_CODEC_DECIMAL || codec == NTS_CODEC_ORDERED ||
+           codec == NTS_CODEC_RANKS;
 }
 
 /* ---- encode ------------------------------------------------------------------------------- */
@@ -31,6 +42,7 @@ bool nts_transform_find(struct nts_transformed *out, struct nts_codec_scratch *s
 {
     const struct nts_transform transform = {
         .codec = codec,
+        .ranks = NULL,
         .zeros = codec == NTS_CODEC_ORDERED ? (uint8_t)nts_ordered_zeros(src, count) : 0,
     };
 
@@ -57,6 +69,9 @@ bool nts_transform_apply(struct nts_transformed *out, struct nts_codec_scratch *
             return false;
         out->head_size = 1 + out->decimal.head_size;
         return true;
+    case NTS_CODEC_RANKS:
+        out->head_size = 1;
+        return nts_ranks_from_f64(scratch->values, transform->ranks, src, count);
     default:
         assert(transform->codec == NTS_CODEC_ORDERED);
         out->head_size = 2;
@@ -92,22 +107,26 @@ static const double *chunk_at(const struct nts_chunk_vector *vectors, size_t row
     return (const double *)vectors->values + row;
 }
 
-/* Fills the sample with windows that lie evenly in the chunk. Returns its length. */
-static size_t choose_sample(double *sample, const struct nts_chunk_vector *vectors,
-                            size_t vector_count)
+static size_t chunk_row_count(const struct nts_chunk_vector *vectors, size_t vector_count)
 {
     size_t row_count = 0;
-    size_t sampled = 0;
 
     for (size_t v = 0; v < vector_count; v++)
         row_count += vectors[v].count;
+    return row_count;
+}
+
+/* Fills the sample with windows that lie evenly in the chunk. Returns its length. */
+static size_t choose_sample(double *sample, const struct nts_chunk_vector *vectors,
+                            size_t row_count)
+{
+    size_t sampled = 0;
+
     for (size_t k = 0; k < CHUNK_WINDOW_COUNT; k++) {
-        const size_t take =
-            row_count / CHUNK_WINDOW_COUNT < CHUNK_WINDOW_ROWS
-                ? (k + 1) * row_count / CHUNK_WINDOW_COUNT - k * row_count / CHUNK_WINDOW_COUNT
-                : CHUNK_WINDOW_ROWS;
         size_t row = k * row_count / CHUNK_WINDOW_COUNT;
-        for (size_t end = sampled + take; sampled < end;) {
+        const size_t room = (k + 1) * row_count / CHUNK_WINDOW_COUNT - row;
+        const size_t end = sampled + (room < CHUNK_WINDOW_ROWS ? room : CHUNK_WINDOW_ROWS);
+        while (sampled < end) {
             size_t left;
             const double *const at = chunk_at(vectors, row, &left);
             left = left < end - sampled ? left : end - sampled;
@@ -119,18 +138,30 @@ static size_t choose_sample(double *sample, const struct nts_chunk_vector *vecto
     return sampled;
 }
 
-/* Bytes of the sample in this transform; SIZE_MAX if that is not for it. */
-static size_t choose_size(struct nts_transform *transform, struct nts_codec_scratch *scratch,
-                          enum nts_codec_id codec, size_t sample_count)
+/* Bytes of the sample, whose integers are in the scratch. */
+static size_t choose_size(const struct nts_transformed *transformed,
+                          struct nts_codec_scratch *scratch, size_t sample_count)
 {
-    struct nts_transformed transformed;
     struct nts_i64_plan plan;
 
-    if (!nts_transform_find(&transformed, scratch, codec, scratch->sample, sample_count))
-        return SIZE_MAX;
-    *transform = transformed.transform;
     nts_i64_select(&plan, scratch, scratch->values, sample_count);
-    return transformed.head_size + plan.size;
+    return transformed->head_size + plan.size;
+}
+
+/* Tries one transform on the sample; *out and *size stay those of the best. Whether it applied. */
+static bool choose_try(struct nts_transform *out, size_t *size, struct nts_codec_scratch *scratch,
+                       enum nts_codec_id codec, size_t sample_count)
+{
+    struct nts_transformed transformed;
+
+    if (!nts_transform_find(&transformed, scratch, codec, scratch->sample, sample_count))
+        return false;
+    const size_t own = choose_size(&transformed, scratch, sample_count);
+    if (own < *size) {
+        *size = own;
+        *out = transformed.transform;
+    }
+    return true;
 }
 
 /* The zeros that ordered bits of all values of the chunk have. */
@@ -145,8 +176,8 @@ static uint8_t choose_zeros(const struct nts_chunk_vector *vectors, size_t vecto
     return (uint8_t)zeros;
 }
 
-static bool choose_integer(const struct nts_chunk_vector *vectors, size_t vector_count,
-                           uint64_t *work)
+static bool choose_all_integers(const struct nts_chunk_vector *vectors, size_t vector_count,
+                                uint64_t *work)
 {
     for (size_t v = 0; v < vector_count; v++)
         if (!nts_integer_from_f64(work, vectors[v].values, vectors[v].count))
@@ -154,30 +185,92 @@ static bool choose_integer(const struct nts_chunk_vector *vectors, size_t vector
     return true;
 }
 
-void nts_transform_choose(struct nts_transform *out, struct nts_codec_scratch *scratch,
-                          const struct nts_chunk_vector *vectors, size_t vector_count)
+/* Whether values spread over the chunk repeat. */
+static bool choose_repeats(const struct nts_chunk_vector *vectors, size_t row_count,
+                           struct nts_ranks_table *table)
 {
-    const size_t sample_count = choose_sample(scratch->sample, vectors, vector_count);
-    struct nts_transform ordered = {.codec = NTS_CODEC_ORDERED};
+    nts_ranks_clear(table);
+    for (size_t k = 0; k < RANKS_SAMPLE_COUNT; k++) {
+        size_t left;
+        (void)nts_ranks_add(table, chunk_at(vectors, k * row_count / RANKS_SAMPLE_COUNT, &left), 1);
+    }
+    return RANKS_SAMPLE_COUNT - nts_ranks_count(table) >= RANKS_SAMPLE_COUNT / RANKS_REPEATS_ONE_IN;
+}
 
-    *out = (struct nts_transform){.codec = NTS_CODEC_INTEGER};
-    if (choose_integer(vectors, vector_count, scratch->values))
-        return;
-    const size_t decimal_size = choose_size(out, scratch, NTS_CODEC_DECIMAL, sample_count);
-    if (choose_size(&ordered, scratch, NTS_CODEC_ORDERED, sample_count) >= decimal_size)
-        return;
-    *out = ordered;
-    out->zeros = choose_zeros(vectors, vector_count);
+/* Ranks for all values of the chunk, if there are few enough. */
+static bool choose_table(const struct nts_chunk_vector *vectors, size_t vector_count,
+                         struct nts_ranks_table *table)
+{
+    nts_ranks_clear(table);
+    for (size_t v = 0; v < vector_count; v++)
+        if (!nts_ranks_add(table, vectors[v].values, vectors[v].count))
+            return false;
+    if (nts_ranks_count(table) > RANKS_ENTRIES_MAX(chunk_row_count(vectors, vector_count)))
+        return false;
+    nts_ranks_sort(table);
+    return true;
+}
+
+/* Whether ranks, with their part of the head, are smaller than what makes `size` bytes of the
+ * sample. Writes the part; returns its size, 0 if they are not. */
+static size_t choose_ranks(struct nts_codec_scratch *scratch, size_t size, size_t sample_count,
+                           const struct nts_chunk_vector *vectors, size_t vector_count,
+                           struct nts_ranks_table *table, uint8_t *part)
+{
+    const struct nts_transform ranks = {.codec = NTS_CODEC_RANKS, .ranks = table};
+    const size_t row_count = chunk_row_count(vectors, vector_count);
+    struct nts_transformed transformed;
+
+    if (row_count < RANKS_ROWS_MIN || size * 8 <= sample_count * RANKS_BITS_MIN ||
+        !choose_repeats(vectors, row_count, table) || !choose_table(vectors, vector_count, table))
+        return 0;
+    (void)nts_transform_apply(&transformed, scratch, &ranks, scratch->sample, sample_count);
+    const size_t own = choose_size(&transformed, scratch, sample_count);
+    /* What a kept table must save of the rest. */
+    const size_t wanted = (size - size / 32) * row_count / sample_count;
+    const size_t used = own * row_count / sample_count;
+    if (used >= wanted)
+        return 0;
+    const size_t part_size = (size_t)(nts_ranks_write(part, table, scratch) - part);
+    return used + part_size < wanted ? part_size : 0;
+}
+
+void nts_transform_choose(struct nts_transform *out, struct nts_codec_scratch *scratch,
+                          const struct nts_chunk_vector *vectors, size_t vector_count,
+                          struct nts_ranks_table *table, uint8_t *part, size_t *part_size_out)
+{
+    const size_t row_count = chunk_row_count(vectors, vector_count);
+    const size_t sample_count = choose_sample(scratch->sample, vectors, row_count);
+    size_t size = SIZE_MAX;
+
+    *out = (struct nts_transform){.codec = NTS_CODEC_ORDERED, .ranks = NULL};
+    *part_size_out = 0;
+    if (choose_all_integers(vectors, vector_count, scratch->values)) {
+        (void)choose_try(out, &size, scratch, NTS_CODEC_INTEGER, sample_count);
+    } else {
+        (void)choose_try(out, &size, scratch, NTS_CODEC_DECIMAL, sample_count);
+        (void)choose_try(out, &size, scratch, NTS_CODEC_ORDERED, sample_count);
+    }
+    if (table != NULL)
+        *part_size_out =
+            choose_ranks(scratch, size, sample_count, vectors, vector_count, table, part);
+    if (*part_size_out > 0)
+        *out = (struct nts_transform){.codec = NTS_CODEC_RANKS, .ranks = table};
+    else if (out->codec == NTS_CODEC_ORDERED)
+        out->zeros = choose_zeros(vectors, vector_count);
 }
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-const uint8_t *nts_transform_read(struct nts_transform_head *head, size_t count, const uint8_t *at,
-                                  const uint8_t *end)
+const uint8_t *nts_transform_read(struct nts_transform_head *head, const struct nts_ranks *ranks,
+                                  size_t count, const uint8_t *at, const uint8_t *end)
 {
     if (at == end || !nts_transform_is(*at))
         return NULL;
     head->codec = (enum nts_codec_id) * at++;
+    head->ranks = ranks;
+    if (head->codec == NTS_CODEC_RANKS)
+        return ranks != NULL ? at : NULL;
     if (head->codec == NTS_CODEC_DECIMAL)
         return nts_decimal_read_head(&head->decimal, count, at, end);
     if (head->codec != NTS_CODEC_ORDERED)
@@ -197,6 +290,8 @@ nanots_status nts_transform_invert(double *dst, const struct nts_transform_head 
         return NANOTS_OK;
     case NTS_CODEC_DECIMAL:
         return nts_decimal_to_f64(dst, &head->decimal, src, count);
+    case NTS_CODEC_RANKS:
+        return nts_ranks_to_f64(dst, head->ranks, src, count);
     default:
         nts_ordered_to_f64(dst, src, count, head->zeros);
         return NANOTS_OK;

@@ -13,6 +13,7 @@
  *   INTEGER   nothing                       codec/integer.h    all must be integers
  *   DECIMAL   digits, and exceptions        codec/decimal.h    most must be decimals
  *   ORDERED   zero bits at the bottom       codec/ordered.h    every double
+ *   RANKS     nothing; a part of the head   codec/ranks.h      all must be in the chunk's table
  *
  * HOT finds the transform of each vector; PACKED chooses one for a chunk, applies it to each vector
  * of it, and codes the integers of all alike. A vector to which it does not apply is written as in
@@ -24,13 +25,15 @@
 #define NTS_TRANSFORM_H
 
 #include "codec/decimal.h"
+#include "codec/ranks.h"
 
 struct nts_chunk_vector;
 
 struct nts_transform {
     enum nts_codec_id codec;
-    uint8_t digits; /* of DECIMAL */
-    uint8_t zeros;  /* of ORDERED */
+    uint8_t digits;                      /* of DECIMAL */
+    uint8_t zeros;                       /* of ORDERED */
+    const struct nts_ranks_table *ranks; /* of RANKS */
 };
 
 /* One vector of doubles, transformed; its integers are in values of the scratch. */
@@ -43,8 +46,8 @@ struct nts_transformed {
 /* Whether vectors of `codec` are heads with integers behind them. */
 bool nts_transform_is(unsigned codec);
 
-/* Finds the parameters of `codec` that suit src[0..count) best, and applies them. False if the
- * codec is not for these values; the integers are unspecified then. Uses a of the scratch. */
+/* Finds the parameters of `codec`, not RANKS, that suit src[0..count) best, and applies them. False
+ * if the codec is not for these values; integers are unspecified then. Uses a of the scratch. */
 bool nts_transform_find(struct nts_transformed *out, struct nts_codec_scratch *scratch,
                         enum nts_codec_id codec, const double *src, size_t count);
 
@@ -61,21 +64,26 @@ uint8_t *nts_transform_write(uint8_t *dst, const struct nts_transformed *transfo
                              const double *src, size_t count);
 
 /* Chooses the transform that makes the vectors of a chunk of doubles smallest, by a sample of
- * them. It always gives one; it need not apply to each vector. Uses all of the scratch. */
+ * them. It always gives one; it need not apply to each vector. RANKS is looked at if `table`, which
+ * is overwritten, is not NULL; if it is chosen, the part of the head is written to `part`, which
+ * has room for NTS_RANKS_SIZE_MAX bytes, and *part_size_out is its size, else 0. Uses all of the
+ * scratch. */
 void nts_transform_choose(struct nts_transform *out, struct nts_codec_scratch *scratch,
-                          const struct nts_chunk_vector *vectors, size_t vector_count);
+                          const struct nts_chunk_vector *vectors, size_t vector_count,
+                          struct nts_ranks_table *table, uint8_t *part, size_t *part_size_out);
 
 /* A head as it lies in the bytes. */
 struct nts_transform_head {
     enum nts_codec_id codec;
     unsigned zeros;
     struct nts_decimal_head decimal;
+    const struct nts_ranks *ranks;
 };
 
-/* Reads the head at the codec byte. Returns the byte after, where the integers begin; NULL if it is
- * corrupt, or no head. */
-const uint8_t *nts_transform_read(struct nts_transform_head *head, size_t count, const uint8_t *at,
-                                  const uint8_t *end);
+/* Reads the head at the codec byte; `ranks` are those of the chunk, NULL if it has none. Returns
+ * the byte after, where the integers begin; NULL if it is corrupt, or no head. */
+const uint8_t *nts_transform_read(struct nts_transform_head *head, const struct nts_ranks *ranks,
+                                  size_t count, const uint8_t *at, const uint8_t *end);
 
 /* Turns integers back into doubles, and puts the exceptions in their places. dst and src do not
  * overlap. */

@@ -400,8 +400,8 @@ static nanots_status segment_model(struct nts_segment *segment, struct nts_segme
     }
     slot->is_read = false;
     NTS_TRY(segment_chunk(segment, reader, index, column, group, &chunk, error));
-    const nanots_status status =
-        nts_chunk_model_read(&slot->model, reader->alloc, chunk, index->head_size[group]);
+    const nanots_status status = nts_chunk_model_read(
+        &slot->model, reader->alloc, &reader->work->index.scratch, chunk, index->head_size[group]);
     if (status == NANOTS_NO_MEMORY)
         return nts_fail_memory(error, sizeof slot->model);
     if (status != NANOTS_OK)

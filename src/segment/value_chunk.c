@@ -35,7 +35,7 @@ static size_t vector_rows(size_t row_count, size_t row)
 
 size_t nts_value_chunk_bound(const struct nts_column *column, size_t row_count)
 {
-    size_t bound = NTS_CHUNK_HEAD_SIZE_MAX;
+    size_t bound = 0;
     for (size_t row = 0; row < row_count; row += NTS_VECTOR_ROWS) {
         const size_t count = vector_rows(row_count, row);
         if (column == NULL)

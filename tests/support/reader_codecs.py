@@ -16,10 +16,10 @@ import struct
 M64 = 2**64 - 1
 VECTOR_ROWS = 1024
 RAW, CONSTANT, XOR, INTEGER, RLE, FOR, DELTA, DELTA2, DECIMAL = range(9)
-SCALED, LINE, DICTIONARY, PREDICT, SEASONAL, ORDERED = range(9, 15)
+SCALED, LINE, DICTIONARY, PREDICT, SEASONAL, ORDERED, RANKS = range(9, 16)
 SIMPLE_CODECS = (RAW, CONSTANT, FOR, DELTA, DELTA2)
 I64_CODECS = SIMPLE_CODECS + (RLE, SCALED, LINE, DICTIONARY, PREDICT, SEASONAL)
-F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL, ORDERED)
+F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL, ORDERED, RANKS)
 
 
 class FormatError(Exception):
@@ -301,7 +301,16 @@ def decode_ordered(cursor, count):
             for n in integers]
 
 
-F64_DECODERS = {INTEGER: decode_integer, DECIMAL: decode_decimal, ORDERED: decode_ordered}
+def decode_ranks(cursor, count):
+    table = cursor.head and cursor.head.ranks
+    check(table, "%s: no table for ranks", cursor.what)
+    ranks = signed(decode(cursor.rest(), count, False, head=cursor.head))
+    check(0 <= min(ranks) and max(ranks) < len(table), "%s: ranks", cursor.what)
+    return [table[rank] for rank in ranks]
+
+
+F64_DECODERS = {INTEGER: decode_integer, DECIMAL: decode_decimal, ORDERED: decode_ordered,
+                RANKS: decode_ranks}
 I64_DECODERS = {SCALED: decode_scaled, LINE: decode_line, DICTIONARY: decode_dictionary,
                 PREDICT: decode_predict, SEASONAL: decode_seasonal}
 
@@ -460,10 +469,21 @@ def decode_strings(data, count):
 
 # --- 7.12: heads ---------------------------------------------------------------------------------
 
+def read_ranks(cursor):
+    """The table of codec RANKS."""
+    count, entries = cursor.varint(), []
+    check(1 <= count <= 8192, "%s: %d entries", cursor.what, count)
+    while len(entries) < count:
+        entries += decode_f64(cursor.bytes(cursor.varint()),
+                              min(VECTOR_ROWS, count - len(entries)))
+    return entries
+
+
 class Head:
     """What the vectors of a chunk share."""
 
-    PARTS = ()  # (bit, attribute, reader of a cursor over the part), lowest bit first
+    # (bit, attribute, reader of a cursor over the part), lowest bit first
+    PARTS = ((1, "ranks", read_ranks),)
 
     def __init__(self, data):
         cursor = Cursor(data, 0, len(data), "head")

@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from reader_codecs import (Cursor, FormatError, decode_f32, decode_f64,  # noqa: E402
+from reader_codecs import (Cursor, FormatError, Head, decode_f32, decode_f64,  # noqa: E402
                            decode_i64, decode_strings, decode_validity, read_block, unpack_stream,
                            zstd_library)
 
@@ -48,6 +48,11 @@ F64_EXAMPLES = (
     ("0e 3f 05 01 01 02", [-0.0, 0.0]),
 )
 
+# head, vector, values
+OF_CHUNK_EXAMPLES = (
+    ("01 09 03 07 08 01 05 02 b2 03 38", "0f 05 02 00 42", [22.0, 21.7, 21.7, 21.9]),
+)
+
 # decoder, bytes, count, why
 CORRUPT = (
     (decode_i64, "", 1, "no codec"),
@@ -59,6 +64,8 @@ CORRUPT = (
     (decode_i64, "ff", 1, "unknown codec"),
     (decode_i64, "0e 00 01", 1, "ordered is for f64"),
     (decode_f64, "0e 40 01", 1, "64 zeros"),
+    (decode_f64, "0f 01", 1, "ranks without a table"),
+    (decode_i64, "0f 01", 1, "ranks is for f64"),
     (decode_i64, "09 00 01 01", 1, "divisor 1"),
     (decode_i64, "09 00 02 09 00 02 01", 1, "scaled inside of scaled"),
     (decode_i64, "0a 02 3f 00 00", 1, "shift 63"),
@@ -195,6 +202,19 @@ class CodecsTest(unittest.TestCase):
             with self.subTest(data=data):
                 bits = decode_f64(bytes.fromhex(data), len(values)).tobytes()
                 self.assertEqual(bits, struct.pack("=%dd" % len(values), *values))
+
+    def test_chunks_of_the_spec_match_in_every_bit(self):
+        for head, data, values in OF_CHUNK_EXAMPLES:
+            with self.subTest(head=head):
+                head = Head(bytes.fromhex(head))
+                bits = decode_f64(bytes.fromhex(data), len(values), head).tobytes()
+                self.assertEqual(bits, struct.pack("=%dd" % len(values), *values))
+
+    def test_tables_that_cannot_be_are_refused(self):
+        for text in ("01 01 00", "01 02 81 40", "01 0a 03 07 08 01 05 02 b2 03 38 00",
+                     "01 08 03 06 08 01 05 02 b2 03"):
+            with self.subTest(head=text), self.assertRaises(FormatError):
+                Head(bytes.fromhex(text))
 
     def test_read_block_example_of_the_spec_matches(self):
         data = bytes.fromhex("82 00 01 01 05 fa 47 62 6c")

@@ -23,6 +23,7 @@
 #define SERIES_COUNT 14
 
 static uint64_t seed;
+static struct nts_codec_scratch scratch;
 static double doubles[ROWS];
 static float floats[ROWS];
 static int64_t ints[ROWS];
@@ -126,6 +127,14 @@ static void chunk_cut(struct chunk *chunk, enum nts_chunk_kind kind, size_t coun
     }
 }
 
+static size_t chunk_room(const struct chunk *chunk)
+{
+    size_t room = 0;
+    for (size_t v = 0; v < chunk->vector_count; v++)
+        room += nts_vector_bound(chunk->vectors[v].count);
+    return room;
+}
+
 static void chunk_encode(struct chunk *chunk, struct nts_chunk_encoder *encoder, enum nts_tier tier)
 {
     assert_int_equal(nts_chunk_begin(encoder, tier, chunk->kind, chunk->vectors,
@@ -135,17 +144,19 @@ static void chunk_encode(struct chunk *chunk, struct nts_chunk_encoder *encoder,
     chunk->offsets[0] = chunk->head_size;
     for (size_t v = 0; v < chunk->vector_count; v++) {
         const size_t count = chunk->vectors[v].count;
+        assert_true(chunk->head_size == 0 ||
+                    chunk->offsets[v] + nts_vector_bound(count) <= chunk_room(chunk));
         const size_t size = nts_chunk_next(encoder, chunk->bytes + chunk->offsets[v]);
         assert_in_range(size, 1, 1 + count * kind_width(chunk->kind));
         chunk->offsets[v + 1] = chunk->offsets[v] + size;
     }
+    assert_in_range(chunk->offsets[chunk->vector_count], 1, chunk_room(chunk));
 }
 
 static nanots_status vector_read(const struct chunk *chunk, size_t v,
                                  const struct nts_chunk_model *model, const uint8_t *bytes,
                                  size_t size, void *dst)
 {
-    static struct nts_codec_scratch scratch;
     const size_t count = chunk->vectors[v].count;
     switch (chunk->kind) {
     case NTS_CHUNK_F64:
@@ -166,8 +177,9 @@ static void chunk_expect(const struct chunk *chunk, struct guard *guard)
     uint8_t *head = guard_at_end(guard, chunk->head_size);
     memcpy(head, chunk->bytes, chunk->head_size);
     if (given != NULL)
-        assert_int_equal(nts_chunk_model_read(&model, nts_alloc_libc(), head, chunk->head_size),
-                         NANOTS_OK);
+        assert_int_equal(
+            nts_chunk_model_read(&model, nts_alloc_libc(), &scratch, head, chunk->head_size),
+            NANOTS_OK);
     for (size_t v = chunk->vector_count; v-- > 0;) {
         const size_t size = chunk->offsets[v + 1] - chunk->offsets[v];
         const size_t count = chunk->vectors[v].count;
@@ -211,6 +223,26 @@ static void chunks_round_trip_and_are_deterministic(void **state)
     guard_close(&guard);
 }
 
+/* Goal: few values that are no decimals share a table; 300 of them take about 9 bits a value. */
+static void few_values_of_many_digits_share_a_table(void **state)
+{
+    static struct chunk chunk;
+    struct guard guard = guard_open(CHUNK_MAX);
+    struct nts_chunk_encoder *encoder = nts_chunk_encoder_new(nts_alloc_libc());
+    (void)state;
+    assert_non_null(encoder);
+    make_series(4, ROWS);
+    chunk_cut(&chunk, NTS_CHUNK_F64, ROWS, false);
+    chunk_encode(&chunk, encoder, NTS_TIER_HOT);
+    assert_in_range(chunk.head_size, 1, 300 * 9);
+    assert_in_range(chunk.offsets[chunk.vector_count], ROWS, ROWS / 8 * 10 + 300 * 9);
+    for (size_t v = 0; v < chunk.vector_count; v++)
+        assert_int_equal(chunk.bytes[chunk.offsets[v]], NTS_CODEC_RANKS);
+    chunk_expect(&chunk, &guard);
+    nts_chunk_encoder_free(encoder);
+    guard_close(&guard);
+}
+
 /* Goal: heads and vectors that are cut or changed give a status and stay inside their bytes. */
 static void chunks_of_hostile_bytes_are_harmless(void **state)
 {
@@ -236,7 +268,7 @@ static void chunks_of_hostile_bytes_are_harmless(void **state)
                 head[seed_next(&seed) % head_size] ^= (uint8_t)(1u << seed_next(&seed) % 8);
             nanots_status status = NANOTS_OK;
             if (head_size != 0)
-                status = nts_chunk_model_read(&model, nts_alloc_libc(), head, head_size);
+                status = nts_chunk_model_read(&model, nts_alloc_libc(), &scratch, head, head_size);
             if (round % 4 == 1 && head_size != chunk.head_size)
                 assert_int_equal(status, NANOTS_CORRUPT);
             size_t size = chunk.offsets[v + 1] - chunk.offsets[v];
@@ -266,8 +298,9 @@ static void heads_that_cannot_be_are_corrupt(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         for (size_t size = 1; size <= 3; size++)
-            assert_int_equal(nts_chunk_model_read(&model, nts_alloc_libc(), heads[i], size),
-                             NANOTS_CORRUPT);
+            assert_int_equal(
+                nts_chunk_model_read(&model, nts_alloc_libc(), &scratch, heads[i], size),
+                NANOTS_CORRUPT);
     nts_chunk_model_deinit(&model);
 }
 
@@ -297,7 +330,8 @@ static void chunks_without_memory_are_a_status(void **state)
                     chunk.head_size + nts_chunk_next(encoder, chunk.bytes + chunk.head_size);
             }
             if (status == NANOTS_OK && chunk.head_size != 0)
-                status = nts_chunk_model_read(&model, &memory.alloc, chunk.bytes, chunk.head_size);
+                status = nts_chunk_model_read(&model, &memory.alloc, &scratch, chunk.bytes,
+                                              chunk.head_size);
             if (status == NANOTS_OK)
                 status = vector_read(&chunk, 0, chunk.head_size == 0 ? NULL : &model,
                                      chunk.bytes + chunk.head_size,
@@ -317,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_round_trip_and_are_deterministic),
+        cmocka_unit_test(few_values_of_many_digits_share_a_table),
         cmocka_unit_test(chunks_of_hostile_bytes_are_harmless),
         cmocka_unit_test(heads_that_cannot_be_are_corrupt),
         cmocka_unit_test(chunks_without_memory_are_a_status),

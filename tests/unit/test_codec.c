@@ -234,9 +234,9 @@ static void codec_small_vectors_are_as_small_as_promised(void **state)
 
 static void codec_names_are_those_of_the_specification(void **state)
 {
-    static const char *const names[] = {"raw",  "constant",   "xor",     "integer",  "rle",
-                                        "for",  "delta",      "delta2",  "decimal",  "scaled",
-                                        "line", "dictionary", "predict", "seasonal", "ordered"};
+    static const char *const names[] = {
+        "raw",     "constant", "xor",  "integer",    "rle",     "for",      "delta",   "delta2",
+        "decimal", "scaled",   "line", "dictionary", "predict", "seasonal", "ordered", "ranks"};
     (void)state;
     for (unsigned codec = 0; codec < NTS_CODEC_ID_END; codec++)
         assert_string_equal(nts_codec_name(codec), names[codec]);

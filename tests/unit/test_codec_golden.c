@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "codec/codec.h"
+#include "codec/chunk.h"
 #include "codec/simple.h"
 
 #define COUNT NTS_VECTOR_ROWS
@@ -243,6 +243,23 @@ static void golden_seasonal(void **state)
     check_i64(saw, COUNT, "0d 64 04 06 00 00 02 01");
 }
 
+/* The head of a chunk, and a vector of it. */
+static void golden_ranks(void **state)
+{
+    static const double values[] = {22.0, 21.7, 21.7, 21.9};
+    static double decoded[COUNT];
+    struct nts_chunk_model model = {0};
+    const size_t head_size = hex_bytes(wanted, "01 09 03 07 08 01 05 02 b2 03 38");
+    (void)state;
+    assert_int_equal(nts_chunk_model_read(&model, nts_alloc_libc(), &scratch, wanted, head_size),
+                     NANOTS_OK);
+    const size_t size = hex_bytes(wanted, "0f 05 02 00 42");
+    assert_int_equal(nts_chunk_read_f64(&scratch, &model, decoded, 4, wanted, size), NANOTS_OK);
+    assert_memory_equal(decoded, values, sizeof values);
+    nts_chunk_model_deinit(&model);
+    assert_int_equal(nts_f64_decode(&scratch, decoded, 4, wanted, size), NANOTS_CORRUPT);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -254,6 +271,7 @@ int main(void)
         cmocka_unit_test(golden_scaled),     cmocka_unit_test(golden_line),
         cmocka_unit_test(golden_dictionary), cmocka_unit_test(golden_predict),
         cmocka_unit_test(golden_seasonal),   cmocka_unit_test(golden_ordered),
+        cmocka_unit_test(golden_ranks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static void check_inverse(const struct nts_transformed *transformed, const doubl
 
     assert_ptr_equal(nts_transform_write(bytes, transformed, src, count),
                      bytes + transformed->head_size);
-    assert_ptr_equal(nts_transform_read(&head, count, bytes, bytes + transformed->head_size),
+    assert_ptr_equal(nts_transform_read(&head, NULL, count, bytes, bytes + transformed->head_size),
                      bytes + transformed->head_size);
     memcpy(integers, scratch.values, count * sizeof integers[0]);
     assert_int_equal(nts_transform_invert(back, &head, integers, count), NANOTS_OK);
@@ -76,6 +76,7 @@ static struct nts_transform choose(size_t count, bool ragged)
 {
     struct nts_transform chosen;
     size_t vector_count = 0;
+    size_t part_size;
 
     for (size_t at = 0; at < count && vector_count < NTS_GROUP_VECTORS;) {
         size_t take = ragged ? 1 + seed_next(&seed) % NTS_VECTOR_ROWS : NTS_VECTOR_ROWS;
@@ -83,7 +84,8 @@ static struct nts_transform choose(size_t count, bool ragged)
         vectors[vector_count++] = (struct nts_chunk_vector){values + at, take};
         at += take;
     }
-    nts_transform_choose(&chosen, &scratch, vectors, vector_count);
+    nts_transform_choose(&chosen, &scratch, vectors, vector_count, NULL, NULL, &part_size);
+    assert_int_equal(part_size, 0);
     return chosen;
 }
 
@@ -136,15 +138,19 @@ static void the_transform_of_any_chunk_gives_the_bits_back(void **state)
 /* Goal: heads that are cut, or of codecs that have none, are refused. */
 static void heads_that_cannot_be_are_refused(void **state)
 {
-    static const uint8_t heads[][2] = {{NTS_CODEC_RAW, 0},      {NTS_CODEC_XOR, 0},
-                                       {NTS_CODEC_DELTA, 0},    {NTS_CODEC_DECIMAL, 18},
-                                       {NTS_CODEC_ORDERED, 64}, {0xFF, 0}};
+    static const uint8_t heads[][2] = {{NTS_CODEC_RAW, 0},
+                                       {NTS_CODEC_XOR, 0},
+                                       {NTS_CODEC_DELTA, 0},
+                                       {NTS_CODEC_DECIMAL, 18},
+                                       {NTS_CODEC_ORDERED, 64},
+                                       {NTS_CODEC_RANKS, 0},
+                                       {0xFF, 0}};
     struct nts_transform_head head;
     (void)state;
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        assert_null(nts_transform_read(&head, 5, heads[i], heads[i] + 2));
-        assert_null(nts_transform_read(&head, 5, heads[i], heads[i] + 1));
-        assert_null(nts_transform_read(&head, 5, heads[i], heads[i]));
+        assert_null(nts_transform_read(&head, NULL, 5, heads[i], heads[i] + 2));
+        assert_null(nts_transform_read(&head, NULL, 5, heads[i], heads[i] + 1));
+        assert_null(nts_transform_read(&head, NULL, 5, heads[i], heads[i]));
     }
 }
 

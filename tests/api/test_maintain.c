@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* tests/api/test_maintain.c - nanots_maintain in the caller's thread: what it does. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,12 +45,15 @@ static struct nanots_diagnosis diagnosis_of(struct nanots_db *db)
     return diagnosis;
 }
 
-/* `flushes` segments of `rows_each` rows of interleaving times; all of them join `wanted`. */
+/* `flushes` segments of `rows_each` rows of interleaving times, with values that take the same room
+ * in any segment; all of them join `wanted`. */
 static void fill(struct nanots_db *db, const char *table, size_t flushes, size_t rows_each,
                  int64_t ts, struct db_rows *wanted)
 {
     for (size_t i = 0; i < flushes; i++) {
         struct db_rows rows = db_rows_sine(rows_each, 2, ts + (int64_t)i * 7);
+        for (size_t k = 0; k < 2 * rows_each; k++)
+            rows.values[k] = sin((double)(k * k) + (double)ts);
         db_append_all(db, table, &rows);
         db_ok(nanots_flush(db, &db_error));
         db_rows_join(wanted, &rows);

@@ -145,10 +145,41 @@ typedef enum nanots_duplicates {
     NANOTS_DUPLICATES_KEEP_FIRST = 2, /* the one that arrived first: later rows do not count */
 } nanots_duplicates;
 
-/* Name of a type ("f64", "f32", "i64", "i32", "bool", "utf8"), of a unit ("ms", "s", "us", "ns");
- * NULL for other numbers. Static strings. */
+/* For what segments are written. Both kinds can be mixed in one table; queries do not tell. */
+typedef enum nanots_tier {
+    NANOTS_TIER_AUTO = 0,   /* HOT by a flush; PACKED by a pack, and by upkeep where it has merged
+                             * so many rows that no merge takes them again; PACKED stays PACKED */
+    NANOTS_TIER_HOT = 1,    /* all for speed: several times faster to read and to write */
+    NANOTS_TIER_PACKED = 2, /* all for size */
+} nanots_tier;
+
+/* How vectors of 1024 values are stored: the numbers of SPEC.md 7, where each is described. */
+typedef enum nanots_codec {
+    NANOTS_CODEC_RAW = 0,      /* as they are */
+    NANOTS_CODEC_CONSTANT = 1, /* one value for all */
+    NANOTS_CODEC_XOR = 2,
+    NANOTS_CODEC_INTEGER = 3,
+    NANOTS_CODEC_RLE = 4,
+    NANOTS_CODEC_FOR = 5,
+    NANOTS_CODEC_DELTA = 6,
+    NANOTS_CODEC_DELTA2 = 7,
+    NANOTS_CODEC_DECIMAL = 8,
+    NANOTS_CODEC_SCALED = 9,
+    NANOTS_CODEC_LINE = 10,
+    NANOTS_CODEC_DICTIONARY = 11,
+    NANOTS_CODEC_PREDICT = 12,
+    NANOTS_CODEC_SEASONAL = 13,
+    NANOTS_CODEC_ORDERED = 14,
+    NANOTS_CODEC_RANKS = 15,
+} nanots_codec;
+
+/* Name of a type ("f64", "f32", "i64", "i32", "bool", "utf8"), of a unit ("ms", "s", "us", "ns"),
+ * of a tier ("auto", "hot", "packed"), of a codec ("raw", "delta", ...), also of those that only
+ * statistics tell apart; NULL for other numbers. Static strings. */
 NANOTS_API const char *nanots_type_name(nanots_type type);
 NANOTS_API const char *nanots_time_unit_name(nanots_time_unit unit);
+NANOTS_API const char *nanots_tier_name(nanots_tier tier);
+NANOTS_API const char *nanots_codec_name(unsigned codec);
 
 typedef enum nanots_sync_mode {
     NANOTS_SYNC_NORMAL = 0, /* an append survives process death at once, power loss after at most
@@ -251,10 +282,21 @@ NANOTS_API void nanots_free(void *block);
 
 #define NANOTS_COLUMN_NULLABLE 1u /* rows may have no value in this column */
 
+/* Names the codec of a column, for those who know better: every vector gets it that it can hold, if
+ * that takes no more than RAW; the others get the one of least size, as all do without. What is
+ * inside a codec, such as the integers of DECIMAL, is chosen as ever; vectors of equal values take
+ * no bytes of their own, and no codec.
+ *     f64, f32          RAW XOR INTEGER DECIMAL ORDERED
+ *     i64, i32, bool    RAW RLE FOR DELTA DELTA2 LINE DICTIONARY PREDICT SEASONAL
+ *     utf8              RAW: no dictionary, no zstd */
+#define NANOTS_COLUMN_CODEC(codec) (((uint32_t)(codec) + 1) << 8)
+/* The codec that the flags name, or -1. */
+#define NANOTS_COLUMN_CODEC_OF(flags) ((int)((flags) >> 8) - 1)
+
 struct nanots_column {
     const char *name;
     nanots_type type;
-    uint32_t flags; /* NANOTS_COLUMN_* */
+    uint32_t flags; /* NANOTS_COLUMN_NULLABLE, and NANOTS_COLUMN_CODEC() of one codec */
 };
 
 /* Zero in a field means its default. */
@@ -262,6 +304,7 @@ struct nanots_table_options {
     size_t struct_size;
     nanots_time_unit unit;
     nanots_duplicates duplicates;
+    nanots_tier tier;
 };
 
 /* Creates `table` with value columns `columns[0..column_count)`. Column names are unique; the names
@@ -273,7 +316,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_create_table(struct nanots_db *db
                                                             size_t column_count,
                                                             struct nanots_error *error);
 
-/* The same with the unit of time and the rule for rows of equal time; `options` may be NULL. */
+/* The same with the unit of time, the rule for rows of equal time and the tier; `options` may be
+ * NULL. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_create_table_with(
     struct nanots_db *db, const char *table, const struct nanots_column *columns,
     size_t column_count, const struct nanots_table_options *options, struct nanots_error *error);
@@ -321,6 +365,7 @@ struct nanots_schema {
     const char *ts_name; /* "ts_ms", "ts_s", "ts_us" or "ts_ns" */
     nanots_time_unit unit;
     nanots_duplicates duplicates;
+    nanots_tier tier;
     size_t column_count;
     const struct nanots_column *columns;
     void *block;
@@ -770,9 +815,6 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_stats_column(struct nanots_db *db
 NANOTS_CHECKED NANOTS_API nanots_status nanots_stats_json(struct nanots_db *db, const char *table,
                                                           char **json_out,
                                                           struct nanots_error *error);
-
-/* Name of a codec ("for", "delta", ...), or NULL for a number never given out. */
-NANOTS_API const char *nanots_codec_name(unsigned codec);
 
 struct nanots_diagnosis {
     size_t struct_size; /* set by the caller */

@@ -111,6 +111,7 @@ static void chunk_encode(struct part *part, enum nts_tier tier, size_t vector,
 {
     struct nts_chunk_vector vectors[NTS_GROUP_VECTORS];
     size_t indexes[NTS_GROUP_VECTORS];
+    const struct nts_chunk_options options = {.tier = tier};
     size_t encoded_count = 0;
     size_t head_size = 0;
     size_t room = 0;
@@ -129,7 +130,7 @@ static void chunk_encode(struct part *part, enum nts_tier tier, size_t vector,
     }
     if (encoded_count == 0)
         return;
-    if (nts_chunk_begin(chunk_encoder(), tier,
+    if (nts_chunk_begin(chunk_encoder(), &options,
                         part->kind == SERIES_F64 ? NTS_CHUNK_F64 : NTS_CHUNK_I64, vectors,
                         encoded_count, writer_room(writer, room), &head_size) != NANOTS_OK)
         die("no memory for a chunk");

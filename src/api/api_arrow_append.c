@@ -65,18 +65,12 @@ static void append_end(struct arrow_append *append)
 static nanots_status append_create(struct arrow_append *append, struct nanots_error *error)
 {
     const struct nts_table_def *def = append->def;
-    const struct nanots_table_options options = {.struct_size = sizeof options,
-                                                 .unit = nts_table_def_unit(def),
-                                                 .duplicates = append->options.duplicates};
+    struct nanots_table_options options;
     struct nanots_column *columns =
         nts_alloc_array(append->db->alloc, def->column_count, sizeof *columns);
     if (columns == NULL)
         return nts_fail_memory(error, def->column_count * sizeof *columns);
-    for (uint32_t c = 0; c < def->column_count; c++) {
-        columns[c].name = def->columns[c].name;
-        columns[c].type = (nanots_type)def->columns[c].type;
-        columns[c].flags = nts_column_is_nullable(&def->columns[c]) ? NANOTS_COLUMN_NULLABLE : 0;
-    }
+    nts_table_def_public(def, columns, &options);
     const nanots_status status = nts_create_table(
         append->db, append->name, columns, def->column_count, &options, &append->table, error);
     nts_free(columns);

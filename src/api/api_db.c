@@ -141,20 +141,21 @@ nanots_status nanots_table_schema(struct nanots_db *db, const char *table,
     for (size_t c = 0; c < def->column_count; c++)
         size += strlen(def->columns[c].name) + 1;
     struct nanots_column *columns = nts_alloc(db->alloc, size);
+    struct nanots_table_options options;
     if (columns == NULL)
         return nts_fail_memory(error, size);
+    nts_table_def_public(def, columns, &options);
     char *text = (char *)(columns + def->column_count);
     for (size_t c = 0; c < def->column_count; c++) {
-        const size_t name_size = strlen(def->columns[c].name) + 1;
-        memcpy(text, def->columns[c].name, name_size);
+        const size_t name_size = strlen(columns[c].name) + 1;
+        memcpy(text, columns[c].name, name_size);
         columns[c].name = text;
-        columns[c].type = (nanots_type)def->columns[c].type;
-        columns[c].flags = def->columns[c].flags;
         text += name_size;
     }
     schema_out->ts_name = nts_table_def_ts_name(def);
-    schema_out->unit = nts_table_def_unit(def);
-    schema_out->duplicates = (nanots_duplicates)def->duplicates;
+    schema_out->unit = options.unit;
+    schema_out->duplicates = options.duplicates;
+    schema_out->tier = options.tier;
     schema_out->column_count = def->column_count;
     schema_out->columns = columns;
     schema_out->block = columns;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "codec/f32.h"
 #include "codec/f64.h"
+#include "codec/forced.h"
 #include "codec/varint.h"
 
 /* Parts of a head. */
@@ -16,6 +17,7 @@ struct nts_chunk_encoder {
     const struct nanots_allocator *alloc;
     struct nts_codec_scratch scratch;
     enum nts_chunk_kind kind;
+    struct nts_chunk_options options;
     const struct nts_chunk_vector *vectors;
     size_t next;
     struct nts_f64_choice choice;  /* what the vectors before have taught */
@@ -69,24 +71,35 @@ static nanots_status chunk_begin_f64(struct nts_chunk_encoder *encoder, size_t c
     return NANOTS_OK;
 }
 
-nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder, enum nts_tier tier,
-                              enum nts_chunk_kind kind, const struct nts_chunk_vector *vectors,
-                              size_t count, uint8_t *dst, size_t *head_size_out)
+nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder,
+                              const struct nts_chunk_options *options, enum nts_chunk_kind kind,
+                              const struct nts_chunk_vector *vectors, size_t count, uint8_t *dst,
+                              size_t *head_size_out)
 {
     assert(count >= 1);
     assert(count <= NTS_GROUP_VECTORS);
-    (void)tier;
     encoder->kind = kind;
+    encoder->options = *options;
     encoder->vectors = vectors;
     encoder->next = 0;
     encoder->choice = (struct nts_f64_choice){.age = 0};
     *head_size_out = 0;
+    if (options->forced != 0)
+        return NANOTS_OK;
     return kind == NTS_CHUNK_F64 ? chunk_begin_f64(encoder, count, dst, head_size_out) : NANOTS_OK;
 }
 
 size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst)
 {
     const struct nts_chunk_vector *vector = &encoder->vectors[encoder->next++];
+
+    if (encoder->options.forced != 0) {
+        const size_t size =
+            nts_forced_encode(&encoder->scratch, encoder->kind, encoder->options.forced - 1, dst,
+                              vector->values, vector->count);
+        if (size != 0)
+            return size;
+    }
     switch (encoder->kind) {
     case NTS_CHUNK_F64:
         return nts_f64_encode_next(&encoder->scratch, &encoder->choice, dst, vector->values,

@@ -31,6 +31,22 @@ enum nts_tier { NTS_TIER_HOT = 0, NTS_TIER_PACKED = 1 };
 
 enum nts_chunk_kind { NTS_CHUNK_I64, NTS_CHUNK_F64, NTS_CHUNK_F32 };
 
+/* Of a column of this nanots_type, utf8 excepted. */
+static inline enum nts_chunk_kind nts_chunk_kind_of(unsigned type)
+{
+    return type == NANOTS_TYPE_F64   ? NTS_CHUNK_F64
+           : type == NANOTS_TYPE_F32 ? NTS_CHUNK_F32
+                                     : NTS_CHUNK_I64;
+}
+
+/* What whoever writes a column may ask for. */
+struct nts_chunk_options {
+    enum nts_tier tier;
+    /* 1 + the codec of every vector that it can hold (codec/forced.h), then there is no head; 0:
+     * that of least size. */
+    unsigned forced;
+};
+
 /* Values of one vector, of the chunk's kind: int64_t, double or float. */
 struct nts_chunk_vector {
     const void *values;
@@ -51,7 +67,8 @@ void nts_chunk_encoder_free(struct nts_chunk_encoder *encoder);
 /* Encodes vectors[0..count), 1 <= count <= NTS_GROUP_VECTORS: decides how, and writes the head, of
  * *head_size_out bytes, 0 if there is none. The values stay readable until the last vector is
  * written. NO_MEMORY. */
-NTS_CHECKED nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder, enum nts_tier tier,
+NTS_CHECKED nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder,
+                                          const struct nts_chunk_options *options,
                                           enum nts_chunk_kind kind,
                                           const struct nts_chunk_vector *vectors, size_t count,
                                           uint8_t *dst, size_t *head_size_out);

@@ -12,8 +12,6 @@
  */
 #include "codec/f32.h"
 
-#include <stdbool.h>
-
 #include "base/bytes.h"
 #include "base/check.h"
 
@@ -216,6 +214,17 @@ static unsigned f32_guess_digits(const double *src, size_t count)
     return cheapest;
 }
 
+bool nts_f32_shorten(double *wide, size_t count)
+{
+    const unsigned digits = f32_guess_digits(wide, count);
+    const double scale = power_of_ten(digits);
+    bool is_short;
+
+    for (size_t i = 0; i < count && digits > 0; i++)
+        wide[i] = shorten(wide[i], scale, &is_short);
+    return digits > 0;
+}
+
 static bool f32_all_equal(const float *src, size_t count)
 {
     for (size_t i = 1; i < count; i++)
@@ -224,7 +233,7 @@ static bool f32_all_equal(const float *src, size_t count)
     return true;
 }
 
-static size_t f32_raw_write(uint8_t *dst, const float *src, size_t count)
+size_t nts_f32_raw_write(uint8_t *dst, const float *src, size_t count)
 {
     dst[0] = NTS_CODEC_RAW;
     for (size_t i = 0; i < count; i++) {
@@ -256,19 +265,14 @@ size_t nts_f32_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const flo
     assert(count >= 1);
     assert(count <= NTS_VECTOR_ROWS);
     nts_f32_widen(wide, src, count);
-    const unsigned digits = f32_all_equal(src, count) ? 0 : f32_guess_digits(wide, count);
-    if (digits > 0) {
-        const double scale = power_of_ten(digits);
-        bool is_short;
-        for (size_t i = 0; i < count; i++)
-            wide[i] = shorten(wide[i], scale, &is_short);
+    if (!f32_all_equal(src, count) && nts_f32_shorten(wide, count)) {
         size = encode_wide(scratch, dst, size, count);
         if (size <= count)
             return size;
         nts_f32_widen(wide, src, count);
     }
     size = encode_wide(scratch, dst, size, count);
-    return size < nts_f32_bound(count) ? size : f32_raw_write(dst, src, count);
+    return size < nts_f32_bound(count) ? size : nts_f32_raw_write(dst, src, count);
 }
 
 /* ---- decode ------------------------------------------------------------------------------- */

@@ -19,6 +19,8 @@
 #ifndef NTS_F32_H
 #define NTS_F32_H
 
+#include <stdbool.h>
+
 #include "codec/codec.h"
 
 /* Largest encoded size of `count` values. */
@@ -31,6 +33,13 @@ static inline size_t nts_f32_bound(size_t count)
  * payload of a NaN. */
 void nts_f32_widen(double *dst, const float *src, size_t count);
 float nts_f32_narrow(double value);
+
+/* Puts doubles of few digits that round to the same floats in the place of widened floats, where a
+ * sample says that there are such. False, with nothing changed, if it says that there are none. */
+bool nts_f32_shorten(double *wide, size_t count);
+
+/* Writes the vector as RAW, nts_f32_bound(count) bytes; returns how many. */
+size_t nts_f32_raw_write(uint8_t *dst, const float *src, size_t count);
 
 /* Encodes src[0..count), 1 <= count <= NTS_VECTOR_ROWS, to dst, which has room for
  * nts_f32_bound(count). Cannot fail. Returns the bytes written. */

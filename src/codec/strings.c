@@ -231,7 +231,8 @@ static nanots_status compressed_write(uint8_t *dst, struct nts_strings_work *wor
 }
 
 nanots_status nts_strings_encode(struct nts_strings_work *work, uint8_t *dst, size_t *size_out,
-                                 const uint8_t *bytes, const int32_t *offsets, size_t count)
+                                 const uint8_t *bytes, const int32_t *offsets, size_t count,
+                                 enum nts_strings_choice choice)
 {
     const uint8_t *const given = bytes != NULL ? bytes : work->codes_bytes; /* nothing of it */
     const struct strings_source source = {.bytes = given + offsets[0],
@@ -245,6 +246,11 @@ nanots_status nts_strings_encode(struct nts_strings_work *work, uint8_t *dst, si
     for (size_t i = 0; i < count; i++)
         work->lengths[i] = (int64_t)offsets[i + 1] - offsets[i];
     const struct strings_plan plain = plain_plan(work, &source);
+    if (choice == NTS_STRINGS_RAW) {
+        *size_out =
+            strings_write(dst, &plain, source.total, plain.form, plain.bytes, plain.byte_count);
+        return NANOTS_OK;
+    }
     const size_t entry_count = entries_find(work, &source);
     const bool has_dictionary = entry_count < count;
     if (has_dictionary)

@@ -26,7 +26,7 @@
 #include "util/alloc.h"
 
 /* Where statistics count strings beside the codecs of numbers: this and the form. */
-#define NTS_CODEC_STRINGS 16u
+#define NTS_CODEC_STRINGS 28u
 
 #define NTS_STRINGS_SLOT_COUNT (4 * NTS_VECTOR_ROWS)
 
@@ -60,12 +60,18 @@ void nts_strings_work_deinit(struct nts_strings_work *work);
 /* Largest encoded size of `count` strings of byte_count bytes together. */
 size_t nts_strings_bound(size_t count, size_t byte_count);
 
+enum nts_strings_choice {
+    NTS_STRINGS_SMALLEST,
+    NTS_STRINGS_RAW /* plain and not compressed, whatever that takes */
+};
+
 /* Encodes 1 <= count <= NTS_VECTOR_ROWS strings to dst, which has room for nts_strings_bound().
  * String i is bytes[offsets[i]..offsets[i + 1]), well-formed UTF-8; offsets do not fall; bytes may
  * be NULL if there are none. Returns OK or NO_MEMORY. */
 NTS_CHECKED nanots_status nts_strings_encode(struct nts_strings_work *work, uint8_t *dst,
                                              size_t *size_out, const uint8_t *bytes,
-                                             const int32_t *offsets, size_t count);
+                                             const int32_t *offsets, size_t count,
+                                             enum nts_strings_choice choice);
 
 /* Bytes of all strings together, which decode is to be given room for. It is at most INT32_MAX and
  * what src_size bytes can hold; no more is checked. Returns OK or CORRUPT. */

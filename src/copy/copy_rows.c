@@ -66,14 +66,15 @@ static nanots_status copy_rows_init(struct copy_rows *rows, struct nts_target *t
 }
 
 static nanots_status copy_rows_begin(struct copy_rows *rows, uint32_t row_count, uint64_t seq_first,
-                                     uint64_t seq_last, struct nanots_error *error)
+                                     uint64_t seq_last, bool is_cold, struct nanots_error *error)
 {
     const struct nts_segment_start start = {.def = rows->def,
                                             .segment_id = rows->target->next_segment_id++,
                                             .seq_first = seq_first,
                                             .seq_last = seq_last,
                                             .file_seed = rows->target->db->file_seed,
-                                            .row_count = row_count};
+                                            .row_count = row_count,
+                                            .tier = nts_segment_tier(rows->def, is_cold)};
     return nts_segment_writer_begin(rows->writer, &rows->out, &start, error);
 }
 
@@ -100,7 +101,8 @@ static nanots_status memtable_write(struct copy_rows *rows, struct nts_target_ta
                                     const struct nts_copy_source *source, const uint32_t *order,
                                     struct nanots_error *error)
 {
-    NTS_TRY(copy_rows_begin(rows, source->row_count, source->seq_first, source->seq_last, error));
+    NTS_TRY(copy_rows_begin(rows, source->row_count, source->seq_first, source->seq_last, false,
+                            error));
     for (uint32_t row = 0; row < source->row_count; row += NTS_GROUP_ROWS) {
         const uint32_t left = source->row_count - row;
         const uint32_t count = left < NTS_GROUP_ROWS ? left : NTS_GROUP_ROWS;
@@ -308,7 +310,8 @@ static nanots_status groups_write(struct copy_rows *rows, struct nts_segment_rea
                                   const struct nts_copy_groups *groups, struct nanots_error *error)
 {
     const struct nts_segment_entry *entry = &segment->entry;
-    NTS_TRY(copy_rows_begin(rows, groups->rows, entry->seq_first, entry->seq_last, error));
+    NTS_TRY(copy_rows_begin(rows, groups->rows, entry->seq_first, entry->seq_last,
+                            (entry->flags & NTS_SEGMENT_PACKED) != 0, error));
     for (uint32_t g = 0; g < nts_group_count(entry->row_count); g++) {
         const uint32_t count = group_rows(entry->row_count, g);
         if ((groups->mask >> g & 1) == 0)

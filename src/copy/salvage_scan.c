@@ -314,7 +314,8 @@ static bool definitions_fit(const struct nts_table_def *def, const struct nts_ta
         return false;
     for (uint32_t c = 0; c < old->column_count; c++)
         if (old->columns[c].type != def->columns[c].type ||
-            old->columns[c].flags != def->columns[c].flags)
+            old->columns[c].flags != def->columns[c].flags ||
+            old->columns[c].forced != def->columns[c].forced)
             return false;
     return true;
 }

@@ -156,7 +156,9 @@ static nanots_status bulk_write_rows(struct bulk_writer *writer, uint32_t base, 
                                      struct nanots_error *error)
 {
     struct nanots_db *db = writer->bulk->table->db;
-    struct nts_segment_start start = {.def = writer->rows->def, .row_count = count};
+    struct nts_segment_start start = {.def = writer->rows->def,
+                                      .row_count = count,
+                                      .tier = nts_segment_tier(writer->rows->def, false)};
 
     start.file_seed = db->file_seed;
     nts_mutex_lock(&db->write_lock);

@@ -5,8 +5,25 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/codec.h"
 #include "engine/catalog.h"
 #include "engine/engine.h"
+
+nanots_status nts_column_flags_check(const struct nanots_column *column, struct nanots_error *error)
+{
+    const int codec = NANOTS_COLUMN_CODEC_OF(column->flags);
+    const unsigned flags = column->flags & 0xFF;
+    const char *name = codec < 0 ? "" : nts_codec_name((unsigned)codec);
+    uint8_t stored;
+
+    if ((flags & ~NANOTS_COLUMN_NULLABLE) != 0 || name == NULL)
+        return nts_fail(error, NANOTS_INVALID, "column '%.80s': unknown flags 0x%x", column->name,
+                        (unsigned)column->flags);
+    if (!nts_column_flags_store(column->type, column->flags, &stored))
+        return nts_fail(error, NANOTS_INVALID, "column '%.80s': codec %s is not for %s",
+                        column->name, name, nanots_type_name(column->type));
+    return NANOTS_OK;
+}
 
 /* What must hold before a definition can be made; nts_table_def_check does the rest. */
 static nanots_status columns_check(const struct nanots_column *columns, size_t column_count,
@@ -23,9 +40,7 @@ static nanots_status columns_check(const struct nanots_column *columns, size_t c
         if (nanots_type_name(columns[i].type) == NULL)
             return nts_fail(error, NANOTS_INVALID, "column '%.80s': unknown type %d",
                             columns[i].name, (int)columns[i].type);
-        if ((columns[i].flags & ~NANOTS_COLUMN_NULLABLE) != 0)
-            return nts_fail(error, NANOTS_INVALID, "column '%.80s': unknown flags 0x%x",
-                            columns[i].name, (unsigned)columns[i].flags);
+        NTS_TRY(nts_column_flags_check(&columns[i], error));
     }
     return NANOTS_OK;
 }
@@ -43,6 +58,9 @@ static nanots_status table_options_check(const struct nanots_table_options *opti
     if ((unsigned)options->duplicates > NANOTS_DUPLICATES_KEEP_FIRST)
         return nts_fail(error, NANOTS_INVALID, "table '%.80s': unknown rule for duplicates %d",
                         table, (int)options->duplicates);
+    if (nanots_tier_name(options->tier) == NULL)
+        return nts_fail(error, NANOTS_INVALID, "table '%.80s': unknown tier %d", table,
+                        (int)options->tier);
     return NANOTS_OK;
 }
 

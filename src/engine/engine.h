@@ -22,6 +22,9 @@ NTS_CHECKED nanots_status nts_create_table(struct nanots_db *db, const char *nam
                                            const struct nanots_table_options *options,
                                            struct nanots_table **table_out,
                                            struct nanots_error *error);
+/* INVALID if the flags, or the codec that they name, are none that a column of the type has. */
+NTS_CHECKED nanots_status nts_column_flags_check(const struct nanots_column *column,
+                                                 struct nanots_error *error);
 
 /* ---- schema.c ----------------------------------------------------------------------------- */
 

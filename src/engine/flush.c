@@ -116,7 +116,8 @@ static nanots_status flush_write_item(struct flush *flush, struct flush_item *it
                                       .seq_first = memtable->seq_first,
                                       .seq_last = memtable->seq_last,
                                       .file_seed = db->file_seed,
-                                      .row_count = memtable->row_count};
+                                      .row_count = memtable->row_count,
+                                      .tier = nts_segment_tier(memtable->def, false)};
     nts_mutex_lock(&db->write_lock);
     start.segment_id = db->next_segment_id++;
     nts_mutex_unlock(&db->write_lock);

@@ -192,8 +192,12 @@ static nanots_status merge_choose(const struct nts_version *version, struct nts_
     const size_t units = nts_tiers_choose(rows, merge_list_units(version, rows), &limits, &first);
     nts_free(rows);
     const size_t begin = merge_unit_first(version, first);
+    uint64_t total = 0;
     rewrite->inputs = version->segments + begin;
     rewrite->input_count = units == 0 ? 0 : merge_unit_first(version, first + units) - begin;
+    for (size_t i = 0; i < rewrite->input_count; i++)
+        total += rewrite->inputs[i]->entry.row_count;
+    rewrite->is_cold = !nts_tiers_takes(total, &limits);
     return NANOTS_OK;
 }
 

@@ -9,13 +9,16 @@
 #include "engine/extents.h"
 #include "engine/limit.h"
 #include "engine/rewrite.h"
+#include "segment/segment_writer.h"
 
 /* Whether a pack would write the same segments again. */
-static bool version_is_packed(const struct nts_version *version, uint64_t target_rows)
+static bool version_is_packed(const struct nts_version *version, const struct nts_table_def *def,
+                              uint64_t target_rows)
 {
+    const uint64_t packed = nts_segment_tier(def, true) == NTS_TIER_PACKED ? NTS_SEGMENT_PACKED : 0;
     for (size_t i = 0; i < version->count; i++) {
         const struct nts_segment_entry *entry = &version->segments[i]->entry;
-        if (entry->row_count > target_rows || (entry->flags & NTS_SEGMENT_PACKED) == 0)
+        if (entry->row_count > target_rows || (entry->flags & NTS_SEGMENT_PACKED) != packed)
             return false;
         if (i + 1 == version->count)
             break;
@@ -38,9 +41,9 @@ static nanots_status pack_once(struct nanots_table *table, uint64_t target_rows,
                                   .input_count = version->count,
                                   .from = INT64_MIN,
                                   .target_rows = target_rows,
-                                  .tier = NTS_TIER_PACKED};
+                                  .is_cold = true};
     nanots_status status = NANOTS_OK;
-    if (!version_is_packed(version, target_rows)) {
+    if (!version_is_packed(version, table->def, target_rows)) {
         status = nts_rewrite_run(&rewrite, error);
         nts_version_unref(version);
         version = nts_version_now(table);

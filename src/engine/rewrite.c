@@ -165,6 +165,17 @@ static nanots_status rewriter_add_output(struct rewriter *rewriter,
     return status;
 }
 
+/* What was written for size stays so. */
+static enum nts_tier rewriter_tier(const struct rewriter *rewriter)
+{
+    const struct nts_rewrite *job = rewriter->job;
+    bool is_cold = job->is_cold;
+
+    for (size_t i = 0; i < job->input_count; i++)
+        is_cold |= (job->inputs[i]->entry.flags & NTS_SEGMENT_PACKED) != 0;
+    return nts_segment_tier(rewriter->def, is_cold);
+}
+
 static nanots_status rewriter_write_rows(struct rewriter *rewriter, uint32_t rows,
                                          struct nts_segment_entry *entry,
                                          struct nanots_error *error)
@@ -175,7 +186,7 @@ static nanots_status rewriter_write_rows(struct rewriter *rewriter, uint32_t row
                                       .seq_last = rewriter->seq_last,
                                       .file_seed = db->file_seed,
                                       .row_count = rows,
-                                      .tier = rewriter->job->tier};
+                                      .tier = rewriter_tier(rewriter)};
     nts_mutex_lock(&db->write_lock);
     start.segment_id = db->next_segment_id++;
     nts_mutex_unlock(&db->write_lock);

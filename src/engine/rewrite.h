@@ -10,7 +10,6 @@
 #ifndef NTS_REWRITE_H
 #define NTS_REWRITE_H
 
-#include "codec/chunk.h"
 #include "engine/exchange.h"
 
 struct nts_rewrite {
@@ -19,7 +18,7 @@ struct nts_rewrite {
     size_t input_count;
     int64_t from;         /* rows with ts < from are left out */
     uint64_t target_rows; /* of an output; at most NTS_SEGMENT_ROWS_MAX */
-    enum nts_tier tier;
+    bool is_cold;         /* nothing is going to write the outputs' rows anew soon */
     /* NULL, or called for each row group, without locks below upkeep_lock: what it returns other
      * than OK ends the rewrite, which has changed nothing then. */
     nts_pulse_fn pulse;

@@ -202,12 +202,13 @@ nanots_status nts_schema_add_column(struct nanots_table *table, const struct nan
     if (nanots_type_name(column->type) == NULL)
         return nts_fail(error, NANOTS_INVALID, "column '%.80s': unknown type %d", column->name,
                         (int)column->type);
-    if (column->flags != NANOTS_COLUMN_NULLABLE)
+    NTS_TRY(nts_column_flags_check(column, error));
+    if ((column->flags & NANOTS_COLUMN_NULLABLE) == 0)
         return nts_fail(error, NANOTS_INVALID,
                         "column '%.80s' must be nullable: rows that are there have no value in it",
                         column->name);
     change.edit.type = (uint8_t)column->type;
-    change.edit.flags = NTS_COLUMN_NULLABLE;
+    change.edit.flags = column->flags;
     return schema_run(&change, error);
 }
 

@@ -13,7 +13,7 @@ static size_t tier_window(const uint64_t *rows, size_t count, const struct nts_t
     size_t best = 0;
 
     for (size_t i = 0; i < count && i < limits->units_max; i++) {
-        if (rows[i] > limits->rows_max / 2 || rows[i] > limits->rows_max - total)
+        if (!nts_tiers_takes(rows[i], limits) || rows[i] > limits->rows_max - total)
             break;
         total += rows[i];
         if (largest < rows[i])

@@ -16,6 +16,7 @@
 #ifndef NTS_TIERS_H
 #define NTS_TIERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,12 @@ struct nts_tier_limits {
     uint64_t rows_max; /* of a merged unit; a unit of more than half of it stays as it is */
     size_t units_max;  /* of one merge; at least NTS_TIER_UNITS_MIN */
 };
+
+/* Whether a unit of so many rows may still take part in a merge. */
+static inline bool nts_tiers_takes(uint64_t rows, const struct nts_tier_limits *limits)
+{
+    return rows <= limits->rows_max / 2;
+}
 
 /* The cheapest merge, in rows for each unit that goes, among units of `rows[0..count)`, which are
  * neighbours in order of arrival. Returns how many from *first_out on; 0: none is due. */

@@ -18,13 +18,16 @@ nanots_status nts_table_change_put(struct nts_buf *buf, uint64_t seed,
     uint8_t body[CHANGE_COLUMN_OFF + CHANGE_COLUMN_SIZE + NTS_NAME_SIZE_MAX] = {0};
     const size_t name_size = strlen(change->name);
     size_t size = CHANGE_COLUMN_OFF;
+    uint8_t flags;
 
     nts_store_u32(body, change->table_id);
     switch (change->kind) {
     case NTS_EDIT_COLUMN:
         nts_store_u64(body + 8, change->seq);
         body[CHANGE_COLUMN_OFF] = change->type;
-        body[CHANGE_COLUMN_OFF + 1] = change->flags;
+        if (!nts_column_flags_store(change->type, change->flags, &flags))
+            return NANOTS_INVALID;
+        body[CHANGE_COLUMN_OFF + 1] = flags;
         body[CHANGE_COLUMN_OFF + 2] = (uint8_t)name_size;
         memcpy(body + CHANGE_COLUMN_OFF + CHANGE_COLUMN_SIZE, change->name, name_size);
         size = CHANGE_COLUMN_OFF + CHANGE_COLUMN_SIZE + name_size;
@@ -81,9 +84,10 @@ bool nts_table_change_decode(const struct nts_edit *edit, struct nts_table_chang
         if (edit->body_size < CHANGE_COLUMN_OFF + CHANGE_COLUMN_SIZE)
             return false;
         change->type = edit->body[CHANGE_COLUMN_OFF];
-        change->flags = edit->body[CHANGE_COLUMN_OFF + 1];
         return nanots_type_name((nanots_type)change->type) != NULL &&
-               change->flags == NTS_COLUMN_NULLABLE &&
+               nts_column_flags_load(change->type, edit->body[CHANGE_COLUMN_OFF + 1],
+                                     &change->flags) &&
+               (change->flags & NTS_COLUMN_NULLABLE) != 0 &&
                change_get_name(edit, CHANGE_COLUMN_OFF + 2, change->name);
     default:
         return false;
@@ -97,8 +101,7 @@ nanots_status nts_table_change_apply(const struct nanots_allocator *alloc,
 {
     const bool adds = change->kind == NTS_EDIT_COLUMN;
     const size_t count = def->column_count + (adds ? 1u : 0u);
-    const struct nanots_table_options options = {.unit = nts_table_def_unit(def),
-                                                 .duplicates = (nanots_duplicates)def->duplicates};
+    struct nanots_table_options options;
     *def_out = NULL;
     if (count > NTS_COLUMNS_MAX)
         return nts_fail(error, NANOTS_INVALID, "table '%.80s' has %u columns; at most %u fit",
@@ -109,11 +112,7 @@ nanots_status nts_table_change_apply(const struct nanots_allocator *alloc,
     struct nanots_column *columns = nts_alloc_array(alloc, count, sizeof *columns);
     if (columns == NULL)
         return nts_fail_memory(error, count * sizeof *columns);
-    for (uint32_t c = 0; c < def->column_count; c++) {
-        columns[c].name = def->columns[c].name;
-        columns[c].type = (nanots_type)def->columns[c].type;
-        columns[c].flags = def->columns[c].flags;
-    }
+    nts_table_def_public(def, columns, &options);
     if (adds) {
         columns[count - 1].name = change->name;
         columns[count - 1].type = (nanots_type)change->type;

@@ -19,7 +19,7 @@ struct nts_table_change {
     uint64_t seq;                     /* COLUMN, TABLE_DROP: the last seq given out before */
     uint32_t column;                  /* COLUMN_RENAME: 0-based */
     uint8_t type;                     /* COLUMN */
-    uint8_t flags;                    /* COLUMN */
+    uint32_t flags;                   /* COLUMN: as nanots.h has them */
     char name[NTS_NAME_SIZE_MAX + 1]; /* of the column, or the new name */
 };
 

@@ -6,12 +6,74 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "codec/forced.h"
 #include "util/checksum.h"
 #include "util/text.h"
 
 #define DEF_HEADER_SIZE 17u /* up to and with name_size */
 #define DEF_COLUMN_SIZE 3u  /* type, flags, name_size */
 #define DEF_NAME_SLOTS  (2 * NTS_COLUMNS_MAX)
+
+/* ---- flags and options -------------------------------------------------------------------- */
+
+/* Where 1 + codec is in the flags of nanots.h and in those of the file, and where the tier is
+ * beside the rule for duplicates. */
+#define PUBLIC_CODEC_SHIFT 8u
+#define STORED_CODEC_SHIFT 1u
+#define STORED_TIER_SHIFT  4u
+
+/* Whether a column of the type may name this codec; 0: none. */
+static bool forced_is_valid(unsigned type, uint32_t forced)
+{
+    if (forced == 0 || forced > NTS_CODEC_ID_END)
+        return forced == 0;
+    if (type == NANOTS_TYPE_UTF8)
+        return forced == 1 + NTS_CODEC_RAW;
+    return nts_forced_serves(nts_chunk_kind_of(type), forced - 1);
+}
+
+bool nts_column_flags_store(unsigned type, uint32_t flags, uint8_t *stored_out)
+{
+    const uint32_t forced = flags >> PUBLIC_CODEC_SHIFT;
+    const uint32_t others = flags & ((1u << PUBLIC_CODEC_SHIFT) - 1);
+
+    *stored_out = 0;
+    if ((others & ~NTS_COLUMN_NULLABLE) != 0 || !forced_is_valid(type, forced))
+        return false;
+    *stored_out = (uint8_t)(others | forced << STORED_CODEC_SHIFT);
+    return true;
+}
+
+bool nts_column_flags_load(unsigned type, uint8_t stored, uint32_t *flags_out)
+{
+    const uint32_t forced = stored >> STORED_CODEC_SHIFT;
+
+    *flags_out = (stored & NTS_COLUMN_NULLABLE) | forced << PUBLIC_CODEC_SHIFT;
+    return forced_is_valid(type, forced);
+}
+
+static void column_set_flags(struct nts_column_def *column, uint32_t flags)
+{
+    column->flags = flags & NTS_COLUMN_NULLABLE;
+    column->forced = (uint8_t)(flags >> PUBLIC_CODEC_SHIFT);
+}
+
+void nts_table_def_public(const struct nts_table_def *def, struct nanots_column *columns,
+                          struct nanots_table_options *options)
+{
+    *options = (struct nanots_table_options){.struct_size = sizeof *options,
+                                             .unit = nts_table_def_unit(def),
+                                             .duplicates = (nanots_duplicates)def->duplicates,
+                                             .tier = (nanots_tier)def->tier};
+    for (uint32_t c = 0; c < def->column_count; c++) {
+        const struct nts_column_def *column = &def->columns[c];
+        columns[c].name = column->name;
+        columns[c].type = (nanots_type)column->type;
+        columns[c].flags = column->flags | (uint32_t)column->forced << PUBLIC_CODEC_SHIFT;
+    }
+}
+
+/* ---- units of time ------------------------------------------------------------------------ */
 
 static uint8_t unit_of_public(nanots_time_unit unit)
 {
@@ -92,6 +154,8 @@ const char *nts_table_def_column_name(const struct nts_table_def *def, uint32_t 
     return column == 0 ? nts_table_def_ts_name(def) : def->columns[column - 1].name;
 }
 
+/* ---- definitions -------------------------------------------------------------------------- */
+
 /* What follows from the columns and is asked at every append. */
 static void table_def_summarize(struct nts_table_def *def)
 {
@@ -142,13 +206,14 @@ struct nts_table_def *nts_table_def_new(const struct nanots_allocator *alloc, ui
     def->table_id = table_id;
     def->unit = unit_of_public(options == NULL ? NANOTS_UNIT_MS : options->unit);
     def->duplicates = (uint8_t)(options == NULL ? NANOTS_DUPLICATES_KEEP_ALL : options->duplicates);
+    def->tier = (uint8_t)(options == NULL ? NANOTS_TIER_AUTO : options->tier);
     def->column_count = (uint16_t)column_count;
     def->created_seq = created_seq;
     def->name = table_def_put_name(&names, name, strlen(name));
     for (size_t i = 0; i < column_count; i++) {
         def->columns[i].name = table_def_put_name(&names, columns[i].name, strlen(columns[i].name));
         def->columns[i].type = (uint8_t)columns[i].type;
-        def->columns[i].flags = (uint8_t)columns[i].flags;
+        column_set_flags(&def->columns[i], columns[i].flags);
     }
     table_def_summarize(def);
     return def;
@@ -167,7 +232,7 @@ void nts_table_def_encode(const struct nts_table_def *def, uint8_t *bytes)
     const size_t name_len = strlen(def->name);
     nts_store_u32(bytes, def->table_id);
     bytes[4] = def->unit;
-    bytes[5] = def->duplicates;
+    bytes[5] = (uint8_t)(def->duplicates | def->tier << STORED_TIER_SHIFT);
     nts_store_u16(bytes + 6, def->column_count);
     nts_store_u64(bytes + 8, def->created_seq);
     bytes[16] = (uint8_t)name_len;
@@ -177,7 +242,7 @@ void nts_table_def_encode(const struct nts_table_def *def, uint8_t *bytes)
         const struct nts_column_def *column = &def->columns[i];
         const size_t len = strlen(column->name);
         bytes[0] = column->type;
-        bytes[1] = column->flags;
+        bytes[1] = (uint8_t)(column->flags | column->forced << STORED_CODEC_SHIFT);
         bytes[2] = (uint8_t)len;
         memcpy(bytes + DEF_COLUMN_SIZE, column->name, len);
         bytes += DEF_COLUMN_SIZE + len;
@@ -258,12 +323,14 @@ static size_t columns_measure(const uint8_t *bytes, size_t size, size_t column_c
                               size_t *names_size_out)
 {
     size_t at = 0;
+    uint32_t flags;
     for (size_t i = 0; i < column_count; i++) {
         if (size - at < DEF_COLUMN_SIZE)
             return 0;
         const size_t len = bytes[at + 2];
         if (bytes[at] < NANOTS_TYPE_F64 || bytes[at] > NANOTS_TYPE_UTF8 ||
-            (bytes[at + 1] & ~NTS_COLUMN_NULLABLE) != 0 || size - at - DEF_COLUMN_SIZE < len ||
+            !nts_column_flags_load(bytes[at], bytes[at + 1], &flags) ||
+            size - at - DEF_COLUMN_SIZE < len ||
             !name_bytes_are_valid(bytes + at + DEF_COLUMN_SIZE, len))
             return 0;
         *names_size_out += len + 1;
@@ -293,7 +360,9 @@ nanots_status nts_table_def_decode(const struct nanots_allocator *alloc, const u
     const size_t column_count = nts_load_u16(bytes + 6);
     const uint8_t *columns = bytes + DEF_HEADER_SIZE + name_len;
     size_t names_size = name_len + 1;
-    if (bytes[4] >= NTS_UNIT_END || bytes[5] >= NTS_DUPLICATES_END)
+    const uint8_t duplicates = bytes[5] & ((1u << STORED_TIER_SHIFT) - 1);
+    const uint8_t tier = bytes[5] >> STORED_TIER_SHIFT;
+    if (bytes[4] >= NTS_UNIT_END || duplicates >= NTS_DUPLICATES_END || tier >= NTS_DEF_TIER_END)
         return nts_fail(error, NANOTS_CORRUPT, "table definition: unknown time unit or option");
     if (column_count == 0 || column_count > NTS_COLUMNS_MAX ||
         !name_bytes_are_valid(bytes + DEF_HEADER_SIZE, name_len))
@@ -309,14 +378,18 @@ nanots_status nts_table_def_decode(const struct nanots_allocator *alloc, const u
         return nts_fail_memory(error, names_size);
     def->table_id = nts_load_u32(bytes);
     def->unit = bytes[4];
-    def->duplicates = bytes[5];
+    def->duplicates = duplicates;
+    def->tier = tier;
     def->column_count = (uint16_t)column_count;
     def->created_seq = nts_load_u64(bytes + 8);
     def->name = table_def_put_name(&names, bytes + DEF_HEADER_SIZE, name_len);
     for (size_t i = 0; i < column_count; i++) {
         const size_t len = columns[2];
+        uint32_t flags;
+        if (!nts_column_flags_load(columns[0], columns[1], &flags))
+            flags = 0; /* columns_measure has refused it */
         def->columns[i].type = columns[0];
-        def->columns[i].flags = columns[1];
+        column_set_flags(&def->columns[i], flags);
         def->columns[i].name = table_def_put_name(&names, columns + DEF_COLUMN_SIZE, len);
         columns += DEF_COLUMN_SIZE + len;
     }

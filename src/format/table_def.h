@@ -5,7 +5,9 @@
  *   +----------+---------+-----------+-------------+------------+-----------+------+---------------
  *   | table_id | unit u8 | dups u8   | columns u16 | created_seq| name_size | name | columns ...
  *   +----------+---------+-----------+-------------+------------+-----------+------+---------------
+ *   dups: bits 0-3 enum nts_duplicates, bits 4-7 enum nts_def_tier
  *   each column: type u8, flags u8, name_size u8, name
+ *   flags: bit 0 nullable, bits 1-7 the codec that the column names + 1, 0: none
  *
  * A definition is one allocation and immutable once made. Decoding treats its bytes as hostile, and
  * refuses what nts_table_def_check does.
@@ -38,12 +40,21 @@ enum nts_duplicates {
     NTS_DUPLICATES_END = 3
 };
 
+/* What a table wants its segments to be; codec/chunk.h has the tiers of segments. */
+enum nts_def_tier {
+    NTS_DEF_TIER_AUTO = 0, /* HOT first, PACKED when cold */
+    NTS_DEF_TIER_HOT = 1,
+    NTS_DEF_TIER_PACKED = 2,
+    NTS_DEF_TIER_END = 3
+};
+
 #define NTS_COLUMN_NULLABLE 1u
 
 struct nts_column_def {
     const char *name;
     uint8_t type;            /* nanots_type */
     uint8_t flags;           /* NTS_COLUMN_NULLABLE */
+    uint8_t forced;          /* 1 + the codec that it names, as codec/chunk.h; 0: none */
     uint16_t nullable_index; /* of a nullable column: so many of those before it are nullable */
 };
 
@@ -51,6 +62,7 @@ struct nts_table_def {
     uint32_t table_id;
     uint8_t unit;
     uint8_t duplicates;
+    uint8_t tier; /* enum nts_def_tier */
     uint16_t column_count;
     uint16_t nullable_count;
     bool is_plain; /* every column is f64 and not nullable */
@@ -63,6 +75,16 @@ static inline bool nts_column_is_nullable(const struct nts_column_def *column)
 {
     return (column->flags & NTS_COLUMN_NULLABLE) != 0;
 }
+
+/* Flags of a column of some type as nanots.h has them and as a definition stores them. False if
+ * they are not valid, whatever bits are set. */
+NTS_CHECKED bool nts_column_flags_store(unsigned type, uint32_t flags, uint8_t *stored_out);
+NTS_CHECKED bool nts_column_flags_load(unsigned type, uint8_t stored, uint32_t *flags_out);
+
+/* Columns, of which there is room for all, and options as nanots.h has them: nts_table_def_new
+ * makes the same definition of them. The names stay the definition's. */
+void nts_table_def_public(const struct nts_table_def *def, struct nanots_column *columns,
+                          struct nanots_table_options *options);
 
 nanots_time_unit nts_table_def_unit(const struct nts_table_def *def);
 /* Milliseconds since 1970 in ticks of the table, and back: the first tick at or after `ms`, and the

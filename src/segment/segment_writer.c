@@ -153,17 +153,19 @@ static nanots_status writer_add_chunk(struct nts_segment_writer *writer, uint32_
                                       const int64_t *ts, const struct nts_column *values,
                                       size_t row_count, struct nanots_error *error)
 {
-    const enum nts_tier tier = writer->start.tier;
+    const struct nts_chunk_options options = {
+        .tier = writer->start.tier,
+        .forced = column == 0 ? 0 : writer->start.def->columns[column - 1].forced};
     struct nts_value_chunk *chunk = &writer->chunk;
     uint8_t *dst = NULL;
 
     NTS_TRY(nts_extent_writer_reserve(writer->out, nts_value_chunk_bound(values, row_count), &dst,
                                       error));
     if (values == NULL)
-        NTS_TRY(nts_time_chunk_encode(&writer->chunks, tier, ts, row_count, dst, chunk, error));
+        NTS_TRY(nts_time_chunk_encode(&writer->chunks, &options, ts, row_count, dst, chunk, error));
     else
-        NTS_TRY(
-            nts_value_chunk_encode(&writer->chunks, tier, values, row_count, dst, chunk, error));
+        NTS_TRY(nts_value_chunk_encode(&writer->chunks, &options, values, row_count, dst, chunk,
+                                       error));
     writer_index_chunk(writer, column, row_count, dst);
     writer->out->buffer_used += chunk->size;
     return NANOTS_OK;

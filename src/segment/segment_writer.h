@@ -28,6 +28,14 @@ void nts_segment_writer_free(struct nts_segment_writer *writer);
 uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_count,
                               uint64_t text_bytes);
 
+/* The tier of a segment of `def`: of rows just come, or of rows that stay as they are written. */
+static inline enum nts_tier nts_segment_tier(const struct nts_table_def *def, bool is_cold)
+{
+    if (def->tier == NTS_DEF_TIER_AUTO)
+        return is_cold ? NTS_TIER_PACKED : NTS_TIER_HOT;
+    return def->tier == NTS_DEF_TIER_PACKED ? NTS_TIER_PACKED : NTS_TIER_HOT;
+}
+
 /* What is known before the first row. */
 struct nts_segment_start {
     const struct nts_table_def *def;

@@ -54,6 +54,7 @@ size_t nts_value_chunk_bound(const struct nts_column *column, size_t row_count)
 /* One chunk on its way: which vectors have values to encode. */
 struct chunk_write {
     struct nts_value_chunk_work *work;
+    const struct nts_chunk_options *options;
     const struct nts_column *column;
     size_t row_count;
     struct nts_value_chunk *chunk;
@@ -115,22 +116,16 @@ static size_t write_validity(struct chunk_write *write, size_t index, uint8_t *d
     return nts_validity_encode(dst, vectors->validity, count);
 }
 
-static enum nts_chunk_kind chunk_kind(unsigned type)
-{
-    return type == NANOTS_TYPE_F64   ? NTS_CHUNK_F64
-           : type == NANOTS_TYPE_F32 ? NTS_CHUNK_F32
-                                     : NTS_CHUNK_I64;
-}
-
 /* Head and vectors, of those that are encoded. */
-static nanots_status write_numbers(struct chunk_write *write, enum nts_tier tier, uint8_t *dst)
+static nanots_status write_numbers(struct chunk_write *write, uint8_t *dst)
 {
     struct nts_value_chunk *chunk = write->chunk;
 
     if (write->encoded_count != 0) {
         NTS_TRY(work_need_encoder(write->work));
-        NTS_TRY(nts_chunk_begin(write->work->encoder, tier, chunk_kind(write->column->type),
-                                write->vectors, write->encoded_count, dst, &chunk->head_size));
+        NTS_TRY(nts_chunk_begin(write->work->encoder, write->options,
+                                nts_chunk_kind_of(write->column->type), write->vectors,
+                                write->encoded_count, dst, &chunk->head_size));
     }
     chunk->size = chunk->head_size;
     for (size_t i = 0; i * NTS_VECTOR_ROWS < write->row_count; i++) {
@@ -163,8 +158,9 @@ static nanots_status write_strings_vector(struct chunk_write *write, size_t inde
     if (dense.count == 0 || zone->all_equal)
         return NANOTS_OK;
     NTS_TRY(nts_value_work_need_strings(vectors));
-    NTS_TRY(nts_strings_encode(vectors->strings, dst + *size, &used, dense.text, dense.offsets,
-                               dense.count));
+    NTS_TRY(nts_strings_encode(
+        vectors->strings, dst + *size, &used, dense.text, dense.offsets, dense.count,
+        write->options->forced == 1 + NTS_CODEC_RAW ? NTS_STRINGS_RAW : NTS_STRINGS_SMALLEST));
     *size += used;
     return NANOTS_OK;
 }
@@ -182,28 +178,29 @@ static nanots_status write_strings(struct chunk_write *write, uint8_t *dst)
 
 /* ---- both --------------------------------------------------------------------------------- */
 
-static nanots_status write_chunk(struct chunk_write *write, enum nts_tier tier, uint8_t *dst)
+static nanots_status write_chunk(struct chunk_write *write, uint8_t *dst)
 {
     if (write->column->type == NANOTS_TYPE_UTF8)
         return write_strings(write, dst);
     NTS_TRY(write_need_dense(write->work));
     for (size_t i = 0; i * NTS_VECTOR_ROWS < write->row_count; i++)
         NTS_TRY(write_gather(write, i));
-    return write_numbers(write, tier, dst);
+    return write_numbers(write, dst);
 }
 
-nanots_status nts_value_chunk_encode(struct nts_value_chunk_work *work, enum nts_tier tier,
+nanots_status nts_value_chunk_encode(struct nts_value_chunk_work *work,
+                                     const struct nts_chunk_options *options,
                                      const struct nts_column *column, size_t row_count,
                                      uint8_t *dst, struct nts_value_chunk *chunk,
                                      struct nanots_error *error)
 {
     struct chunk_write write = {
-        .work = work, .column = column, .row_count = row_count, .chunk = chunk};
+        .work = work, .options = options, .column = column, .row_count = row_count, .chunk = chunk};
 
     assert(row_count != 0);
     assert(row_count <= NTS_GROUP_ROWS);
     memset(chunk, 0, sizeof *chunk);
-    if (write_chunk(&write, tier, dst) != NANOTS_OK)
+    if (write_chunk(&write, dst) != NANOTS_OK)
         return nts_fail_memory(error, nts_value_chunk_bound(column, row_count));
     return NANOTS_OK;
 }
@@ -223,13 +220,17 @@ static bool ts_is_regular(const int64_t *ts, size_t count)
     return true;
 }
 
-nanots_status nts_time_chunk_encode(struct nts_value_chunk_work *work, enum nts_tier tier,
-                                    const int64_t *ts, size_t row_count, uint8_t *dst,
-                                    struct nts_value_chunk *chunk, struct nanots_error *error)
+nanots_status nts_time_chunk_encode(struct nts_value_chunk_work *work,
+                                    const struct nts_chunk_options *options, const int64_t *ts,
+                                    size_t row_count, uint8_t *dst, struct nts_value_chunk *chunk,
+                                    struct nanots_error *error)
 {
     const struct nts_column column = {.type = NANOTS_TYPE_I64, .values = ts};
-    struct chunk_write write = {
-        .work = work, .column = &column, .row_count = row_count, .chunk = chunk};
+    struct chunk_write write = {.work = work,
+                                .options = options,
+                                .column = &column,
+                                .row_count = row_count,
+                                .chunk = chunk};
 
     memset(chunk, 0, sizeof *chunk);
     for (size_t i = 0; i * NTS_VECTOR_ROWS < row_count; i++) {
@@ -241,7 +242,7 @@ nanots_status nts_time_chunk_encode(struct nts_value_chunk_work *work, enum nts_
         if (write.is_encoded[i])
             write.vectors[write.encoded_count++] = (struct nts_chunk_vector){at, count};
     }
-    if (write_numbers(&write, tier, dst) != NANOTS_OK)
+    if (write_numbers(&write, dst) != NANOTS_OK)
         return nts_fail_memory(error, nts_value_chunk_bound(NULL, row_count));
     return NANOTS_OK;
 }

@@ -42,7 +42,7 @@ size_t nts_value_chunk_bound(const struct nts_column *column, size_t row_count);
 /* Encodes rows [0, row_count) of the column to dst, which has room for the bound, and describes
  * them. NO_MEMORY. */
 NTS_CHECKED nanots_status nts_value_chunk_encode(struct nts_value_chunk_work *work,
-                                                 enum nts_tier tier,
+                                                 const struct nts_chunk_options *options,
                                                  const struct nts_column *column, size_t row_count,
                                                  uint8_t *dst, struct nts_value_chunk *chunk,
                                                  struct nanots_error *error);
@@ -50,8 +50,8 @@ NTS_CHECKED nanots_status nts_value_chunk_encode(struct nts_value_chunk_work *wo
 /* The same for timestamps, which are sorted; vectors of one step are not stored. Zones have but
  * min and max. */
 NTS_CHECKED nanots_status nts_time_chunk_encode(struct nts_value_chunk_work *work,
-                                                enum nts_tier tier, const int64_t *ts,
-                                                size_t row_count, uint8_t *dst,
+                                                const struct nts_chunk_options *options,
+                                                const int64_t *ts, size_t row_count, uint8_t *dst,
                                                 struct nts_value_chunk *chunk,
                                                 struct nanots_error *error);
 

@@ -15,6 +15,13 @@ const char *nanots_type_name(nanots_type type)
     return (unsigned)type < sizeof names / sizeof names[0] ? names[type] : NULL;
 }
 
+const char *nanots_tier_name(nanots_tier tier)
+{
+    static const char *const names[] = {
+        [NANOTS_TIER_AUTO] = "auto", [NANOTS_TIER_HOT] = "hot", [NANOTS_TIER_PACKED] = "packed"};
+    return (unsigned)tier <= NANOTS_TIER_PACKED ? names[tier] : NULL;
+}
+
 const char *nanots_time_unit_name(nanots_time_unit unit)
 {
     static const char *const names[] = {[NANOTS_UNIT_MS] = "ms",

@@ -236,6 +236,65 @@ static void column_of_unknown_type_is_refused(void **state)
     db_close(db);
 }
 
+static void tier_and_codecs_are_in_the_schema(void **state)
+{
+    const struct nanots_column columns[] = {
+        {"a", NANOTS_TYPE_F64, NANOTS_COLUMN_CODEC(NANOTS_CODEC_XOR)},
+        {"b", NANOTS_TYPE_UTF8, NANOTS_COLUMN_NULLABLE | NANOTS_COLUMN_CODEC(NANOTS_CODEC_RAW)},
+        {"c", NANOTS_TYPE_I32, 0},
+        {"d", NANOTS_TYPE_BOOL, NANOTS_COLUMN_NULLABLE | NANOTS_COLUMN_CODEC(NANOTS_CODEC_RLE)}};
+    const struct nanots_table_options options = {.struct_size = sizeof options,
+                                                 .duplicates = NANOTS_DUPLICATES_KEEP_LAST,
+                                                 .tier = NANOTS_TIER_HOT};
+    const struct scratch *scratch = *state;
+    struct nanots_db *db = db_open(scratch->path);
+    struct nanots_schema schema;
+
+    db_ok(nanots_create_table(db, "plain", columns + 2, 1, &db_error));
+    db_ok(nanots_create_table_with(db, "boiler", columns, 3, &options, &db_error));
+    db_ok(nanots_add_column(db, "boiler", &columns[3], &db_error));
+    db_ok(nanots_rename_column(db, "boiler", "a", "A", &db_error));
+    for (unsigned round = 0; round < 2; round++) {
+        db_ok(nanots_table_schema(db, "boiler", &schema, &db_error));
+        assert_int_equal(schema.tier, NANOTS_TIER_HOT);
+        assert_int_equal(schema.duplicates, NANOTS_DUPLICATES_KEEP_LAST);
+        assert_int_equal(schema.column_count, 4);
+        for (size_t c = 0; c < 4; c++)
+            assert_int_equal(schema.columns[c].flags, columns[c].flags);
+        nanots_free(schema.block);
+        db_ok(nanots_table_schema(db, "plain", &schema, &db_error));
+        assert_int_equal(schema.tier, NANOTS_TIER_AUTO);
+        assert_int_equal(NANOTS_COLUMN_CODEC_OF(schema.columns[0].flags), -1);
+        nanots_free(schema.block);
+        db = db_reopen(db, scratch->path);
+    }
+    db_close(db);
+}
+
+static void tiers_and_codecs_that_are_none_are_refused(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct nanots_db *db = db_open(scratch->path);
+    struct nanots_column column = {"a", NANOTS_TYPE_F64, NANOTS_COLUMN_CODEC(NANOTS_CODEC_DELTA)};
+    struct nanots_table_options options = {.struct_size = sizeof options, .tier = (nanots_tier)3};
+
+    db_fails(nanots_create_table(db, "plant", &column, 1, &db_error), NANOTS_INVALID,
+             "column 'a': codec delta is not for f64");
+    column.flags |= NANOTS_COLUMN_NULLABLE;
+    db_ok(nanots_append(db, "boiler", 1, 1.0, NULL, &db_error));
+    db_fails(nanots_add_column(db, "boiler", &column, &db_error), NANOTS_INVALID, "codec delta");
+    column.flags = NANOTS_COLUMN_CODEC(31);
+    db_fails(nanots_create_table(db, "plant", &column, 1, &db_error), NANOTS_INVALID, "0x2000");
+    column.flags = 2;
+    db_fails(nanots_create_table(db, "plant", &column, 1, &db_error), NANOTS_INVALID, "0x2");
+    column.flags = 0;
+    db_fails(nanots_create_table_with(db, "plant", &column, 1, &options, &db_error), NANOTS_INVALID,
+             "unknown tier 3");
+    assert_null(nanots_tier_name((nanots_tier)3));
+    assert_string_equal(nanots_tier_name(NANOTS_TIER_PACKED), "packed");
+    db_close(db);
+}
+
 /* 1 to 1024 columns; the widest table takes rows and keeps them. */
 static void column_counts_end_at_1024(void **state)
 {
@@ -433,6 +492,8 @@ int main(void)
         TABLES_TEST(column_names_that_are_bad_are_refused),
         TABLES_TEST(column_given_twice_is_refused),
         TABLES_TEST(column_of_unknown_type_is_refused),
+        TABLES_TEST(tier_and_codecs_are_in_the_schema),
+        TABLES_TEST(tiers_and_codecs_that_are_none_are_refused),
         TABLES_TEST(column_counts_end_at_1024),
         TABLES_TEST(unknown_table_is_named_with_the_nearest),
         TABLES_TEST(unknown_table_far_from_all_others_suggests_none),

@@ -34,7 +34,8 @@ static void check_round_trip(const uint8_t *bytes, const int32_t *offsets, size_
     uint64_t peeked;
     size_t size;
 
-    if (nts_strings_encode(&work, encoded, &size, bytes, offsets, count) != NANOTS_OK ||
+    if (nts_strings_encode(&work, encoded, &size, bytes, offsets, count, NTS_STRINGS_SMALLEST) !=
+            NANOTS_OK ||
         size > bound || nts_strings_peek(encoded, size, count, &peeked) != NANOTS_OK ||
         peeked != byte_count ||
         nts_strings_decode(&work, again, byte_count, offsets_again, offsets[0], count, encoded,

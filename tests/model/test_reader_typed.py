@@ -23,6 +23,7 @@ import test_reader  # noqa: E402
 from test_reader import LIBRARY, Library, SEED, TS_MAKERS, address  # noqa: E402
 
 from reader import Database  # noqa: E402
+from reader_segment import NAMED_OF_FLOATS, NAMED_OF_INTS  # noqa: E402
 
 KINDS = (None, "f64", "f32", "i64", "i32", "bool", "utf8")
 UNITS = ("ms", "s", "us", "ns")  # of the library; the format numbers them otherwise
@@ -38,7 +39,7 @@ class Column(ctypes.Structure):
 
 class TableOptions(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_size_t), ("unit", ctypes.c_int),
-                ("duplicates", ctypes.c_int)]
+                ("duplicates", ctypes.c_int), ("tier", ctypes.c_int)]
 
 
 class BatchColumn(ctypes.Structure):
@@ -51,8 +52,8 @@ class Batch(ctypes.Structure):
                 ("column_count", ctypes.c_size_t), ("columns", ctypes.POINTER(BatchColumn))]
 
 
-def column_of(name, kind, nullable):
-    return Column(name.encode(), KINDS.index(kind), NULLABLE if nullable else 0)
+def column_of(name, kind, flags):
+    return Column(name.encode(), KINDS.index(kind), flags)
 
 
 def bitmap(flags):
@@ -74,9 +75,9 @@ def arrays_of(kind, values):
 
 
 class TypedLibrary(Library):
-    def create(self, table, columns, unit, duplicates):
+    def create(self, table, columns, unit, duplicates, tier):
         words = (Column * len(columns))(*[column_of(*column) for column in columns])
-        options = TableOptions(ctypes.sizeof(TableOptions), UNITS.index(unit), duplicates)
+        options = TableOptions(ctypes.sizeof(TableOptions), UNITS.index(unit), duplicates, tier)
         self.call("create_table_with", self.db, table.encode(), words,
                   ctypes.c_size_t(len(columns)), ctypes.byref(options))
 
@@ -107,8 +108,9 @@ class TypedLibrary(Library):
 class TypedTable:
     """What the reader must give of a table."""
 
-    def __init__(self, columns, unit, duplicates):
+    def __init__(self, columns, unit, duplicates, tier):
         self.columns, self.unit, self.duplicates = list(columns), unit, duplicates
+        self.tier = tier
         self.rows = []
 
     def expected(self):
@@ -126,8 +128,8 @@ class TypedModel:
     def __init__(self):
         self.tables = {}
 
-    def create(self, table, columns, unit, duplicates):
-        self.tables[table] = TypedTable(columns, unit, duplicates)
+    def create(self, table, columns, unit, duplicates, tier):
+        self.tables[table] = TypedTable(columns, unit, duplicates, tier)
 
     def append(self, table, columns, ts, values):
         self.tables[table].rows += zip(ts, *values)
@@ -191,8 +193,11 @@ class TypedOperations:
     def column(self, nullable=None):
         self.made += 1
         kind = self.rng.choice(KINDS[1:]) if HAS_BATCH else "f64"
-        return ("c%d" % self.made, kind,
-                self.rng.random() < 0.5 if nullable is None else nullable)
+        flags = self.rng.randrange(2) if nullable is None else NULLABLE
+        if self.rng.random() < 0.3:
+            named = NAMED_OF_FLOATS if kind in ("f64", "f32") else NAMED_OF_INTS
+            flags |= (1 + (0 if kind == "utf8" else self.rng.choice(named))) << 8
+        return "c%d" % self.made, kind, flags
 
     def take(self, count):
         calls, kinds = [], ("append", "create", "add_column", "rename_column", "rename_table",
@@ -211,7 +216,7 @@ class TypedOperations:
         self.columns[name] = [self.column() for _ in range(self.rng.randrange(1, 5))]
         self.ts_seen[name] = [0]
         return (name, list(self.columns[name]), self.rng.choice(UNITS),
-                self.rng.choice((0, 0, 1, 2)))
+                self.rng.choice((0, 0, 1, 2)), self.rng.choice((0, 0, 1, 2)))
 
     def append(self, name):
         rng, columns = self.rng, self.columns[name]
@@ -221,8 +226,8 @@ class TypedOperations:
             ts = array("q", rng.choices(self.ts_seen[name], k=count))
         self.ts_seen[name] += ts[:50]
         values = [values_of(rng, kind, count) for _, kind, _ in columns]
-        for (_, _, nullable), part in zip(columns, values):
-            share = rng.choice((0, 0.01, 0.5, 1)) if nullable and HAS_BATCH else 0
+        for (_, _, flags), part in zip(columns, values):
+            share = rng.choice((0, 0.01, 0.5, 1)) if flags & NULLABLE and HAS_BATCH else 0
             part[:] = [None if rng.random() < share else value for value in part]
         return name, list(columns), ts, values
 
@@ -272,9 +277,11 @@ class TypedModelTest(unittest.TestCase):
         self.assertEqual(sorted(db.tables), sorted(model.tables), where)
         for name, table in model.tables.items():
             found = db.tables[name]
-            columns = [(c.name, KINDS[c.type], bool(c.flags & NULLABLE)) for c in found.columns]
-            self.assertEqual((UNITS_OF_FORMAT[found.unit], found.duplicates, columns),
-                             (table.unit, table.duplicates, table.columns),
+            columns = [(c.name, KINDS[c.type],
+                        c.flags | (0 if c.codec is None else c.codec + 1 << 8))
+                       for c in found.columns]
+            self.assertEqual((UNITS_OF_FORMAT[found.unit], found.duplicates, found.tier, columns),
+                             (table.unit, table.duplicates, table.tier, table.columns),
                              "%s, %s" % (where, name))
             rows, expected = list(found.rows(bits=True)), table.expected()
             self.assertEqual(len(rows), len(expected), "%s, %s" % (where, name))

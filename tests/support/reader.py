@@ -127,7 +127,8 @@ class Table:
     """A table's definition and, once the file is read, its rows."""
 
     def __init__(self, definition):
-        self.id, self.unit, self.duplicates, self.created_seq, self.name, columns = definition
+        self.id, self.unit, self.duplicates, self.created_seq, self.name, columns, self.tier = \
+            definition
         self.columns = list(columns)
         self.entries = {}  # segment_id -> Entry
         self.sources = []  # in order of arrival

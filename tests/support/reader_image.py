@@ -57,7 +57,7 @@ def name(text):
 
 
 def parts_of(column):
-    """(name, type, nullable) of what stands for a column."""
+    """(name, type, nullable or all flags) of what stands for a column."""
     return (column, "f64", False) if isinstance(column, str) else column
 
 

@@ -11,8 +11,9 @@ from array import array
 from collections import namedtuple
 import struct
 
-from reader_codecs import (Cursor, Head, VECTOR_ROWS, check, decode_f64, decode_i64,
-                           decode_validity)
+from reader_codecs import (DECIMAL, DELTA, DELTA2, DICTIONARY, FOR, INTEGER, LINE, ORDERED,
+                           PREDICT, RAW, RLE, SEASONAL, XOR, Cursor, Head, VECTOR_ROWS, check,
+                           decode_f64, decode_i64, decode_validity)
 from reader_types import (F64, FLOATS, F32, TS, TYPE_NAMES, UTF8, decode_values, derived_value,
                           numbers, sum_number, zone_map)
 from xxh3 import xxh3
@@ -25,13 +26,17 @@ TIME_UNITS = ("s", "ms", "us", "ns")
 TIME_NAMES = {"ts"} | {"ts_" + unit for unit in TIME_UNITS}
 NULLABLE = 1
 DUPLICATES = KEEP_ALL, KEEP_LAST, KEEP_FIRST = range(3)
+TIERS = TIER_AUTO, TIER_HOT, TIER_PACKED = range(3)
+# What a column may name, by type.
+NAMED_OF_FLOATS, NAMED_OF_INTS = (RAW, XOR, INTEGER, DECIMAL, ORDERED), \
+    (RAW, RLE, FOR, DELTA, DELTA2, LINE, DICTIONARY, PREDICT, SEASONAL)
 ARRAYS = {F64: "Q", F32: "I"}
 
 
 # --- Sections 4.1 and 4.2: table definition, segment entry ---------------------------------------
 
-Column = namedtuple("Column", "name type flags")
-Definition = namedtuple("Definition", "id unit duplicates created_seq name columns")
+Column = namedtuple("Column", "name type flags codec")  # codec: that it names, or None
+Definition = namedtuple("Definition", "id unit duplicates created_seq name columns tier")
 Entry = namedtuple("Entry", "table_id row_count segment_id off size seq_first seq_last "
                             "ts_min ts_max footer_checksum flags")
 
@@ -39,8 +44,10 @@ Entry = namedtuple("Entry", "table_id row_count segment_id off size seq_first se
 def read_column(cursor):
     kind, flags = cursor.take("BB")
     check(0 < kind < len(TYPE_NAMES), "%s: column type %d", cursor.what, kind)
-    check(flags & ~NULLABLE == 0, "%s: column flags 0x%x", cursor.what, flags)
-    return Column(cursor.name(), kind, flags)
+    codec = (flags >> 1) - 1 if flags >> 1 else None
+    named = NAMED_OF_FLOATS if kind in FLOATS else (RAW,) if kind == UTF8 else NAMED_OF_INTS
+    check(codec is None or codec in named, "%s: column flags 0x%x", cursor.what, flags)
+    return Column(cursor.name(), kind, flags & NULLABLE, codec)
 
 
 def check_names(name, columns, what):
@@ -57,11 +64,13 @@ def check_names(name, columns, what):
 def read_definition(cursor):
     table_id, unit, duplicates, column_count, created_seq = cursor.take("IBBHQ")
     check(unit < len(TIME_UNITS), "%s: time unit %d", cursor.what, unit)
+    duplicates, tier = duplicates & 15, duplicates >> 4
     check(duplicates in DUPLICATES, "%s: duplicates %d", cursor.what, duplicates)
+    check(tier in TIERS, "%s: tier %d", cursor.what, tier)
     name = cursor.name()
     columns = [read_column(cursor) for _ in range(column_count)]
     check_names(name, columns, cursor.what)
-    return Definition(table_id, unit, duplicates, created_seq, name, columns)
+    return Definition(table_id, unit, duplicates, created_seq, name, columns, tier)
 
 
 def read_entries(cursor):
@@ -143,7 +152,7 @@ class Segment:
             return decode(part.bytes(part.take("H")[0]), count)
 
         groups, vectors = self.group_count, self.vector_count
-        _, kind, flags = self.definition.columns[column - 1] if column else ("ts", TS, 0)
+        _, kind, flags, _ = self.definition.columns[column - 1] if column else ("ts", TS, 0, None)
         number, nullable = decode_f64 if kind in FLOATS else decode_i64, bool(flags & NULLABLE)
         chunk_off = vector(decode_i64, groups)
         head_size = vector(decode_i64, groups) if self.entry.flags & HEADS else [0] * groups

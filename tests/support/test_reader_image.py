@@ -94,6 +94,20 @@ class ManifestTest(ReaderCase):
         self.assertEqual(self.columns(edit(1, definition(columns=("a", "A", "ts_")))),
                          ["a", "A", "ts_"])
 
+    def test_manifest_definition_names_tier_and_codecs(self):
+        def table(duplicates=0, kind="f64", flags=0):
+            return image_of(edit(1, definition(columns=(("a", kind, flags),),
+                                               duplicates=duplicates)))
+        power = self.open(table(0x21, "i64", 7 << 1 | 1)).tables["power"]
+        self.assertEqual((power.duplicates, power.tier), (1, 2))
+        self.assertEqual((power.columns[0].flags, power.columns[0].codec), (1, 6))
+        self.assertIsNone(self.open(table()).tables["power"].columns[0].codec)
+        self.assertEqual(self.open(table(0, "utf8", 2)).tables["power"].columns[0].codec, 0)
+        self.fails(table(0x30), "tier 3")
+        self.fails(table(0x03), "duplicates 3")
+        for kind, codec in (("f64", 6), ("i64", 8), ("utf8", 11), ("f32", 1), ("bool", 126)):
+            self.fails(table(0, kind, codec + 1 << 1), "column flags")
+
     def test_manifest_kept_log_is_listed_and_its_space_is_taken(self):
         def body(extents, last_seq=7, head=65600, count=None):
             return struct.pack("<5QII", SALT, CHAIN, head, 5, last_seq,

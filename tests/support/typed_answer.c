@@ -173,9 +173,10 @@ static const char *compare_schema(const struct typed_model_table *table, struct 
     if (nanots_table_schema(db, table->name, &schema, &error) != NANOTS_OK)
         return COMPLAIN("%.250s", error.message);
     if (schema.unit != table->unit || schema.duplicates != table->duplicates ||
+        schema.tier != table->tier ||
         strcmp(schema.ts_name + 3, nanots_time_unit_name(table->unit)) != 0 ||
         schema.column_count != table->column_count)
-        wrong = COMPLAIN("%s: another unit, rule or number of columns", table->name);
+        wrong = COMPLAIN("%s: another unit, rule, tier or number of columns", table->name);
     for (size_t c = 0; c < table->column_count && wrong == NULL; c++)
         if (strcmp(schema.columns[c].name, table->column_names[c]) != 0 ||
             schema.columns[c].type != table->types[c] || schema.columns[c].flags != table->flags[c])

@@ -54,6 +54,20 @@ static void pick_table_name(struct typed_model *model, char *name)
     while (name_is_taken(model, name));
 }
 
+/* One that a column of the type may name. */
+static nanots_codec pick_codec(struct typed_model *model, nanots_type type)
+{
+    static const nanots_codec of_floats[] = {NANOTS_CODEC_RAW, NANOTS_CODEC_XOR,
+                                             NANOTS_CODEC_ORDERED, NANOTS_CODEC_DECIMAL};
+    static const nanots_codec of_ints[] = {NANOTS_CODEC_RAW,    NANOTS_CODEC_RLE,
+                                           NANOTS_CODEC_DELTA2, NANOTS_CODEC_DICTIONARY,
+                                           NANOTS_CODEC_LINE,   NANOTS_CODEC_PREDICT};
+    if (type == NANOTS_TYPE_UTF8)
+        return NANOTS_CODEC_RAW;
+    return type == NANOTS_TYPE_F64 || type == NANOTS_TYPE_F32 ? of_floats[below(&model->seed, 4)]
+                                                              : of_ints[below(&model->seed, 6)];
+}
+
 static void plan_create(struct typed_model *model, struct typed_op *op)
 {
     struct typed_model_table *made = &op->made;
@@ -62,11 +76,14 @@ static void plan_create(struct typed_model *model, struct typed_op *op)
     pick_table_name(model, made->name);
     made->unit = (nanots_time_unit)below(&model->seed, 4);
     made->duplicates = (nanots_duplicates)below(&model->seed, 3);
+    made->tier = (nanots_tier)below(&model->seed, 3);
     made->column_count = 1 + below(&model->seed, TYPED_MODEL_COLUMNS - 2);
     const bool all_f64 = below(&model->seed, 4) == 0;
     for (size_t c = 0; c < made->column_count; c++) {
         made->types[c] = all_f64 ? NANOTS_TYPE_F64 : (nanots_type)(1 + below(&model->seed, 6));
         made->flags[c] = (uint32_t)below(&model->seed, 2);
+        if (below(&model->seed, 4) == 0)
+            made->flags[c] |= NANOTS_COLUMN_CODEC(pick_codec(model, made->types[c]));
         (void)snprintf(made->column_names[c], sizeof made->column_names[c], "c%u",
                        model->name_count++);
     }
@@ -182,8 +199,10 @@ static nanots_status run_create(const struct typed_op *op, struct nanots_db *db,
                                 struct nanots_error *error)
 {
     struct nanots_column columns[TYPED_MODEL_COLUMNS];
-    const struct nanots_table_options options = {
-        .struct_size = sizeof options, .unit = op->made.unit, .duplicates = op->made.duplicates};
+    const struct nanots_table_options options = {.struct_size = sizeof options,
+                                                 .unit = op->made.unit,
+                                                 .duplicates = op->made.duplicates,
+                                                 .tier = op->made.tier};
     table_columns(&op->made, columns);
     return nanots_create_table_with(db, op->made.name, columns, op->made.column_count, &options,
                                     error);

@@ -27,6 +27,7 @@ struct typed_model_table {
     bool exists;
     nanots_time_unit unit;
     nanots_duplicates duplicates;
+    nanots_tier tier;
     char name[8];
     char column_names[TYPED_MODEL_COLUMNS][8];
     nanots_type types[TYPED_MODEL_COLUMNS];

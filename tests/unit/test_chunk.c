@@ -137,7 +137,8 @@ static size_t chunk_room(const struct chunk *chunk)
 
 static void chunk_encode(struct chunk *chunk, struct nts_chunk_encoder *encoder, enum nts_tier tier)
 {
-    assert_int_equal(nts_chunk_begin(encoder, tier, chunk->kind, chunk->vectors,
+    const struct nts_chunk_options options = {.tier = tier};
+    assert_int_equal(nts_chunk_begin(encoder, &options, chunk->kind, chunk->vectors,
                                      chunk->vector_count, chunk->bytes, &chunk->head_size),
                      NANOTS_OK);
     assert_in_range(chunk->head_size, 0, NTS_CHUNK_HEAD_SIZE_MAX);
@@ -315,15 +316,15 @@ static void chunks_without_memory_are_a_status(void **state)
     for (unsigned i = 0; i < 2 * SERIES_COUNT; i++) {
         make_series(i % SERIES_COUNT, ROWS);
         for (uint64_t k = 0;; k++) {
+            const struct nts_chunk_options options = {.tier = (enum nts_tier)(i / SERIES_COUNT)};
             struct nts_chunk_model model = {0};
             nanots_status status = NANOTS_NO_MEMORY;
             faultalloc_fail(&memory, k, false);
             struct nts_chunk_encoder *encoder = nts_chunk_encoder_new(&memory.alloc);
             chunk_cut(&chunk, NTS_CHUNK_F64, ROWS, false);
             if (encoder != NULL)
-                status = nts_chunk_begin(encoder, (enum nts_tier)(i / SERIES_COUNT), chunk.kind,
-                                         chunk.vectors, chunk.vector_count, chunk.bytes,
-                                         &chunk.head_size);
+                status = nts_chunk_begin(encoder, &options, chunk.kind, chunk.vectors,
+                                         chunk.vector_count, chunk.bytes, &chunk.head_size);
             if (status == NANOTS_OK) {
                 chunk.offsets[0] = chunk.head_size;
                 chunk.offsets[1] =

@@ -130,14 +130,18 @@ static size_t check_strings(size_t count)
     size_t size = 0;
     size_t again_size = 0;
 
-    assert_int_equal(nts_strings_encode(work, room, &size, text, offsets, count), NANOTS_OK);
+    assert_int_equal(
+        nts_strings_encode(work, room, &size, text, offsets, count, NTS_STRINGS_SMALLEST),
+        NANOTS_OK);
     assert_in_range(size, 1, bound);
     uint8_t *const high = guard_at_end(&encoded, size);
     memmove(high, room, size);
     check_decodes(high, size, count);
     uint8_t *const copy = nts_alloc(nts_alloc_libc(), bound);
     assert_non_null(copy);
-    assert_int_equal(nts_strings_encode(work, copy, &again_size, text, offsets, count), NANOTS_OK);
+    assert_int_equal(
+        nts_strings_encode(work, copy, &again_size, text, offsets, count, NTS_STRINGS_SMALLEST),
+        NANOTS_OK);
     assert_int_equal(again_size, size);
     assert_memory_equal(copy, high, size);
     memmove(guard_at_start(&encoded), copy, size);
@@ -205,7 +209,9 @@ static void strings_of_megabytes_round_trip(void **state)
     size_t size;
     uint8_t nothing[16];
     offsets[0] = offsets[1] = 0;
-    assert_int_equal(nts_strings_encode(work, nothing, &size, NULL, offsets, 1), NANOTS_OK);
+    assert_int_equal(
+        nts_strings_encode(work, nothing, &size, NULL, offsets, 1, NTS_STRINGS_SMALLEST),
+        NANOTS_OK);
     assert_int_equal(nts_strings_decode(work, NULL, 0, offsets_read, 0, 1, nothing, size),
                      NANOTS_OK);
 }
@@ -219,7 +225,8 @@ static void check_golden(const char *const *strings, size_t count, const char *b
     offsets[0] = 0;
     for (size_t i = 0; i < count; i++)
         append_text(i, strings[i]);
-    assert_int_equal(nts_strings_encode(work, written, &written_size, text, offsets, count),
+    assert_int_equal(nts_strings_encode(work, written, &written_size, text, offsets, count,
+                                        NTS_STRINGS_SMALLEST),
                      NANOTS_OK);
     assert_int_equal(written_size, size);
     assert_memory_equal(written, bytes, size);
@@ -306,7 +313,9 @@ static void strings_damaged_bytes_do_no_harm(void **state)
         size_t size = 0;
         uint64_t byte_count;
         uint8_t *const room = guard_at_start(&encoded);
-        assert_int_equal(nts_strings_encode(work, room, &size, text, offsets, count), NANOTS_OK);
+        assert_int_equal(
+            nts_strings_encode(work, room, &size, text, offsets, count, NTS_STRINGS_SMALLEST),
+            NANOTS_OK);
         for (uint64_t flips = 1 + seed_next(&seed) % 3; flips > 0; flips--)
             room[seed_next(&seed) % (size < 40 || flips == 1 ? size : 40)] ^=
                 (uint8_t)(1 + seed_next(&seed) % 255);
@@ -337,7 +346,8 @@ static void strings_every_allocation_may_fail(void **state)
         assert_int_equal(memory.block_count, 0);
         faultalloc_fail(&memory, k, false);
         uint8_t *const room = guard_at_end(&encoded, nts_strings_bound(COUNT, text_size(COUNT)));
-        nanots_status status = nts_strings_encode(work, room, &size, text, offsets, COUNT);
+        nanots_status status =
+            nts_strings_encode(work, room, &size, text, offsets, COUNT, NTS_STRINGS_SMALLEST);
         if (status == NANOTS_OK) {
             nts_compressor_deinit(&work->compressor);
             status = nts_strings_decode(work, guard_at_end(&decoded, text_size(COUNT)),

@@ -58,7 +58,7 @@ static struct nts_table_change change_of(enum nts_edit_kind kind, size_t name_si
         change.column = 1;
     if (kind == NTS_EDIT_COLUMN) {
         change.type = NANOTS_TYPE_I32;
-        change.flags = NTS_COLUMN_NULLABLE;
+        change.flags = NANOTS_COLUMN_NULLABLE | NANOTS_COLUMN_CODEC(NANOTS_CODEC_DELTA2);
     }
     return change;
 }
@@ -81,8 +81,8 @@ static void change_round_trips(void **state)
 /* Goal: the bytes are those of SPEC.md 4. */
 static void change_has_the_bytes_of_the_spec(void **state)
 {
-    static const uint8_t column[] = {9,    0,    0,    0,    0,    0, 0, 0, 0xEF, 0xCD, 0xAB,
-                                     0x89, 0x67, 0x45, 0x23, 0x01, 4, 1, 2, 'n',  'n'};
+    static const uint8_t column[] = {9,    0,    0,    0,    0,    0, 0,    0, 0xEF, 0xCD, 0xAB,
+                                     0x89, 0x67, 0x45, 0x23, 0x01, 4, 0x11, 2, 'n',  'n'};
     static const uint8_t renamed[] = {9, 0, 0, 0, 1, 0, 0, 0, 2, 'n', 'n', 0, 0, 0, 0, 0};
     struct nts_table_change change = change_of(NTS_EDIT_COLUMN, 2);
     struct nts_buf buf;
@@ -124,7 +124,7 @@ static void change_that_cannot_be_is_none(void **state)
         size_t at;
         uint8_t value;
     } wrong[] = {{NTS_EDIT_COLUMN, 16, 0},           {NTS_EDIT_COLUMN, 16, 7},
-                 {NTS_EDIT_COLUMN, 17, 0},           {NTS_EDIT_COLUMN, 17, 3},
+                 {NTS_EDIT_COLUMN, 17, 2},           {NTS_EDIT_COLUMN, 17, 0xFF},
                  {NTS_EDIT_COLUMN, 18, 0},           {NTS_EDIT_COLUMN, 18, 200},
                  {NTS_EDIT_COLUMN, 19, 0},           {NTS_EDIT_COLUMN, 19, 0xFF},
                  {NTS_EDIT_COLUMN, 22, 1},           {NTS_EDIT_TABLE_RENAME, 8, 0},

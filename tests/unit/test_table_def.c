@@ -87,8 +87,9 @@ static void table_def_impossible_contents_are_corrupt(void **state)
     static const struct {
         size_t at;
         uint8_t value;
-    } wrong[] = {{4, 4},  {4, 9},     {5, 3},  {6, 0},  {6, 3},  {7, 5},  {16, 0},
-                 {17, 0}, {18, 0xFF}, {23, 0}, {23, 7}, {24, 2}, {25, 0}, {26, 0x80}};
+    } wrong[] = {{4, 4},  {4, 9},     {5, 3},     {5, 0x30},  {6, 0},    {6, 3},
+                 {7, 5},  {16, 0},    {17, 0},    {18, 0xFF}, {23, 0},   {23, 7},
+                 {24, 4}, {24, 0x0E}, {24, 0xFE}, {25, 0},    {26, 0x80}};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         uint8_t bytes[64] = {0};
@@ -100,6 +101,69 @@ static void table_def_impossible_contents_are_corrupt(void **state)
                          NANOTS_CORRUPT);
         assert_non_null(strstr(error.message, "table definition"));
     }
+}
+
+/* Goal: tier and codecs have their bits, and come back; of each type only the codecs that
+ * nanots.h lists. */
+static void table_def_keeps_tier_and_codecs(void **state)
+{
+    const struct nanots_column columns[] = {
+        {"a", NANOTS_TYPE_F64, NANOTS_COLUMN_CODEC(NANOTS_CODEC_RAW)},
+        {"b", NANOTS_TYPE_I64, NANOTS_COLUMN_NULLABLE | NANOTS_COLUMN_CODEC(NANOTS_CODEC_DELTA)}};
+    const struct nanots_table_options options = {.struct_size = sizeof options,
+                                                 .duplicates = NANOTS_DUPLICATES_KEEP_FIRST,
+                                                 .tier = NANOTS_TIER_PACKED};
+    struct nts_table_def *def =
+        nts_table_def_new(nts_alloc_libc(), 9, 1234, "t", columns, 2, &options);
+    struct nanots_column out[2];
+    struct nanots_table_options out_options;
+    uint8_t bytes[64];
+    (void)state;
+    assert_non_null(def);
+    nts_table_def_encode(def, bytes);
+    nts_free(def);
+    assert_int_equal(bytes[5], 0x22);
+    assert_int_equal(bytes[19], 0x02);
+    assert_int_equal(bytes[23], 0x0F);
+    assert_int_equal(nts_table_def_decode(nts_alloc_libc(), bytes, sizeof bytes, &def, NULL, NULL),
+                     NANOTS_OK);
+    assert_int_equal(def->tier, NTS_DEF_TIER_PACKED);
+    assert_int_equal(def->columns[0].forced, 1 + NANOTS_CODEC_RAW);
+    assert_true(nts_column_is_nullable(&def->columns[1]));
+    nts_table_def_public(def, out, &out_options);
+    assert_int_equal(out_options.unit, options.unit);
+    assert_int_equal(out_options.duplicates, options.duplicates);
+    assert_int_equal(out_options.tier, options.tier);
+    for (size_t c = 0; c < 2; c++)
+        assert_int_equal(out[c].flags, columns[c].flags);
+    nts_free(def);
+}
+
+static void column_flags_are_those_of_the_type(void **state)
+{
+    static const struct {
+        nanots_type type;
+        uint32_t codecs; /* bits */
+    } named[] = {{NANOTS_TYPE_F64, 0x410D}, {NANOTS_TYPE_F32, 0x410D},  {NANOTS_TYPE_I64, 0x3CF1},
+                 {NANOTS_TYPE_I32, 0x3CF1}, {NANOTS_TYPE_BOOL, 0x3CF1}, {NANOTS_TYPE_UTF8, 1}};
+    uint32_t flags;
+    uint8_t stored;
+    (void)state;
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        for (uint32_t codec = 0; codec < 1u << 24; codec = codec < 200 ? codec + 1 : codec * 2) {
+            const bool is_named = codec < 32 && (named[i].codecs >> codec & 1) != 0;
+            const uint32_t given = NANOTS_COLUMN_NULLABLE | NANOTS_COLUMN_CODEC(codec);
+            assert_int_equal(nts_column_flags_store(named[i].type, given, &stored), is_named);
+            if (!is_named)
+                continue;
+            assert_true(nts_column_flags_load(named[i].type, stored, &flags));
+            assert_int_equal(flags, given);
+        }
+    assert_false(nts_column_flags_store(NANOTS_TYPE_F64, 2, &stored));
+    assert_true(nts_column_flags_store(NANOTS_TYPE_F64, 0, &stored));
+    assert_int_equal(stored, 0);
+    assert_int_equal(NANOTS_COLUMN_CODEC_OF(0), -1);
+    assert_int_equal(NANOTS_COLUMN_CODEC_OF(1 | NANOTS_COLUMN_CODEC(7)), 7);
 }
 
 /* Goal: a definition that nanots_create_table would have refused is damage, and the sentence names
@@ -278,6 +342,8 @@ int main(void)
         cmocka_unit_test(table_def_round_trips),
         cmocka_unit_test(table_def_cut_short_is_corrupt),
         cmocka_unit_test(table_def_impossible_contents_are_corrupt),
+        cmocka_unit_test(table_def_keeps_tier_and_codecs),
+        cmocka_unit_test(column_flags_are_those_of_the_type),
         cmocka_unit_test(table_def_that_no_table_can_have_is_corrupt),
         cmocka_unit_test(table_def_of_1024_long_names_round_trips),
         cmocka_unit_test(table_def_without_memory_is_a_status),

@@ -42,6 +42,8 @@ static struct typed_rows rows_make(size_t column, size_t count, enum nulls nulls
     return rows;
 }
 
+static const struct nts_chunk_options hot = {.tier = NTS_TIER_HOT};
+
 struct vector {
     struct nts_zone zone;
     size_t size;
@@ -60,9 +62,8 @@ static struct vector vector_make(const struct nts_column *column, size_t row, si
     const size_t bound = nts_value_chunk_bound(&view, count);
     assert_in_range(bound, 0, BOUND_MAX);
     uint8_t *room = guard_at_end(&guard, bound);
-    assert_int_equal(
-        nts_value_chunk_encode(&chunks, NTS_TIER_HOT, &view, count, room, &chunk, &db_error),
-        NANOTS_OK);
+    assert_int_equal(nts_value_chunk_encode(&chunks, &hot, &view, count, room, &chunk, &db_error),
+                     NANOTS_OK);
     assert_int_equal(chunk.head_size, 0);
     assert_int_equal(chunk.vector_size[0], chunk.size);
     vector.size = chunk.size;
@@ -297,7 +298,7 @@ static void vectors_without_memory_are_a_status(void **state)
             nts_value_work_init(&other, &memory.alloc);
             nts_value_chunk_work_init(&writer, &other);
             nanots_status status =
-                nts_value_chunk_encode(&writer, NTS_TIER_HOT, &view, ROWS, room, &chunk, &db_error);
+                nts_value_chunk_encode(&writer, &hot, &view, ROWS, room, &chunk, &db_error);
             nts_value_chunk_work_deinit(&writer);
             buffer_make(&buffer, c);
             nts_value_work_deinit(&other); /* the decoder makes room of its own */

@@ -48,8 +48,8 @@ static void collect_sleep_until(const struct timespec *deadline)
 
 static void collect_advance(struct timespec *deadline, int64_t ms)
 {
-    deadline->tv_sec += ms / 1000;
-    deadline->tv_nsec += ms % 1000 * 1000000;
+    deadline->tv_sec += (time_t)(ms / 1000);
+    deadline->tv_nsec += (long)(ms % 1000 * 1000000);
     if (deadline->tv_nsec >= 1000000000) {
         deadline->tv_nsec -= 1000000000;
         deadline->tv_sec++;

@@ -52,6 +52,9 @@ BEGIN = """\
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64
 #endif
+#ifndef _TIME_BITS
+#define _TIME_BITS 64
+#endif
 
 /* gcc and clang fuse a multiplication and an addition unasked; the bytes of a file would then
  * depend on the machine. */

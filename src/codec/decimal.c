@@ -76,7 +76,7 @@ static void decimal_count_digits(size_t counts[DIGITS_NONE + 1], double *sample,
         counts[digits] = left - wrong_count;
         for (size_t i = 0; i < left && wrong_count != left; i++) {
             sample[kept] = sample[i];
-            kept += wrong[i];
+            kept += (size_t)wrong[i];
         }
         left = wrong_count;
     }
@@ -121,7 +121,7 @@ static void decimal_list_exceptions(struct nts_decimal_plan *plan, uint64_t *val
 
     for (size_t i = 0; i < count; i++) {
         plan->positions[found] = (uint16_t)i;
-        found += wrong[i];
+        found += (size_t)wrong[i];
     }
     assert(found == plan->exception_count);
     while (wrong[good])

@@ -293,7 +293,7 @@ static void encode_zero_nulls(const struct nts_column *view, uint32_t count, uin
 
 static uint8_t *encode_validity(const struct nts_column *view, uint32_t count, uint8_t *bytes)
 {
-    const size_t size = nts_payload_bits_size(count);
+    const size_t size = (size_t)nts_payload_bits_size(count);
     memset(bytes + size - 8, 0, 8);
     if (view->all_null)
         memset(bytes, 0, size);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* os/clock_posix.c - time and randomness of Linux. */
-#define _GNU_SOURCE 1 /* getrandom, CLOCK_MONOTONIC_COARSE */
+#define _GNU_SOURCE       1 /* getrandom, CLOCK_MONOTONIC_COARSE */
+#define _FILE_OFFSET_BITS 64
+#define _TIME_BITS        64 /* a 32-bit count of seconds ends in 2038 */
 #include "os/clock.h"
 
 #include <errno.h>

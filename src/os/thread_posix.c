@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* os/thread_posix.c - mutex, condition, thread on pthreads. */
-#define _GNU_SOURCE 1 /* pthread_condattr_setclock, pthread_sigmask */
+#define _GNU_SOURCE       1 /* pthread_condattr_setclock, pthread_sigmask */
+#define _FILE_OFFSET_BITS 64
+#define _TIME_BITS        64
 #include "os/thread.h"
 
 #include <assert.h>

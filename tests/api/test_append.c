@@ -319,9 +319,8 @@ static void append_of_a_wrong_column_count_is_refused(void **state)
              "3 columns, 1 values");
     db_fails(nanots_table_append_rows(table, ts, values, 0, 2, NULL, &db_error), NANOTS_INVALID,
              "3 columns, 2 values");
-    db_fails(
-        nanots_table_append_columns(table, ts, columns, 1, (size_t)1 << 32 | 3, NULL, &db_error),
-        NANOTS_INVALID, "3 columns");
+    db_fails(nanots_table_append_columns(table, ts, columns, 1, SIZE_MAX / 2 + 4, NULL, &db_error),
+             NANOTS_INVALID, "3 columns");
     db_fails(nanots_append(db, "boiler", 0, 1.0, NULL, &db_error), NANOTS_INVALID,
              "3 columns, 1 values");
     struct db_rows none = db_rows_new(3);

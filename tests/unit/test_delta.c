@@ -40,8 +40,8 @@ static void delta_polynomials_take_their_order_and_few_bytes(void **state)
     (void)state;
     for (size_t k = 0; k < 4; k++)
         for (unsigned order = 1; order <= 2; order++) {
-            for (size_t i = 0; i < counts[k]; i++)
-                values[i] = 1700000000000 + 1000 * i + (order == 2 ? 7 * i * i : 0);
+            for (uint64_t i = 0; i < counts[k]; i++)
+                values[i] = 1700000000000u + 1000 * i + (order == 2 ? 7 * i * i : 0);
             const struct nts_delta_plan plan = check_round_trip(counts[k]);
             assert_int_equal(plan.order, order);
             assert_in_range(plan.size, 1, 12);

@@ -4,8 +4,8 @@ PREFIX ?= /usr/local
 SECONDS_EACH ?= 60
 SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
 
-.PHONY: all check python check-slow asan tsan msan fuzz-smoke fuzz cover tidy format bench install amalgamation dist \
-        help clean
+.PHONY: all check python check-slow asan tsan msan fuzz-smoke fuzz cover emulate tidy format bench install amalgamation \
+        dist help clean
 .SILENT: help
 
 all: ## build the library, the tool and the tests
@@ -32,10 +32,14 @@ fuzz-smoke: ## run each fuzz target on new inputs for SECONDS_EACH (60)
 fuzz: ## look for new findings: fuzz-smoke with 1800 seconds each
 	$(MAKE) fuzz-smoke SECONDS_EACH=1800
 
-cover: ## list the lines of src/ that no test runs
+cover: ## list the lines and branches of src/ that no test runs
 	scripts/build.sh cover
+	find build-cover -name '*.gcda' -delete
 	tools/run_tests.py build-cover
 	tools/cover.py build-cover
+
+emulate: ## build and test for arm64, armhf and s390x under qemu
+	scripts/emulate.sh
 
 tidy: ## check layers, names, budgets, text, documents
 	tools/tidy.py --tools

@@ -47,34 +47,11 @@ say() {
     printf 'setup: %s\n' "$*"
 }
 
-stamp=.venv/setup-$(cat scripts/setup.sh requirements.txt | sha256sum | cut -c1-16).stamp
+sum=$(cat scripts/setup.sh scripts/packages.sh requirements.txt | sha256sum | cut -c1-16)
+stamp=.venv/setup-$sum.stamp
 if [ -e "$stamp" ]; then
     exec scripts/python.sh
 fi
-
-is_installed() {
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
-}
-
-install_packages() {
-    missing=
-    for entry in $packages; do
-        package=${entry%%:*}
-        if ! is_installed "$package"; then
-            missing="$missing $package"
-            say "needs $package: $(printf '%s' "${entry#*:}" | tr '_' ' ')"
-        fi
-    done
-    if [ -z "$missing" ]; then
-        return
-    fi
-    sudo=
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    say "installing with apt:$missing"
-    apt="env DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends"
-    # shellcheck disable=SC2086 # lists of words
-    $sudo $apt update && $sudo $apt install $missing >/dev/null
-}
 
 make_environment() {
     say "making .venv from $(/usr/bin/python3 --version) with requirements.txt"
@@ -104,7 +81,8 @@ fetch_data() {
     data_is_right
 }
 
-install_packages
+# shellcheck disable=SC2086 # a list of words
+scripts/packages.sh $packages
 make_environment
 if data_is_right || fetch_data; then
     rm -f .venv/setup-*.stamp

@@ -6,6 +6,7 @@
     tools/run_tests.py build wal recovery        only programs with one of these words in the name
     tools/run_tests.py build --tools --tally F   those of tools/ and python/ too; added to F
     tools/run_tests.py --command scripts/build.sh asan --tally F     a command as one case
+    tools/run_tests.py build --under "valgrind -q" wal      C programs only, each under a command
     tools/run_tests.py --report F                the sum over all runs that were added to F
 
 Every program prints TAP: the cmocka tests and fuzz replays of BUILD/tests, and each test_*.py below
@@ -33,12 +34,14 @@ TAP_UNITTEST = [sys.executable, str(ROOT / "tools/tap_unittest.py")]
 VENV_PYTHON = str(ROOT / ".venv/bin/python")  # has the package of python/ and what its tests need
 
 
-def find_programs(build: Path, with_tools: bool) -> dict[str, list[str]]:
+def find_programs(build: Path, with_tools: bool, emulator: list[str]) -> dict[str, list[str]]:
     """Name -> command."""
     programs = {}
     for path in sorted((build / "tests").glob("*")):
         if re.match(r"(test|fuzz)_\w+$", path.name) and os.access(path, os.X_OK):
-            programs[path.name] = [str(path)]
+            programs[path.name] = [*emulator, str(path)]
+    if emulator:
+        return programs
     for path in sorted((build / "fuzz").glob("fuzz_*")):
         if os.access(path, os.X_OK):
             programs[f"{path.name}_smoke"] = [str(ROOT / "tools/fuzz.sh"), str(path)]
@@ -142,6 +145,7 @@ def main() -> int:
     parser.add_argument("build", nargs="?")
     parser.add_argument("words", nargs="*")
     parser.add_argument("--command", action="store_true")
+    parser.add_argument("--under", default="", metavar="COMMAND")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=int, default=300, metavar="SECONDS")
     parser.add_argument("--tools", action="store_true")
@@ -157,7 +161,8 @@ def main() -> int:
 
     begin = time.monotonic()
     build = Path(options.build).resolve()
-    programs = {name: command for name, command in find_programs(build, options.tools).items()
+    programs = {name: command for name, command in
+                find_programs(build, options.tools, options.under.split()).items()
                 if not options.words or any(word in name for word in options.words)}
 
     def run(item: tuple[str, list[str]]) -> Run:

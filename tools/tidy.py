@@ -372,7 +372,7 @@ def check_dead(tree: Tree) -> Iterator[Problem]:
     """each C file is found by the build, each header is included by another file"""
     built = re.compile(r"src/\w+/\w+\.c|cli/\w+\.c|examples/\w+\.c|(bench|python|ext)/.*\.c"
                        r"|tests/(unit|api|model|fault|crash|golden)/test_\w+\.c"
-                       r"|tests/support/\w+\.c|tests/golden/make_golden\.c"
+                       r"|tests/support/\w+\.c|tests/golden/(make_golden|write_images)\.c"
                        r"|tests/fuzz/(fuzz_\w+|mutate_\w+|replay)\.c"
                        r"|tests/api/header_c(pp)?\.c(pp)?")
     included = {include.split("/")[-1] for f in tree.c_files() for _, include in f.includes()}

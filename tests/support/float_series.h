@@ -64,7 +64,7 @@ static inline double float_series_next(struct float_series *series, enum float_s
     case FLOAT_SERIES_DECIMALS:
         return (double)series->n / series->scale;
     case FLOAT_SERIES_WIDENED:
-        return (double)((float)series->n / 100.0f);
+        return (double)(float)((float)series->n / 100.0f); /* s390x divides doubles */
     case FLOAT_SERIES_COUNTS:
         return (double)series->n * series->gain;
     case FLOAT_SERIES_CONVERTED:

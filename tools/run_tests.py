@@ -11,9 +11,11 @@
 
 Every program prints TAP: the cmocka tests and fuzz replays of BUILD/tests, and each test_*.py below
 tests/, with --tools those of tools/ and python/tests/ too; fuzz targets linked with libFuzzer run
-as tools/fuzz.sh says. Each has a time limit and a folder of its own (TMPDIR names it too) that it
-must leave empty. In a tally a case that ran in many builds counts once, and passed if it passed in
-all. The output of a failed program is printed whole, with the command that repeats it.
+as tools/fuzz.sh says. With --excuse FILE, cases may fail that are lines `PROGRAM CASE REASON` of
+FILE, but may not pass; a program whose CASE is `*` is not run. Each has a time limit and a folder
+of its own (TMPDIR names it too) that it must leave empty. In a tally a case that ran in many builds
+counts once, and passed if it passed in all. The output of a failed program is printed whole, with
+the command that repeats it.
 """
 import argparse
 import json
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,7 +62,8 @@ def find_programs(build: Path, with_tools: bool, emulator: list[str]) -> dict[st
 class Run:
     """One program run to its end: its cases, and what is wrong with the program as a whole."""
 
-    def __init__(self, name: str, command: list[str], build: Path, timeout_s: int):
+    def __init__(self, name: str, command: list[str], build: Path, timeout_s: int,
+                 excused: dict[str, str]):
         self.name, self.command, self.build = name, command, build
         begin = time.monotonic()
         with tempfile.TemporaryDirectory(prefix=f"{name}-", ignore_cleanup_errors=True) as folder:
@@ -73,6 +77,10 @@ class Run:
             if "# SKIP" not in case:
                 self.cases[case] = self.cases.get(case, True) and not failed
         self.skipped = len(re.findall(r"^(?:not )?ok .*# SKIP", self.output, re.M))
+        for case in excused:
+            self.skipped += 1
+            if self.cases.pop(case, True):
+                trouble.append(f"excused, but did not fail: {case}")
         planned = sum(map(int, PLAN.findall(self.output)))
         reported = len(CASE.findall(self.output))
         if left:
@@ -106,6 +114,16 @@ class Run:
         words += [seed[0]] if seed else []
         return " ".join(words + [os.path.relpath(w, ROOT) if w.startswith(str(ROOT)) else w
                                  for w in self.command])
+
+
+def read_excuses(path: Path | None) -> dict[str, dict[str, str]]:
+    """Program -> case -> reason."""
+    excuses = defaultdict(dict)
+    for line in path.read_text().splitlines() if path else []:
+        if line.strip() and not line.startswith("#"):
+            program, case, reason = line.split(None, 2)
+            excuses[program][case] = reason
+    return excuses
 
 
 def add_to_tally(path: Path, cases: dict[str, bool]) -> None:
@@ -145,6 +163,7 @@ def main() -> int:
     parser.add_argument("build", nargs="?")
     parser.add_argument("words", nargs="*")
     parser.add_argument("--command", action="store_true")
+    parser.add_argument("--excuse", type=Path, metavar="FILE")
     parser.add_argument("--under", default="", metavar="COMMAND")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=int, default=300, metavar="SECONDS")
@@ -156,6 +175,7 @@ def main() -> int:
         return report(options.report)
     if not options.build:
         parser.error("name a build folder")
+    excuses = read_excuses(options.excuse)
     if options.command:
         return run_command([options.build, *options.words], options.tally)
 
@@ -164,9 +184,12 @@ def main() -> int:
     programs = {name: command for name, command in
                 find_programs(build, options.tools, options.under.split()).items()
                 if not options.words or any(word in name for word in options.words)}
+    for name in [name for name in programs if "*" in excuses[name]]:
+        del programs[name]
+        print(f"excused {name}: {excuses[name]['*']}")
 
     def run(item: tuple[str, list[str]]) -> Run:
-        result = Run(*item, build, options.timeout)
+        result = Run(*item, build, options.timeout, excuses[item[0]])
         good = sum(result.cases.values())
         text = f"{'ok    ' if result.ok else 'FAILED'} {result.name:<32}"
         text += f"{good:>5} of {len(result.cases):<5}{result.seconds:>6.1f} s"

@@ -66,6 +66,30 @@ class RunTests(unittest.TestCase):
         script = "echo 1..2; echo ok 1 - a; echo 'ok 2 - b # SKIP no disk'"
         self.assertEqual(self.last_line(script), "1 passed, 0 failed")
 
+    def run_excused(self, script: str, *excuses: str) -> str:
+        path = self.build / "excuses.txt"
+        path.write_text("# why\n" + "".join(f"{line}\n" for line in excuses))
+        return self.last_line(script, "--excuse", str(path))
+
+    def test_excused_case_may_fail(self):
+        script = "echo 1..2; echo ok 1 - a; echo not ok 2 - b; exit 1"
+        self.assertEqual(self.run_excused(script, "test_sample b no such call"),
+                         "1 passed, 0 failed")
+
+    def test_excused_case_that_passes_is_a_failure(self):
+        self.assertEqual(self.run_excused("echo 1..1; echo ok 1 - a", "test_sample a no such call"),
+                         "0 passed, 1 failed")
+
+    def test_excused_program_is_not_run(self):
+        output = self.run_excused("echo 1..1; touch /nowhere/x", "test_sample * no such call")
+        self.assertEqual(output, "0 passed, 0 failed")
+
+    def test_command_runs_the_programs(self):
+        self.assertEqual(self.last_line("echo not run", "--under", "echo 1..1 ok 1 -"),
+                         "0 passed, 1 failed")
+        self.assertEqual(self.last_line("echo 1..1; echo ok 1 - $X", "--under", "env X=a"),
+                         "1 passed, 0 failed")
+
     def test_no_program_at_all_is_a_failure(self):
         done = subprocess.run([sys.executable, RUNNER, self.build, "no_such_word"],
                               capture_output=True, text=True)

@@ -9,8 +9,8 @@
  *     floats-live.ntt                  the same file before it is packed and closed
  *
  * Randomness comes from fixed seeds, that of the kernel too: the linker puts a function of this
- * file in the place of nts_random_bytes. Another one keeps the log from being mapped, as systems of 32
- * bits cannot. The C library's sine is left out, as machines differ there.
+ * file in the place of nts_random_bytes. Another one keeps the log from being mapped, as systems
+ * of 32 bits cannot. The C library's sine is left out, as machines differ there.
  */
 #include <setjmp.h>
 #include <stdarg.h>

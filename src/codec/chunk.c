@@ -61,6 +61,8 @@ static nanots_status chunk_begin_f64(struct nts_chunk_encoder *encoder, size_t c
         encoder->ranks = nts_ranks_table_new(encoder->alloc);
     if (encoder->ranks == NULL)
         return NANOTS_NO_MEMORY;
+    if (!nts_transform_has_repeats(encoder->vectors, count, encoder->ranks))
+        return NANOTS_OK;
     nts_transform_choose(&transform, &encoder->scratch, encoder->vectors, count, encoder->ranks,
                          dst + 1 + 3, &part_size);
     if (part_size == 0)
@@ -146,7 +148,7 @@ nanots_status nts_chunk_model_read(struct nts_chunk_model *model,
         if (at == NULL || size > (size_t)(end - at))
             return NANOTS_CORRUPT;
         NTS_TRY(model_read_part(model, alloc, scratch, flag, at, (size_t)size));
-        at += size;
+        at += (size_t)size;
     }
     return at == end ? NANOTS_OK : NANOTS_CORRUPT;
 }

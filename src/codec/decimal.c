@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* codec/decimal.c - finding the digits of a vector, and exceptions both ways. */
+/* codec/decimal.c - finding the digits of a vector, and numbers both ways. */
 #include "codec/decimal.h"
 
 #include "base/bytes.h"
@@ -7,11 +7,17 @@
 #include "codec/decimal_kernels.h"
 #include "codec/dispatch.h"
 
-#define EXCEPTIONS_FLAG      0x80u /* of control */
 #define DIGITS_NONE          (NTS_DECIMAL_DIGITS_MAX + 1)
 #define DECIMAL_SAMPLE_COUNT 32u
 /* Of a short vector: a larger one would be most of the work of encoding it. */
 #define DECIMAL_SAMPLE_COUNT_FEW 8u
+
+/* Of numbers that were moved: digits, size and steps of a double up to which they are believed; and
+ * how many of a sample are looked at. */
+#define MOVED_DIGITS_MAX   9u
+#define MOVED_LIMIT        0x1p40
+#define MOVED_STEPS        8u
+#define MOVED_SAMPLE_COUNT 4u
 
 /* What a digit more costs each value, and what an exception costs, in thirds of a bit. */
 #define DIGIT_COST     10u
@@ -29,26 +35,6 @@ static bool decimal_rounds_to_nearest(void)
     const volatile double little = 0x1p-60;
 
     return 1.0 + little == 1.0 && 1.0 - little == 1.0;
-}
-
-/* Bytes of a position, and of the number of exceptions. */
-static size_t decimal_index_size(size_t count)
-{
-    return count <= 256 ? 1 : 2;
-}
-
-static uint8_t *decimal_index_put(uint8_t *at, size_t count, size_t x)
-{
-    if (decimal_index_size(count) == 1)
-        *at = (uint8_t)x;
-    else
-        nts_store_u16(at, (uint16_t)x);
-    return at + decimal_index_size(count);
-}
-
-static size_t decimal_index_get(const uint8_t *at, size_t count)
-{
-    return decimal_index_size(count) == 1 ? *at : nts_load_u16(at);
 }
 
 /* ---- encode ------------------------------------------------------------------------------- */
@@ -83,6 +69,32 @@ static void decimal_count_digits(size_t counts[DIGITS_NONE + 1], double *sample,
     counts[DIGITS_NONE] = left;
 }
 
+/* Whether x is a step or a few beside a number of few digits: arithmetic has moved it. */
+static bool decimal_is_moved(double x)
+{
+    for (unsigned digits = 0; digits <= MOVED_DIGITS_MAX; digits++) {
+        const double rounded =
+            x * powers_of_ten[digits] + NTS_DECIMAL_ROUNDER - NTS_DECIMAL_ROUNDER;
+        const uint64_t difference =
+            nts_bits_of_double(x) - nts_bits_of_double(rounded / powers_of_ten[digits]);
+        if (rounded > -MOVED_LIMIT && rounded < MOVED_LIMIT &&
+            difference + MOVED_STEPS <= 2 * MOVED_STEPS)
+            return true;
+    }
+    return false;
+}
+
+/* Whether values of the sample that no digits give back are no decimals at all. */
+static bool decimal_is_hopeless(const double *sample, size_t count)
+{
+    const size_t looked_at = count < MOVED_SAMPLE_COUNT ? count : MOVED_SAMPLE_COUNT;
+    size_t moved_count = 0;
+
+    for (size_t i = 0; i < looked_at; i++)
+        moved_count += decimal_is_moved(sample[i]);
+    return moved_count * 2 < looked_at;
+}
+
 static bool decimal_guess_digits(struct decimal_guess *guess, const double *src, size_t count)
 {
     const size_t sample_most =
@@ -96,7 +108,9 @@ static bool decimal_guess_digits(struct decimal_guess *guess, const double *src,
     for (size_t i = 0; i < sample_count; i++)
         sample[i] = src[(2 * i + 1) * count / (2 * sample_count)];
     decimal_count_digits(counts, sample, sample_count);
-    if (counts[DIGITS_NONE] > 1 + sample_count / 4)
+    if (counts[DIGITS_NONE] > 1 + sample_count / 4 &&
+        (counts[DIGITS_NONE] > sample_count / 2 ||
+         decimal_is_hopeless(sample, counts[DIGITS_NONE])))
         return false;
     for (unsigned digits = 0; digits <= NTS_DECIMAL_DIGITS_MAX; digits++) {
         if (counts[digits] == 0)
@@ -112,40 +126,17 @@ static bool decimal_guess_digits(struct decimal_guess *guess, const double *src,
     return cost_min < SIZE_MAX;
 }
 
-/* Lists the exceptions that `wrong` marks and gives their slots the integer before. */
-static void decimal_list_exceptions(struct nts_decimal_plan *plan, uint64_t *values,
-                                    const uint64_t *wrong, size_t count)
-{
-    size_t found = 0;
-    size_t good = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        plan->positions[found] = (uint16_t)i;
-        found += (size_t)wrong[i];
-    }
-    assert(found == plan->exception_count);
-    while (wrong[good])
-        good++;
-    for (size_t k = 0; k < found; k++) {
-        const size_t position = plan->positions[k];
-        values[position] = values[position == 0 ? good : position - 1];
-    }
-}
-
 /* Plans with the integers and the marks that the scratch has. */
 static bool decimal_plan(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
-                         unsigned digits, size_t wrong_count, size_t count)
+                         unsigned digits, size_t wrong_count, const double *src, size_t count)
 {
-    if (wrong_count > NTS_DECIMAL_EXCEPTION_COUNT_MAX(count) || wrong_count == count)
-        return false;
+    uint64_t *const values = scratch->values;
+
     plan->digits = digits;
-    plan->exception_count = wrong_count;
-    plan->head_size = 1;
-    if (wrong_count > 0) {
-        const size_t index_size = decimal_index_size(count);
-        plan->head_size += index_size + wrong_count * (index_size + 8);
-        decimal_list_exceptions(plan, scratch->values, scratch->a, count);
-    }
+    if (!nts_exceptions_plan(&plan->exceptions, scratch, values, values, wrong_count, src, count,
+                             powers_of_ten[digits]))
+        return false;
+    plan->head_size = 1 + plan->exceptions.size;
     return true;
 }
 
@@ -161,7 +152,8 @@ bool nts_decimal_of_digits(struct nts_decimal_plan *plan, struct nts_codec_scrat
                            unsigned digits, const double *src, size_t count)
 {
     return decimal_rounds_to_nearest() &&
-           decimal_plan(plan, scratch, digits, decimal_scale(scratch, digits, src, count), count);
+           decimal_plan(plan, scratch, digits, decimal_scale(scratch, digits, src, count), src,
+                        count);
 }
 
 bool nts_decimal_from_f64(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
@@ -184,55 +176,31 @@ bool nts_decimal_from_f64(struct nts_decimal_plan *plan, struct nts_codec_scratc
             (void)decimal_scale(scratch, digits, src, count);
         }
     }
-    return decimal_plan(plan, scratch, digits, wrong_count, count);
+    return decimal_plan(plan, scratch, digits, wrong_count, src, count);
 }
 
 uint8_t *nts_decimal_write_head(uint8_t *dst, const struct nts_decimal_plan *plan,
-                                const double *src, size_t count)
+                                const struct nts_codec_scratch *scratch, const double *src,
+                                size_t count)
 {
-    const size_t exception_count = plan->exception_count;
-    uint8_t *const start = dst;
-
-    *dst++ = (uint8_t)(plan->digits | (exception_count > 0 ? EXCEPTIONS_FLAG : 0));
-    if (exception_count > 0)
-        dst = decimal_index_put(dst, count, exception_count);
-    for (size_t k = 0; k < exception_count; k++)
-        dst = decimal_index_put(dst, count, plan->positions[k]);
-    for (size_t k = 0; k < exception_count; k++, dst += 8)
-        nts_store_u64(dst, nts_bits_of_double(src[plan->positions[k]]));
-    assert(dst == start + plan->head_size);
-    (void)start;
-    return dst;
+    *dst++ = (uint8_t)(plan->digits | plan->exceptions.flags);
+    return nts_exceptions_write(dst, &plan->exceptions, scratch, src, count);
 }
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-const uint8_t *nts_decimal_read_head(struct nts_decimal_head *head, size_t count, const uint8_t *at,
-                                     const uint8_t *end)
+const uint8_t *nts_decimal_read_head(struct nts_decimal_head *head,
+                                     struct nts_codec_scratch *scratch, size_t count,
+                                     const uint8_t *at, const uint8_t *end)
 {
-    const size_t index_size = decimal_index_size(count);
-
-    *head = (struct nts_decimal_head){0};
     if (at == end)
         return NULL;
-    const uint8_t control = *at++;
-    head->digits = control & ~EXCEPTIONS_FLAG;
+    const unsigned control = *at++;
+    head->digits = control & ~NTS_EXCEPTIONS_FLAGS;
     if (head->digits > NTS_DECIMAL_DIGITS_MAX)
         return NULL;
-    if ((control & EXCEPTIONS_FLAG) == 0)
-        return at;
-
-    if ((size_t)(end - at) < index_size)
-        return NULL;
-    head->exception_count = decimal_index_get(at, count);
-    at += index_size;
-    if (head->exception_count < 1 || head->exception_count > count)
-        return NULL;
-    if ((size_t)(end - at) < head->exception_count * (index_size + 8))
-        return NULL;
-    head->positions = at;
-    head->values = at + head->exception_count * index_size;
-    return head->values + 8 * head->exception_count;
+    return nts_exceptions_read(&head->exceptions, scratch, control & NTS_EXCEPTIONS_FLAGS, count,
+                               at, end);
 }
 
 /* n / 10^digits to nearest even, |n| <= 2^51, without the processor's rounding: a bit of the
@@ -262,24 +230,14 @@ static double decimal_divide_slowly(int64_t n, unsigned digits)
 }
 
 nanots_status nts_decimal_to_f64(double *dst, const struct nts_decimal_head *head,
-                                 const uint64_t *src, size_t count)
+                                 const struct nts_codec_scratch *scratch, const uint64_t *src,
+                                 size_t count)
 {
-    const size_t index_size = decimal_index_size(count);
-    const uint8_t *position_at = head->positions;
-    size_t position_min = 0;
-
     if (nts_kernels()->decimal_to_f64(dst, src, count, powers_of_ten[head->digits]) != 0)
         return NANOTS_CORRUPT;
     if (!decimal_rounds_to_nearest())
         for (size_t i = 0; i < count; i++)
             dst[i] = decimal_divide_slowly((int64_t)src[i], head->digits);
-
-    for (size_t k = 0; k < head->exception_count; k++, position_at += index_size) {
-        const size_t position = decimal_index_get(position_at, count);
-        if (position < position_min || position >= count)
-            return NANOTS_CORRUPT;
-        dst[position] = nts_double_of_bits(nts_load_u64(head->values + 8 * k));
-        position_min = position + 1;
-    }
+    nts_exceptions_apply(dst, &head->exceptions, scratch);
     return NANOTS_OK;
 }

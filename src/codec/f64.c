@@ -27,6 +27,7 @@
 /* Bytes a value up to which nothing but INTEGER is tried for integers, nothing but DECIMAL for
  * decimals. Of few decimals XOR may do better, if they are short in binary too, such as 25.5. */
 #define INTEGER_SIZE_GOOD     4u
+#define DECIMAL_SIZE_GOOD     6u
 #define DECIMAL_SIZE_GOOD_FEW 2u
 
 /* What one vector without runs becomes; size includes the codec byte. */
@@ -150,7 +151,7 @@ static size_t transformed_encode(struct nts_codec_scratch *scratch, struct nts_i
                                             size_max - head_size - 1, scratch->values, count);
     if (size == 0)
         return 0;
-    (void)nts_transform_write(dst, transformed, src, count);
+    (void)nts_transform_write(dst, transformed, scratch, src, count);
     return head_size + size;
 }
 
@@ -180,12 +181,11 @@ static bool f64_try(struct nts_codec_scratch *scratch, struct nts_f64_choice *ch
 /* Whether nothing else is worth trying than what INTEGER or DECIMAL came to. */
 static bool f64_is_good(const struct nts_transformed *transformed, size_t size, size_t count)
 {
-    const bool is_decimal = transformed->transform.codec == NTS_CODEC_DECIMAL;
-    const size_t good =
-        count *
-        (is_decimal && count <= NTS_DECIMAL_COUNT_FEW ? DECIMAL_SIZE_GOOD_FEW : INTEGER_SIZE_GOOD);
+    size_t good = INTEGER_SIZE_GOOD;
 
-    return size <= good && nts_transform_exception_count(transformed) <= count / 16;
+    if (transformed->transform.codec == NTS_CODEC_DECIMAL)
+        good = count <= NTS_DECIMAL_COUNT_FEW ? DECIMAL_SIZE_GOOD_FEW : DECIMAL_SIZE_GOOD;
+    return size <= count * good && nts_transform_exception_count(transformed) <= count / 16;
 }
 
 /* Tries all transforms. Returns the size of the best, which is written, or the size of RAW;
@@ -331,11 +331,11 @@ nanots_status nts_f64_decode_of_chunk(struct nts_codec_scratch *scratch,
         return NANOTS_OK;
     }
     const uint8_t *const at =
-        nts_transform_read(&head, model != NULL ? model->ranks : NULL, count, src, end);
+        nts_transform_read(&head, scratch, model != NULL ? model->ranks : NULL, count, src, end);
     if (at == NULL)
         return NANOTS_CORRUPT;
     NTS_TRY(nts_chunk_read_i64(scratch, model, (int64_t *)values, count, at, (size_t)(end - at)));
-    return nts_transform_invert(dst, &head, values, count);
+    return nts_transform_invert(dst, &head, scratch, values, count);
 }
 
 nanots_status nts_f64_decode(struct nts_codec_scratch *scratch, double *dst, size_t count,

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "codec/bitpack.h"
 #include "codec/dispatch.h"
+#include "codec/position.h"
 #include "codec/varint.h"
 
 #define PATCHED_FLAG        0x80u /* of control */
@@ -14,27 +15,6 @@
 /* Patches would save a few bytes of so small a block, for half of what encoding it costs. */
 #define PATCH_SIZE_MIN  32u
 #define PATCH_WIDTH_MIN 8u
-
-/* Bytes of a position, and of the number of patches. */
-static size_t position_size(size_t slot_count)
-{
-    return slot_count <= 256 ? 1 : 2;
-}
-
-static uint8_t *position_put(uint8_t *at, size_t slot_count, size_t x)
-{
-    if (position_size(slot_count) == 1) {
-        *at = (uint8_t)x;
-        return at + 1;
-    }
-    nts_store_u16(at, (uint16_t)x);
-    return at + 2;
-}
-
-static size_t position_get(const uint8_t *at, size_t slot_count)
-{
-    return position_size(slot_count) == 1 ? *at : nts_load_u16(at);
-}
 
 /* A typical number: the median of a few, evenly spread. */
 static uint64_t patched_centre(const uint64_t *src, size_t count)
@@ -74,7 +54,7 @@ static void patched_try_widths(struct nts_patched_plan *best, const uint64_t *sr
                                size_t slot_count, uint64_t base, unsigned longest, bool zigzag)
 {
     const struct nts_kernels *const kernels = nts_kernels();
-    const size_t index_size = position_size(slot_count);
+    const size_t index_size = nts_position_size(slot_count);
     const size_t fixed_size = 2 + nts_svarint_size(base) + index_size;
     const size_t patch_count_max = index_size == 1 ? 255 : NTS_VECTOR_ROWS;
     struct nts_outliers outliers = {0, UINT64_MAX};
@@ -130,13 +110,13 @@ static uint8_t *patched_put_patches(uint8_t *dst, const struct nts_patched_plan 
     uint8_t *high_at;
 
     *dst++ = (uint8_t)(plan->high_size | (plan->zigzag ? ZIGZAG_FLAG : 0));
-    dst = position_put(dst, slot_count, plan->patch_count);
-    high_at = dst + plan->patch_count * position_size(slot_count);
+    dst = nts_position_put(dst, slot_count, plan->patch_count);
+    high_at = dst + plan->patch_count * nts_position_size(slot_count);
     for (size_t i = 0; i < slot_count; i++) {
         uint64_t high = u[i] >> plan->width;
         if (high == 0)
             continue;
-        dst = position_put(dst, slot_count, i);
+        dst = nts_position_put(dst, slot_count, i);
         for (unsigned k = 0; k < plan->high_size; k++, high >>= 8)
             *high_at++ = (uint8_t)high;
     }
@@ -180,13 +160,13 @@ struct patches {
 static const uint8_t *patches_get(struct patches *patches, size_t slot_count, const uint8_t *at,
                                   const uint8_t *end)
 {
-    const size_t index_size = position_size(slot_count);
+    const size_t index_size = nts_position_size(slot_count);
 
     if ((size_t)(end - at) < 1 + index_size)
         return NULL;
     patches->zigzag = (*at & ZIGZAG_FLAG) != 0;
     patches->high_size = *at & 0x7f;
-    patches->count = position_get(at + 1, slot_count);
+    patches->count = nts_position_get(at + 1, slot_count);
     at += 1 + index_size;
     if (patches->high_size < 1 || patches->high_size > 8)
         return NULL;
@@ -203,13 +183,13 @@ static const uint8_t *patches_get(struct patches *patches, size_t slot_count, co
 static bool patches_apply(const struct patches *patches, uint64_t *dst, size_t slot_count,
                           unsigned width)
 {
-    const size_t index_size = position_size(slot_count);
+    const size_t index_size = nts_position_size(slot_count);
     const uint8_t *position_at = patches->positions;
     const uint8_t *high_at = patches->highs;
     size_t position_min = 0;
 
     for (size_t k = 0; k < patches->count; k++) {
-        const size_t position = position_get(position_at, slot_count);
+        const size_t position = nts_position_get(position_at, slot_count);
         uint64_t high = 0;
         if (position < position_min || position >= slot_count)
             return false;

@@ -141,25 +141,27 @@ bool nts_ranks_from_f64(uint64_t *dst, const struct nts_ranks_table *table, cons
     return true;
 }
 
-uint8_t *nts_ranks_write(uint8_t *dst, const struct nts_ranks_table *table,
-                         struct nts_codec_scratch *scratch)
+size_t nts_ranks_write(uint8_t *dst, size_t size_max, const struct nts_ranks_table *table,
+                       struct nts_codec_scratch *scratch)
 {
     struct nts_f64_choice choice = {.age = 0};
     double *const values = scratch->wide;
+    uint8_t *at = nts_varint_put(dst, table->count);
 
     assert(table->count >= 1);
-    dst = nts_varint_put(dst, table->count);
     for (size_t start = 0; start < table->count; start += NTS_VECTOR_ROWS) {
         const size_t left = table->count - start;
         const size_t count = left < NTS_VECTOR_ROWS ? left : NTS_VECTOR_ROWS;
         nts_ordered_to_f64(values, table->entries + start, count, 0);
         const size_t size =
             nts_f64_encode_next(scratch, &choice, scratch->wide_bytes, values, count);
-        dst = nts_varint_put(dst, size);
-        memcpy(dst, scratch->wide_bytes, size);
-        dst += size;
+        at = nts_varint_put(at, size);
+        memcpy(at, scratch->wide_bytes, size);
+        at += size;
+        if ((size_t)(at - dst) >= size_max)
+            return 0;
     }
-    return dst;
+    return (size_t)(at - dst);
 }
 
 /* Reads the vectors of the part. */
@@ -175,7 +177,7 @@ static nanots_status ranks_read_entries(struct nts_ranks *ranks, struct nts_code
             return NANOTS_CORRUPT;
         NTS_TRY(nts_f64_decode(scratch, scratch->wide, count, at, (size_t)size));
         memcpy(ranks->entries + start, scratch->wide, count * sizeof scratch->wide[0]);
-        at += size;
+        at += (size_t)size;
     }
     return at == end ? NANOTS_OK : NANOTS_CORRUPT;
 }
@@ -214,6 +216,6 @@ nanots_status nts_ranks_to_f64(double *dst, const struct nts_ranks *ranks, const
     if (beyond >> 63 != 0)
         return NANOTS_CORRUPT;
     for (size_t i = 0; i < count; i++)
-        dst[i] = ranks->entries[src[i]];
+        dst[i] = ranks->entries[(size_t)src[i]];
     return NANOTS_OK;
 }

@@ -57,10 +57,10 @@ void nts_ranks_sort(struct nts_ranks_table *table);
 bool nts_ranks_from_f64(uint64_t *dst, const struct nts_ranks_table *table, const double *src,
                         size_t count);
 
-/* Writes the part of the head, at most NTS_RANKS_SIZE_MAX bytes. Uses all of the scratch. Returns
- * the byte after. */
-uint8_t *nts_ranks_write(uint8_t *dst, const struct nts_ranks_table *table,
-                         struct nts_codec_scratch *scratch);
+/* Writes the part of the head, if it is smaller than size_max; dst has room for NTS_RANKS_SIZE_MAX
+ * bytes. Uses all of the scratch. Returns its size; 0 if it is not smaller. */
+size_t nts_ranks_write(uint8_t *dst, size_t size_max, const struct nts_ranks_table *table,
+                       struct nts_codec_scratch *scratch);
 
 /* The entries of a chunk, as its vectors want them. */
 struct nts_ranks {

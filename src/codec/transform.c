@@ -12,9 +12,9 @@
 #include "base/check.h"
 #include "codec/chunk.h"
 #include "codec/dispatch.h"
-#include "codec/i64_select.h"
 #include "codec/integer.h"
 #include "codec/ordered.h"
+#include "codec/simple.h"
 
 /* Bits a value up to which ranks are not worth the look. */
 #define RANKS_BITS_MIN 10u
@@ -81,16 +81,17 @@ bool nts_transform_apply(struct nts_transformed *out, struct nts_codec_scratch *
 
 size_t nts_transform_exception_count(const struct nts_transformed *transformed)
 {
-    return transformed->transform.codec == NTS_CODEC_DECIMAL ? transformed->decimal.exception_count
+    return transformed->transform.codec == NTS_CODEC_DECIMAL ? transformed->decimal.exceptions.count
                                                              : 0;
 }
 
 uint8_t *nts_transform_write(uint8_t *dst, const struct nts_transformed *transformed,
-                             const double *src, size_t count)
+                             const struct nts_codec_scratch *scratch, const double *src,
+                             size_t count)
 {
     *dst++ = (uint8_t)transformed->transform.codec;
     if (transformed->transform.codec == NTS_CODEC_DECIMAL)
-        return nts_decimal_write_head(dst, &transformed->decimal, src, count);
+        return nts_decimal_write_head(dst, &transformed->decimal, scratch, src, count);
     if (transformed->transform.codec == NTS_CODEC_ORDERED)
         *dst++ = transformed->transform.zeros;
     return dst;
@@ -142,26 +143,24 @@ static size_t choose_sample(double *sample, const struct nts_chunk_vector *vecto
 static size_t choose_size(const struct nts_transformed *transformed,
                           struct nts_codec_scratch *scratch, size_t sample_count)
 {
-    struct nts_i64_plan plan;
-
-    nts_i64_select(&plan, scratch, scratch->values, sample_count);
-    return transformed->head_size + plan.size;
+    return transformed->head_size + nts_simple_choose(scratch, scratch->values, sample_count).size;
 }
 
-/* Tries one transform on the sample; *out and *size stay those of the best. Whether it applied. */
-static bool choose_try(struct nts_transform *out, size_t *size, struct nts_codec_scratch *scratch,
-                       enum nts_codec_id codec, size_t sample_count)
+/* Tries one transform on the sample; *out and *size stay those of the best. Returns the number of
+ * exceptions, that of all values if it does not apply. */
+static size_t choose_try(struct nts_transform *out, size_t *size, struct nts_codec_scratch *scratch,
+                         enum nts_codec_id codec, size_t sample_count)
 {
     struct nts_transformed transformed;
 
     if (!nts_transform_find(&transformed, scratch, codec, scratch->sample, sample_count))
-        return false;
+        return sample_count;
     const size_t own = choose_size(&transformed, scratch, sample_count);
     if (own < *size) {
         *size = own;
         *out = transformed.transform;
     }
-    return true;
+    return nts_transform_exception_count(&transformed);
 }
 
 /* The zeros that ordered bits of all values of the chunk have. */
@@ -185,10 +184,13 @@ static bool choose_all_integers(const struct nts_chunk_vector *vectors, size_t v
     return true;
 }
 
-/* Whether values spread over the chunk repeat. */
-static bool choose_repeats(const struct nts_chunk_vector *vectors, size_t row_count,
-                           struct nts_ranks_table *table)
+bool nts_transform_has_repeats(const struct nts_chunk_vector *vectors, size_t vector_count,
+                               struct nts_ranks_table *table)
 {
+    const size_t row_count = chunk_row_count(vectors, vector_count);
+
+    if (row_count < RANKS_ROWS_MIN)
+        return false;
     nts_ranks_clear(table);
     for (size_t k = 0; k < RANKS_SAMPLE_COUNT; k++) {
         size_t left;
@@ -221,8 +223,7 @@ static size_t choose_ranks(struct nts_codec_scratch *scratch, size_t size, size_
     const size_t row_count = chunk_row_count(vectors, vector_count);
     struct nts_transformed transformed;
 
-    if (row_count < RANKS_ROWS_MIN || size * 8 <= sample_count * RANKS_BITS_MIN ||
-        !choose_repeats(vectors, row_count, table) || !choose_table(vectors, vector_count, table))
+    if (size * 8 <= sample_count * RANKS_BITS_MIN || !choose_table(vectors, vector_count, table))
         return 0;
     (void)nts_transform_apply(&transformed, scratch, &ranks, scratch->sample, sample_count);
     const size_t own = choose_size(&transformed, scratch, sample_count);
@@ -231,8 +232,7 @@ static size_t choose_ranks(struct nts_codec_scratch *scratch, size_t size, size_
     const size_t used = own * row_count / sample_count;
     if (used >= wanted)
         return 0;
-    const size_t part_size = (size_t)(nts_ranks_write(part, table, scratch) - part);
-    return used + part_size < wanted ? part_size : 0;
+    return nts_ranks_write(part, wanted - used, table, scratch);
 }
 
 void nts_transform_choose(struct nts_transform *out, struct nts_codec_scratch *scratch,
@@ -245,13 +245,11 @@ void nts_transform_choose(struct nts_transform *out, struct nts_codec_scratch *s
 
     *out = (struct nts_transform){.codec = NTS_CODEC_ORDERED, .ranks = NULL};
     *part_size_out = 0;
-    if (choose_all_integers(vectors, vector_count, scratch->values)) {
+    if (choose_all_integers(vectors, vector_count, scratch->values))
         (void)choose_try(out, &size, scratch, NTS_CODEC_INTEGER, sample_count);
-    } else {
-        (void)choose_try(out, &size, scratch, NTS_CODEC_DECIMAL, sample_count);
+    else if (choose_try(out, &size, scratch, NTS_CODEC_DECIMAL, sample_count) > sample_count / 16)
         (void)choose_try(out, &size, scratch, NTS_CODEC_ORDERED, sample_count);
-    }
-    if (table != NULL)
+    if (table != NULL && nts_transform_has_repeats(vectors, vector_count, table))
         *part_size_out =
             choose_ranks(scratch, size, sample_count, vectors, vector_count, table, part);
     if (*part_size_out > 0)
@@ -262,7 +260,8 @@ void nts_transform_choose(struct nts_transform *out, struct nts_codec_scratch *s
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-const uint8_t *nts_transform_read(struct nts_transform_head *head, const struct nts_ranks *ranks,
+const uint8_t *nts_transform_read(struct nts_transform_head *head,
+                                  struct nts_codec_scratch *scratch, const struct nts_ranks *ranks,
                                   size_t count, const uint8_t *at, const uint8_t *end)
 {
     if (at == end || !nts_transform_is(*at))
@@ -272,7 +271,7 @@ const uint8_t *nts_transform_read(struct nts_transform_head *head, const struct 
     if (head->codec == NTS_CODEC_RANKS)
         return ranks != NULL ? at : NULL;
     if (head->codec == NTS_CODEC_DECIMAL)
-        return nts_decimal_read_head(&head->decimal, count, at, end);
+        return nts_decimal_read_head(&head->decimal, scratch, count, at, end);
     if (head->codec != NTS_CODEC_ORDERED)
         return at;
     if (at == end || *at > NTS_ORDERED_ZEROS_MAX)
@@ -282,14 +281,15 @@ const uint8_t *nts_transform_read(struct nts_transform_head *head, const struct 
 }
 
 nanots_status nts_transform_invert(double *dst, const struct nts_transform_head *head,
-                                   const uint64_t *src, size_t count)
+                                   const struct nts_codec_scratch *scratch, const uint64_t *src,
+                                   size_t count)
 {
     switch (head->codec) {
     case NTS_CODEC_INTEGER:
         nts_kernels()->to_f64(dst, src, count);
         return NANOTS_OK;
     case NTS_CODEC_DECIMAL:
-        return nts_decimal_to_f64(dst, &head->decimal, src, count);
+        return nts_decimal_to_f64(dst, &head->decimal, scratch, src, count);
     case NTS_CODEC_RANKS:
         return nts_ranks_to_f64(dst, head->ranks, src, count);
     default:

@@ -47,7 +47,7 @@ struct nts_transformed {
 bool nts_transform_is(unsigned codec);
 
 /* Finds the parameters of `codec`, not RANKS, that suit src[0..count) best, and applies them. False
- * if the codec is not for these values; integers are unspecified then. Uses a of the scratch. */
+ * if the codec is not for these values; integers are unspecified then. Uses all of the scratch. */
 bool nts_transform_find(struct nts_transformed *out, struct nts_codec_scratch *scratch,
                         enum nts_codec_id codec, const double *src, size_t count);
 
@@ -59,9 +59,10 @@ bool nts_transform_apply(struct nts_transformed *out, struct nts_codec_scratch *
 size_t nts_transform_exception_count(const struct nts_transformed *transformed);
 
 /* Writes head_size bytes; returns the byte after, where the integers belong. `src` is the vector
- * that was transformed. */
+ * that was transformed; the scratch still has its exceptions, which codecs of integers leave. */
 uint8_t *nts_transform_write(uint8_t *dst, const struct nts_transformed *transformed,
-                             const double *src, size_t count);
+                             const struct nts_codec_scratch *scratch, const double *src,
+                             size_t count);
 
 /* Chooses the transform that makes the vectors of a chunk of doubles smallest, by a sample of
  * them. It always gives one; it need not apply to each vector. RANKS is looked at if `table`, which
@@ -71,6 +72,10 @@ uint8_t *nts_transform_write(uint8_t *dst, const struct nts_transformed *transfo
 void nts_transform_choose(struct nts_transform *out, struct nts_codec_scratch *scratch,
                           const struct nts_chunk_vector *vectors, size_t vector_count,
                           struct nts_ranks_table *table, uint8_t *part, size_t *part_size_out);
+
+/* Whether values of a chunk come back often enough for RANKS. Overwrites the table. */
+bool nts_transform_has_repeats(const struct nts_chunk_vector *vectors, size_t vector_count,
+                               struct nts_ranks_table *table);
 
 /* A head as it lies in the bytes. */
 struct nts_transform_head {
@@ -82,12 +87,14 @@ struct nts_transform_head {
 
 /* Reads the head at the codec byte; `ranks` are those of the chunk, NULL if it has none. Returns
  * the byte after, where the integers begin; NULL if it is corrupt, or no head. */
-const uint8_t *nts_transform_read(struct nts_transform_head *head, const struct nts_ranks *ranks,
+const uint8_t *nts_transform_read(struct nts_transform_head *head,
+                                  struct nts_codec_scratch *scratch, const struct nts_ranks *ranks,
                                   size_t count, const uint8_t *at, const uint8_t *end);
 
-/* Turns integers back into doubles, and puts the exceptions in their places. dst and src do not
- * overlap. */
+/* Turns integers back into doubles, and puts the exceptions, which the scratch still has, in their
+ * places. dst and src do not overlap. */
 NTS_CHECKED nanots_status nts_transform_invert(double *dst, const struct nts_transform_head *head,
+                                               const struct nts_codec_scratch *scratch,
                                                const uint64_t *src, size_t count);
 
 #endif

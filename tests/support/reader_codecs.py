@@ -208,24 +208,38 @@ def decode_integer(cursor, count):
     return array("Q", array("d", [float(value) for value in integers]).tobytes())
 
 
+def read_exceptions(cursor, control, count):
+    """Positions and values that bits 5 to 7 of a control byte announce."""
+    packed, flagged = control & 64, control & 128
+    check((flagged or not packed) and (packed or not control & 32),
+          "%s: control 0x%02x", cursor.what, control)
+    if not flagged:
+        return (), ()
+    place = "B" if count <= 256 else "H"
+    exception_count, = cursor.take(place)
+    check(1 <= exception_count <= count, "%s: %d exceptions", cursor.what, exception_count)
+    if packed:
+        places = decode_i64(cursor.bytes(cursor.varint()), exception_count)
+        values = [v & M64 for v in decode_i64(cursor.bytes(cursor.varint()), exception_count)]
+    else:
+        places = cursor.take("%d%s" % (exception_count, place))
+        values = cursor.take("%dQ" % exception_count)
+    check(places[0] >= 0 and places[-1] < count and all(a < b for a, b in zip(places, places[1:])),
+          "%s: exception positions", cursor.what)
+    return places, values
+
+
 def decode_decimal(cursor, count):
     control, = cursor.take("B")
-    digits, places, exceptions = control & 127, (), ()
+    digits = control & 31
     check(digits <= 17, "%s: %d digits", cursor.what, digits)
-    if control & 128:
-        place = "B" if count <= 256 else "H"
-        exception_count, = cursor.take(place)
-        check(1 <= exception_count <= count, "%s: %d exceptions", cursor.what, exception_count)
-        places = cursor.take("%d%s" % (exception_count, place))
-        check(places[-1] < count and all(a < b for a, b in zip(places, places[1:])),
-              "%s: exception positions", cursor.what)
-        exceptions = cursor.take("%dQ" % exception_count)
+    places, exceptions = read_exceptions(cursor, control, count)
     integers = signed(decode(cursor.rest(), count, False, head=cursor.head))
     check(-2**51 <= min(integers) and max(integers) < 2**51, "%s: integers", cursor.what)
     # Python divides integers as the specification wants it: exactly, then rounded once.
     values = array("Q", array("d", [value / 10**digits for value in integers]).tobytes())
     for at, bits in zip(places, exceptions):
-        values[at] = bits
+        values[at] = (values[at] if control & 32 else 0) + bits & M64
     return values
 
 

@@ -55,8 +55,10 @@ static void check_table(size_t count)
     for (size_t i = 1; i < count; i++)
         if (values[i - 1] < values[i])
             assert_true(ranks[i - 1] < ranks[i]);
-    const size_t size = (size_t)(nts_ranks_write(part, table, &scratch) - part);
+    const size_t size = nts_ranks_write(part, SIZE_MAX, table, &scratch);
     assert_in_range(size, 2, NTS_RANKS_SIZE_MAX);
+    assert_int_equal(nts_ranks_write(part, size, table, &scratch), 0);
+    assert_int_equal(nts_ranks_write(part, size + 1, table, &scratch), size);
     uint8_t *const bytes = guard_at_end(&guard, size);
     memcpy(bytes, part, size);
     assert_int_equal(nts_ranks_read(&entries, nts_alloc_libc(), &scratch, bytes, size), NANOTS_OK);
@@ -114,7 +116,7 @@ static void ranks_without_an_entry_are_corrupt(void **state)
     (void)state;
     fill(0, 3);
     check_table(3);
-    const size_t size = (size_t)(nts_ranks_write(part, table, &scratch) - part);
+    const size_t size = nts_ranks_write(part, SIZE_MAX, table, &scratch);
     assert_int_equal(nts_ranks_read(&entries, nts_alloc_libc(), &scratch, part, size), NANOTS_OK);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const uint64_t some[] = {0, bad[i], 1};
@@ -131,7 +133,7 @@ static void parts_that_lie_are_harmless(void **state)
     (void)state;
     fill(1, 3000);
     check_table(3000);
-    const size_t size = (size_t)(nts_ranks_write(part, table, &scratch) - part);
+    const size_t size = nts_ranks_write(part, SIZE_MAX, table, &scratch);
     for (size_t cut = 0; cut < size; cut += 1 + cut / 16) {
         uint8_t *const bytes = guard_at_end(&guard, cut);
         memcpy(bytes, part, cut);
@@ -173,7 +175,7 @@ static void ranks_without_memory_are_a_status(void **state)
     (void)state;
     fill(0, 10);
     check_table(10);
-    const size_t size = (size_t)(nts_ranks_write(part, table, &scratch) - part);
+    const size_t size = nts_ranks_write(part, SIZE_MAX, table, &scratch);
     faultalloc_init(&memory);
     faultalloc_fail(&memory, 0, true);
     assert_null(nts_ranks_table_new(&memory.alloc));

@@ -38,12 +38,13 @@ static void check_inverse(const struct nts_transformed *transformed, const doubl
     struct nts_transform_head head;
     uint8_t *const bytes = guard_at_end(guard, transformed->head_size);
 
-    assert_ptr_equal(nts_transform_write(bytes, transformed, src, count),
+    assert_ptr_equal(nts_transform_write(bytes, transformed, &scratch, src, count),
                      bytes + transformed->head_size);
-    assert_ptr_equal(nts_transform_read(&head, NULL, count, bytes, bytes + transformed->head_size),
-                     bytes + transformed->head_size);
+    assert_ptr_equal(
+        nts_transform_read(&head, &scratch, NULL, count, bytes, bytes + transformed->head_size),
+        bytes + transformed->head_size);
     memcpy(integers, scratch.values, count * sizeof integers[0]);
-    assert_int_equal(nts_transform_invert(back, &head, integers, count), NANOTS_OK);
+    assert_int_equal(nts_transform_invert(back, &head, &scratch, integers, count), NANOTS_OK);
     assert_memory_equal(back, src, count * sizeof src[0]);
 }
 
@@ -51,7 +52,7 @@ static void check_inverse(const struct nts_transformed *transformed, const doubl
  * with those of another vector of the series; ORDERED takes all. */
 static void transforms_that_apply_give_the_bits_back(void **state)
 {
-    struct guard guard = guard_open(1 + 3 + 10 * NTS_VECTOR_ROWS);
+    struct guard guard = guard_open(20 * NTS_VECTOR_ROWS);
     (void)state;
     for (unsigned round = 0; round < 100 * FLOAT_SERIES_KIND_COUNT; round++) {
         const size_t count = round % 3 == 0 ? NTS_VECTOR_ROWS : 1 + seed_next(&seed) % 300;
@@ -116,7 +117,7 @@ static void the_transform_of_a_chunk_suits_its_values(void **state)
 /* Goal: the choice for a chunk of any values is made, and applies where it says so. */
 static void the_transform_of_any_chunk_gives_the_bits_back(void **state)
 {
-    struct guard guard = guard_open(1 + 3 + 10 * NTS_VECTOR_ROWS);
+    struct guard guard = guard_open(20 * NTS_VECTOR_ROWS);
     (void)state;
     for (unsigned round = 0; round < 5 * FLOAT_SERIES_KIND_COUNT; round++) {
         const size_t count = round % 3 == 0 ? ROWS : 1 + seed_next(&seed) % ROWS;
@@ -148,9 +149,9 @@ static void heads_that_cannot_be_are_refused(void **state)
     struct nts_transform_head head;
     (void)state;
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        assert_null(nts_transform_read(&head, NULL, 5, heads[i], heads[i] + 2));
-        assert_null(nts_transform_read(&head, NULL, 5, heads[i], heads[i] + 1));
-        assert_null(nts_transform_read(&head, NULL, 5, heads[i], heads[i]));
+        assert_null(nts_transform_read(&head, &scratch, NULL, 5, heads[i], heads[i] + 2));
+        assert_null(nts_transform_read(&head, &scratch, NULL, 5, heads[i], heads[i] + 1));
+        assert_null(nts_transform_read(&head, &scratch, NULL, 5, heads[i], heads[i]));
     }
 }
 

@@ -119,6 +119,7 @@ static nanots_status backup_write(struct backup *backup, const char *out_path,
                                                          : NTS_TARGET_NEW,
         .allocator = backup->db->alloc,
         .vfs = backup->options->vfs != NULL ? backup->options->vfs : backup->db->options.vfs,
+        .sector_size = backup->db->options.sector_size,
         .file_id = backup->state.file_id,
         .last_seq = backup->state.last_seq,
         .next_segment_id = backup->state.next_segment_id + BACKUP_ID_GAP};

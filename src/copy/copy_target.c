@@ -25,6 +25,7 @@ static nanots_status target_db_open(const struct nts_target_spec *spec, uint32_t
 {
     const struct nanots_open_options options = {.struct_size = sizeof options,
                                                 .flags = flags,
+                                                .sector_size = spec->sector_size,
                                                 .allocator = spec->allocator,
                                                 .vfs = spec->vfs};
     return nts_db_open(spec->path, &options, db_out, error);

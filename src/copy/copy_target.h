@@ -58,6 +58,7 @@ struct nts_target_spec {
     enum nts_target_mode mode;
     const struct nanots_allocator *allocator; /* or NULL */
     const struct nanots_vfs *vfs;             /* or NULL */
+    uint32_t sector_size;                     /* of the option; 0: 512 */
     const uint8_t *file_id;                   /* [16], of the database that is copied */
     uint64_t last_seq;                        /* of it: a backup cannot be ahead */
     uint64_t next_segment_id;                 /* of segments made here, at least */

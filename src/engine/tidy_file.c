@@ -120,10 +120,13 @@ static nanots_status tidy_place_all(struct tidy *tidy, uint64_t base, bool tiny,
     return tidy_commit(tidy, manifest, end, tiny, error);
 }
 
-/* Whether committed bytes lie in [low, end). */
+/* Whether committed bytes lie in [low, end), or where a torn write there spoils them: in the sector
+ * that it ends in. */
 static bool tidy_is_taken(const struct tidy *tidy, uint64_t low, uint64_t end)
 {
     const struct nts_superblock *sb = &tidy->db->sb;
+    if (tidy->db->wal.sector_size != 0)
+        end = nts_round_up(end, tidy->db->wal.sector_size);
     if (sb->manifest_off < end && low < sb->manifest_off + sb->manifest_capacity)
         return true;
     for (size_t i = 0; i < tidy->count; i++) {

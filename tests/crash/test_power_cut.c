@@ -21,9 +21,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/db.h"
+#include "format/superblock.h"
+#include "os/vfs.h"
 #include "support/faultvfs.h"
 #include "support/memvfs.h"
 #include "support/oracle.h"
@@ -395,10 +399,219 @@ static void power_cut_behind_a_log_that_grew_leaves_the_file_whole(void **state)
     assert_true(k > 30);
 }
 
+/* Two tables in a closed file of which the first, of `rows` random values, is dropped, so that the
+ * next close moves the second one down to where its own sector begins, or near; the power goes at
+ * operation k. */
+static bool cut_closing(size_t rows, uint64_t k)
+{
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64, 0};
+    const char *const names[] = {"dropped", "kept"};
+    const size_t counts[] = {rows, 480};
+    struct memvfs disk;
+    struct nanots_db *db = NULL;
+    struct nanots_error error;
+    struct nanots_verify_report report = {.struct_size = sizeof report};
+    uint64_t random = rows * 100 + k;
+
+    memvfs_init(&disk);
+    disk.spoils = true;
+    disk.sector_size = 4096;
+    const struct nanots_open_options options = {
+        .struct_size = sizeof options, .sector_size = 4096, .vfs = &disk.vfs};
+    assert_int_equal(nanots_open(PATH, &options, &db, &error), NANOTS_OK);
+    for (size_t t = 0; t < 2; t++) {
+        assert_int_equal(nanots_create_table(db, names[t], &column, 1, &error), NANOTS_OK);
+        for (size_t i = 0; i < counts[t]; i++) {
+            const double value = (double)(int64_t)seed_next(&random);
+            assert_int_equal(nanots_append_row(db, names[t], (int64_t)i, &value, 1, NULL, &error),
+                             NANOTS_OK);
+        }
+        assert_int_equal(nanots_flush(db, &error), NANOTS_OK);
+    }
+    assert_int_equal(nanots_close(db, &error), NANOTS_OK);
+    assert_int_equal(nanots_open(PATH, &options, &db, &error), NANOTS_OK);
+    assert_int_equal(nanots_drop_table(db, "dropped", &error), NANOTS_OK);
+    memvfs_crash_at(&disk, k);
+    (void)nanots_close(db, &error);
+    const bool is_cut = memvfs_crashed(&disk);
+    memvfs_reboot(&disk, seed_next(&random));
+    if (nanots_open(PATH, &options, &db, &error) != NANOTS_OK)
+        fail_msg("%zu rows, cut at operation %llu: %s", rows, (unsigned long long)k, error.message);
+    assert_int_equal(nanots_verify(db, NULL, NULL, &report, &error), NANOTS_OK);
+    if (report.damage != 0)
+        fail_msg("%zu rows, cut at operation %llu: damage", rows, (unsigned long long)k);
+    assert_int_equal(nanots_close(db, &error), NANOTS_OK);
+    memvfs_deinit(&disk);
+    return is_cut;
+}
+
+/* Goal: a close that makes a small file writes to no sector of 4 KiB with a byte of what is there,
+ * where a torn write may spoil that. */
+static void power_cut_in_a_close_spoils_no_segment_beside(void **state)
+{
+    (void)state;
+    for (size_t rows = 400; rows < 1200; rows += 40)
+        for (uint64_t k = 0; cut_closing(rows, k); k++)
+            continue;
+}
+
+#define MERGED_ROWS 100 /* a segment */
+#define MERGED      5   /* segments, the last still in the log */
+
+static nanots_status merge_workload(struct nanots_db *db, struct nanots_error *error)
+{
+    nanots_status status = NANOTS_OK;
+    for (int64_t ts = 0; ts < MERGED * MERGED_ROWS && status == NANOTS_OK; ts++) {
+        if (ts != 0 && ts % MERGED_ROWS == 0)
+            status = nanots_flush(db, error);
+        if (status == NANOTS_OK)
+            status = nanots_append(db, "t", ts, (double)ts * 1.37, NULL, error);
+    }
+    return status;
+}
+
+/* A merge beside rows in the log; the process dies at operation k of it, and the power goes at
+ * operation j of the recovery. Whether either of them came so far. */
+static bool cut_after_death(uint32_t sector_size, uint64_t k, uint64_t j, bool *is_cut_out)
+{
+    struct memvfs disk;
+    struct nanots_db *db = NULL;
+    struct nanots_error error;
+    struct nanots_series series;
+
+    memvfs_init(&disk);
+    const struct nanots_open_options options = {.struct_size = sizeof options,
+                                                .sync_mode = NANOTS_SYNC_FULL,
+                                                .sector_size = sector_size,
+                                                .vfs = &disk.vfs};
+    assert_int_equal(nanots_open(PATH, &options, &db, &error), NANOTS_OK);
+    assert_int_equal(merge_workload(db, &error), NANOTS_OK);
+    db->options.maintenance.max_segments_per_pack = 4;
+    memvfs_crash_at(&disk, k);
+    const nanots_status status = nanots_maintain(db, NULL, NULL, &error);
+    const bool has_died = memvfs_crashed(&disk);
+    assert_true(status == NANOTS_OK || has_died);
+    (void)nanots_close(db, &error);
+    memvfs_reboot(&disk, MEMVFS_KEEP_ALL);
+    memvfs_crash_at(&disk, j);
+    if (nanots_open(PATH, &options, &db, &error) == NANOTS_OK)
+        (void)nanots_close(db, &error);
+    *is_cut_out = memvfs_crashed(&disk);
+    memvfs_reboot(&disk, MEMVFS_KEEP_NONE);
+    if (nanots_open(PATH, &options, &db, &error) != NANOTS_OK)
+        fail_msg("death at %d, cut at %d: %s", (int)k, (int)j, error.message);
+    if (nanots_query_range(db, "t", INT64_MIN, INT64_MAX, &series, &error) != NANOTS_OK)
+        fail_msg("death at %d, cut at %d: %s", (int)k, (int)j, error.message);
+    assert_int_equal(series.row_count, MERGED * MERGED_ROWS);
+    for (size_t i = 0; i < series.row_count; i++)
+        assert_true(series.ts[i] == (int64_t)i && series.values[i] == (double)i * 1.37);
+    nanots_free(series.block);
+    assert_int_equal(nanots_close(db, &error), NANOTS_OK);
+    memvfs_deinit(&disk);
+    return has_died;
+}
+
+/* Goal: what a recovery builds on is durable before it writes where the commit before had its
+ * segments. Method: a commit that is in the page cache alone, and with it space of the one before
+ * that is free; the rows of the log go there. */
+static void power_cut_after_a_death_keeps_what_the_commit_before_needs(void **state)
+{
+    static const uint32_t sector_sizes[] = {512, 4096};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        bool has_died = true;
+        uint64_t k = 0;
+        for (; has_died; k++) {
+            bool is_cut = true;
+            for (uint64_t j = 0; is_cut; j++)
+                has_died = cut_after_death(sector_sizes[i], k, j, &is_cut);
+        }
+        assert_true(k > 3);
+    }
+}
+
+/* Goal: an opening mends the slot of the superblock that it chose. Method: the first of its copies
+ * is torn; a process died. */
+static void power_cut_that_tore_a_superblock_is_mended(void **state)
+{
+    uint8_t copies[2 * NTS_SECTOR_SIZE];
+    struct memvfs disk;
+    struct nanots_db *db = NULL;
+    struct nanots_file *file = NULL;
+    struct nanots_error error;
+    (void)state;
+
+    memvfs_init(&disk);
+    const struct nanots_open_options options = {.struct_size = sizeof options, .vfs = &disk.vfs};
+    assert_int_equal(nanots_open(PATH, &options, &db, &error), NANOTS_OK);
+    assert_int_equal(nanots_append(db, "t", 1, 1.5, NULL, &error), NANOTS_OK);
+    const uint64_t slot = nts_superblock_slot(db->sb.generation);
+    memvfs_crash(&disk);
+    (void)nanots_close(db, &error);
+    memvfs_reboot(&disk, MEMVFS_KEEP_ALL);
+    assert_int_equal(nts_vfs_open(&disk.vfs, nts_alloc_libc(), PATH, 0, &file, &error), NANOTS_OK);
+    memset(copies, 0x5A, sizeof copies);
+    assert_int_equal(file->ops->write_at(file, copies, NTS_SECTOR_SIZE, slot, true, &error),
+                     NANOTS_OK);
+    file->ops->close(file);
+    assert_int_equal(nanots_open(PATH, &options, &db, &error), NANOTS_OK);
+    assert_int_equal(db->file->ops->read_at(db->file, copies, sizeof copies, slot, &error),
+                     NANOTS_OK);
+    assert_memory_equal(copies, copies + NTS_SECTOR_SIZE, NTS_SUPERBLOCK_SIZE);
+    assert_int_equal(nanots_close(db, &error), NANOTS_OK);
+    memvfs_deinit(&disk);
+}
+
+/* Goal: a commit that a full disk denies a new manifest is as durable as any: its edits go where
+ * room was kept for that. Method: commits until only that room is left; then nothing is allocated
+ * any more, and the power goes behind the commit. */
+static void power_cut_behind_a_commit_on_a_full_disk_keeps_it(void **state)
+{
+    struct memvfs disk;
+    struct faultvfs view;
+    struct nanots_db *db = NULL;
+    struct nanots_error error;
+    uint64_t rows = 0;
+    (void)state;
+
+    memvfs_init(&disk);
+    faultvfs_init(&view, &disk.vfs);
+    const struct nanots_open_options options = {
+        .struct_size = sizeof options, .sector_size = 4096, .vfs = &view.vfs};
+    assert_int_equal(nanots_open(PATH, &options, &db, &error), NANOTS_OK);
+    for (int64_t ts = 0; ts < 3 || db->sb.manifest_size + 8192 <= db->sb.manifest_capacity; ts++) {
+        assert_int_equal(nanots_append(db, "t", ts, 1.5, NULL, &error), NANOTS_OK);
+        assert_int_equal(nanots_flush(db, &error), NANOTS_OK);
+    }
+    const uint64_t used = db->sb.manifest_size;
+    assert_int_equal(nanots_append(db, "t", 1000, 2.5, NULL, &error), NANOTS_OK);
+    faultvfs_fail(&view, FAULTVFS_ALLOCATE, 0, ENOSPC, true);
+    assert_int_equal(nanots_flush(db, &error), NANOTS_OK);
+    assert_true(view.failed);
+    assert_int_equal(db->sb.manifest_size, used + 4096);
+    assert_int_equal(nanots_row_count(db, "t", &rows, &error), NANOTS_OK);
+    memvfs_crash(&disk);
+    (void)nanots_close(db, &error);
+    memvfs_reboot(&disk, MEMVFS_KEEP_NONE);
+    faultvfs_heal(&view);
+    if (nanots_open(PATH, &options, &db, &error) != NANOTS_OK)
+        fail_msg("%s", error.message);
+    uint64_t found = 0;
+    assert_int_equal(nanots_row_count(db, "t", &found, &error), NANOTS_OK);
+    assert_int_equal(found, rows);
+    assert_int_equal(nanots_close(db, &error), NANOTS_OK);
+    faultvfs_deinit(&view);
+    memvfs_deinit(&disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(power_cut_behind_a_log_that_grew_leaves_the_file_whole),
+        cmocka_unit_test(power_cut_in_a_close_spoils_no_segment_beside),
+        cmocka_unit_test(power_cut_after_a_death_keeps_what_the_commit_before_needs),
+        cmocka_unit_test(power_cut_that_tore_a_superblock_is_mended),
+        cmocka_unit_test(power_cut_behind_a_commit_on_a_full_disk_keeps_it),
         cmocka_unit_test(power_cut_in_full_mode_keeps_all_acknowledged),
         cmocka_unit_test(power_cut_in_normal_mode_keeps_a_prefix),
         cmocka_unit_test(power_cut_in_off_mode_keeps_a_prefix),

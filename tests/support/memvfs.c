@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #include "util/alloc.h"
+#include "util/checksum.h"
+
+#define MEMVFS_PAGE 4096u
 
 struct memvfs_handle {
     struct nanots_file file; /* first member */
@@ -103,15 +106,19 @@ static void memvfs_durable_range(const struct memvfs *disk, struct memvfs_disk_f
     file->durable_size = live_size;
 }
 
+/* Copies what the live image behind `fd` holds now. */
+static void memvfs_freeze_file(struct memvfs_disk_file *file, int fd)
+{
+    file->frozen_size = memvfs_image_size(fd);
+    file->frozen = nts_alloc(nts_alloc_libc(), (size_t)file->frozen_size);
+    memvfs_require(file->frozen != NULL, "out of memory");
+    memvfs_image_read(fd, file->frozen, file->frozen_size, 0);
+}
+
 static void memvfs_freeze(struct memvfs *disk)
 {
-    for (unsigned i = 0; i < disk->file_count; i++) {
-        struct memvfs_disk_file *file = &disk->files[i];
-        file->frozen_size = memvfs_image_size(file->fd);
-        file->frozen = nts_alloc(nts_alloc_libc(), (size_t)file->frozen_size);
-        memvfs_require(file->frozen != NULL, "out of memory");
-        memvfs_image_read(file->fd, file->frozen, file->frozen_size, 0);
-    }
+    for (unsigned i = 0; i < disk->file_count; i++)
+        memvfs_freeze_file(&disk->files[i], disk->files[i].fd);
     disk->crashed = true;
 }
 
@@ -128,6 +135,7 @@ static uint64_t memvfs_random(uint64_t *state)
 struct memvfs_dice {
     uint64_t state;
     unsigned new_of_16;
+    bool in_pages;
 };
 
 static struct memvfs_dice memvfs_dice_of(uint64_t seed)
@@ -141,6 +149,7 @@ static struct memvfs_dice memvfs_dice_of(uint64_t seed)
         dice.new_of_16 = 16;
     else
         dice.new_of_16 = biases[memvfs_random(&dice.state) % (sizeof biases / sizeof biases[0])];
+    dice.in_pages = seed > MEMVFS_KEEP_ALL && memvfs_random(&dice.state) % 4 == 0;
     return dice;
 }
 
@@ -168,10 +177,12 @@ static void memvfs_survive(const struct memvfs *disk, struct memvfs_disk_file *f
     const uint64_t size =
         old_size != file->frozen_size && memvfs_dice_new(dice) ? file->frozen_size : old_size;
 
+    const uint32_t unit = dice->in_pages ? MEMVFS_PAGE : disk->sector_size;
+
     memvfs_durable_reserve(file, file->frozen_size);
-    for (uint64_t at = 0; at < file->frozen_size; at += disk->sector_size) {
+    for (uint64_t at = 0; at < file->frozen_size; at += unit) {
         const uint64_t rest = file->frozen_size - at;
-        const size_t sector = (size_t)(rest < disk->sector_size ? rest : disk->sector_size);
+        const size_t sector = (size_t)(rest < unit ? rest : unit);
         const bool differs = memcmp(file->durable + at, file->frozen + at, sector) != 0;
         const bool is_hit = at < file->cut_to && file->cut_from < at + sector;
         if (disk->spoils && (differs || is_hit) && memvfs_dice_spoils(dice))
@@ -185,19 +196,39 @@ static void memvfs_survive(const struct memvfs *disk, struct memvfs_disk_file *f
     file->durable_size = size;
 }
 
-static void memvfs_live_from_durable(struct memvfs_disk_file *file)
+/* Zeros stay holes: most of a log is. */
+static void memvfs_set_live(struct memvfs_disk_file *file, const uint8_t *bytes, uint64_t size)
 {
-    uint64_t done = 0;
+    static const uint8_t zeros[16 * MEMVFS_PAGE];
 
     (void)close(file->fd);
     file->fd = memvfs_new_image();
-    memvfs_require(ftruncate(file->fd, (off_t)file->durable_size) == 0, "cannot size an image");
-    while (done < file->durable_size) {
-        const ssize_t moved = pwrite(file->fd, file->durable + done,
-                                     (size_t)(file->durable_size - done), (off_t)done);
-        memvfs_require(moved > 0, "cannot write a memory file");
-        done += (uint64_t)moved;
+    memvfs_require(ftruncate(file->fd, (off_t)size) == 0, "cannot size an image");
+    for (uint64_t at = 0; at < size; at += sizeof zeros) {
+        const size_t part = (size_t)(size - at < sizeof zeros ? size - at : sizeof zeros);
+        if (memcmp(bytes + at, zeros, part) == 0)
+            continue;
+        const ssize_t moved = pwrite(file->fd, bytes + at, part, (off_t)at);
+        memvfs_require(moved == (ssize_t)part, "cannot write a memory file");
     }
+}
+
+/* What is there when the machine runs again: after a death of the process alone the system still
+ * has what is not durable. */
+static void memvfs_start_again(const struct memvfs *disk, struct memvfs_disk_file *file,
+                               uint64_t seed, struct memvfs_dice *dice)
+{
+    const bool lives_on = seed == MEMVFS_KEEP_ALL;
+    if (!lives_on)
+        memvfs_survive(disk, file, dice);
+    const uint8_t *live = lives_on ? file->frozen : file->durable;
+    const uint64_t live_size = lives_on ? file->frozen_size : file->durable_size;
+    memvfs_set_live(file, live, live_size);
+    file->mark = nts_checksum(live, (size_t)live_size) +
+                 3 * nts_checksum(file->durable, (size_t)file->durable_size);
+    file->cut_from = file->cut_to = 0;
+    nts_free(file->frozen);
+    file->frozen = NULL;
 }
 
 /* ---- operations --------------------------------------------------------------------------- */
@@ -275,16 +306,20 @@ static nanots_status memvfs_change(struct nanots_file *file, const struct memvfs
     }
     const bool cut = memvfs_is_the_cut(disk);
     status = memvfs_change_live(handle->inner, change, error);
+    if (change->op == MEMVFS_WRITE) {
+        handle->on_disk->cut_from = change->offset;
+        handle->on_disk->cut_to = change->offset + change->size;
+    }
+    if (disk->at_operation != NULL)
+        disk->at_operation(disk->at_context);
     if (cut) {
-        if (change->op == MEMVFS_WRITE) {
-            handle->on_disk->cut_from = change->offset;
-            handle->on_disk->cut_to = change->offset + change->size;
-        }
         memvfs_freeze(disk);
         status = memvfs_power_is_off(error);
     } else if (status == NANOTS_OK) {
         memvfs_change_durable(handle, change);
     }
+    if (!cut)
+        handle->on_disk->cut_from = handle->on_disk->cut_to = 0;
 out:
     nts_mutex_unlock(&disk->mutex);
     return status;
@@ -468,7 +503,10 @@ static nanots_status memvfs_find(struct memvfs *disk, const char *path, unsigned
     }
     if ((flags & NANOTS_VFS_CREATE) == 0)
         return nts_fail(error, NANOTS_NOT_FOUND, "there is no %s", path);
-    if (memvfs_is_the_cut(disk)) {
+    const bool cut = memvfs_is_the_cut(disk);
+    if (disk->at_operation != NULL)
+        disk->at_operation(disk->at_context);
+    if (cut) {
         memvfs_freeze(disk);
         return memvfs_power_is_off(error);
     }
@@ -586,13 +624,63 @@ void memvfs_reboot(struct memvfs *disk, uint64_t seed)
     for (unsigned i = 0; i < disk->file_count; i++) {
         struct memvfs_disk_file *file = &disk->files[i];
         assert(file->handles == 0);
-        memvfs_survive(disk, file, &dice);
-        memvfs_live_from_durable(file);
-        nts_free(file->frozen);
-        file->frozen = NULL;
+        memvfs_start_again(disk, file, seed, &dice);
     }
     disk->op_count = 0;
     disk->armed = false;
     disk->crashed = false;
     nts_mutex_unlock(&disk->mutex);
+}
+
+/* ---- branches ----------------------------------------------------------------------------- */
+
+static void memvfs_branch_file(const struct memvfs_disk_file *file, struct memvfs_disk_file *branch)
+{
+    *branch = (struct memvfs_disk_file){.path = nts_alloc_string(nts_alloc_libc(), file->path),
+                                        .fd = memvfs_new_image(),
+                                        .cut_from = file->cut_from,
+                                        .cut_to = file->cut_to};
+    memvfs_require(branch->path != NULL, "out of memory");
+    memvfs_durable_reserve(branch, file->durable_size);
+    if (file->durable_size != 0)
+        memcpy(branch->durable, file->durable, (size_t)file->durable_size);
+    branch->durable_size = file->durable_size;
+    memvfs_freeze_file(branch, file->fd);
+}
+
+void memvfs_branch(const struct memvfs *disk, uint64_t seed, struct memvfs *branch)
+{
+    memvfs_init(branch);
+    branch->size_needs_sync = disk->size_needs_sync;
+    branch->sector_size = disk->sector_size;
+    branch->spoils = disk->spoils;
+    branch->file_count = disk->file_count;
+    for (unsigned i = 0; i < disk->file_count; i++)
+        memvfs_branch_file(&disk->files[i], &branch->files[i]);
+    branch->crashed = true;
+    memvfs_reboot(branch, seed);
+}
+
+void memvfs_write_back(struct memvfs *disk, uint64_t seed)
+{
+    struct memvfs_dice dice = memvfs_dice_of(seed);
+
+    for (unsigned i = 0; i < disk->file_count; i++) {
+        struct memvfs_disk_file *file = &disk->files[i];
+        const bool spoils = disk->spoils;
+        memvfs_freeze_file(file, file->fd);
+        disk->spoils = false; /* nothing is torn */
+        memvfs_survive(disk, file, &dice);
+        disk->spoils = spoils;
+        nts_free(file->frozen);
+        file->frozen = NULL;
+    }
+}
+
+uint64_t memvfs_fingerprint(const struct memvfs *disk)
+{
+    uint64_t fingerprint = disk->file_count;
+    for (unsigned i = 0; i < disk->file_count; i++)
+        fingerprint = memvfs_random(&fingerprint) ^ disk->files[i].mark;
+    return fingerprint;
 }

@@ -32,6 +32,17 @@
  * the end of a durable write, which is all that POSIX promises. A size that is not durable survives
  * or not, by seed.
  *
+ * Unsynced bytes survive in sectors of 512 or, by some seeds, in pages of 4096, and memvfs_write_back
+ * makes some of them durable before their time, as a system does at any moment: so an older content
+ * of a sector may be what is left of it, and what was written later may be there without it.
+ *
+ * Instead of running a workload again for each cut, `at_operation` is called where the power might
+ * go, and a branch is the disk as it would be then, rebooted; the workload goes on:
+ *
+ *     workload:  op --- op --- op --- op --- ...
+ *                       |      +--> branch, seed 1 --> open, check, go on, branch again
+ *                       +--> branch, seed 0 --> open, check
+ *
  * With `spoils` a sector that differs, or that the write at the cut goes over, may become noise,
  * too: a device that has no powersafe overwrite. The seeds with a meaning spoil nothing.
  *
@@ -53,7 +64,8 @@
 /* Seeds with a meaning; every other one mixes old and new sectors, some mostly old, some mostly
  * new. */
 #define MEMVFS_KEEP_NONE 0u /* nothing but what is durable */
-#define MEMVFS_KEEP_ALL  1u /* everything: the process died, the system did not */
+#define MEMVFS_KEEP_ALL                                                                            \
+    1u /* everything: the process died, the system did not, and may yet lose what is not durable */
 
 struct memvfs_disk_file {
     char *path;
@@ -66,13 +78,18 @@ struct memvfs_disk_file {
     uint64_t frozen_size;
     uint64_t cut_from; /* of the write at the cut: [cut_from, cut_to) */
     uint64_t cut_to;
+    uint64_t mark; /* of both images after the last reboot */
 };
 
 struct memvfs {
     struct nanots_vfs vfs; /* give its address to the code under test */
     bool size_needs_sync;
-    uint32_t sector_size; /* what survives as a whole; 512 */
+    uint32_t sector_size; /* what survives as a whole; 512, or by some seeds a page of 4096 */
     bool spoils;          /* or not at all: of sectors that are being written some become noise */
+    /* Called at each operation that is counted, where the power would be cut: it has reached the live
+     * image. The mutex is held. */
+    void (*at_operation)(void *context);
+    void *at_context;
 
     struct nts_mutex mutex; /* guards all below */
     struct memvfs_disk_file files[MEMVFS_FILES_MAX];
@@ -98,5 +115,13 @@ uint64_t memvfs_op_count(struct memvfs *disk);
 /* Builds the surviving images (cutting the power first if it is still on) and starts afresh.
  * Asserts that every file is closed. */
 void memvfs_reboot(struct memvfs *disk, uint64_t seed);
+
+/* Makes `branch` what `disk` would be if its power were cut now and it were rebooted; `disk` goes
+ * on. To be called by at_operation, or while nobody else uses the disk. */
+void memvfs_branch(const struct memvfs *disk, uint64_t seed, struct memvfs *branch);
+/* Lets some of what is not durable become so, by seed, while nobody else uses the disk. */
+void memvfs_write_back(struct memvfs *disk, uint64_t seed);
+/* A number for all that was there after the last reboot. */
+uint64_t memvfs_fingerprint(const struct memvfs *disk);
 
 #endif

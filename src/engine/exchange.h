@@ -9,7 +9,7 @@
  * old versions keep them. Needs upkeep_lock from begin to end; or flush_lock, as engine/limit.c
  * has it. That one may take segments away between begin and commit: then the exchange is stale, and
  * nothing is committed.
- * Tests: api/test_upkeep.c, api/test_max_bytes.c, crash/test_typed_cut.c.
+ * Tests: api/test_upkeep.c, api/test_max_bytes.c, crash/test_retention_cut.c.
  */
 #ifndef NTS_EXCHANGE_H
 #define NTS_EXCHANGE_H

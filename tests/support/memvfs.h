@@ -32,9 +32,9 @@
  * the end of a durable write, which is all that POSIX promises. A size that is not durable survives
  * or not, by seed.
  *
- * Unsynced bytes survive in sectors of 512 or, by some seeds, in pages of 4096, and memvfs_write_back
- * makes some of them durable before their time, as a system does at any moment: so an older content
- * of a sector may be what is left of it, and what was written later may be there without it.
+ * Unsynced bytes survive in sectors of 512 or, by some seeds, in pages of 4096, and
+ * memvfs_write_back makes some of them durable before their time, as a system does at any moment:
+ * an older content of a sector may be what is left of it, and what came later may be there without.
  *
  * Instead of running a workload again for each cut, `at_operation` is called where the power might
  * go, and a branch is the disk as it would be then, rebooted; the workload goes on:
@@ -86,8 +86,8 @@ struct memvfs {
     bool size_needs_sync;
     uint32_t sector_size; /* what survives as a whole; 512, or by some seeds a page of 4096 */
     bool spoils;          /* or not at all: of sectors that are being written some become noise */
-    /* Called at each operation that is counted, where the power would be cut: it has reached the live
-     * image. The mutex is held. */
+    /* Called at each operation that is counted, where the power would be cut: it has reached the
+     * live image. The mutex is held. */
     void (*at_operation)(void *context);
     void *at_context;
 

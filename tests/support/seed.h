@@ -8,11 +8,17 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* How much of something a run does: a number of the environment, or else the usual one. */
+static inline uint64_t seed_amount(const char *name, uint64_t usual)
+{
+    const char *given = getenv(name);
+    return given != NULL ? strtoull(given, NULL, 10) : usual;
+}
+
 /* The seed of the environment, or else this one; printed either way. */
 static inline uint64_t seed_given_or(uint64_t otherwise)
 {
-    const char *given = getenv("SEED");
-    const uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : otherwise;
+    const uint64_t seed = seed_amount("SEED", otherwise);
     (void)printf("# SEED=%llu\n", (unsigned long long)seed);
     return seed;
 }

@@ -320,3 +320,124 @@ const char *typed_model_compare(const struct typed_model *model, struct nanots_d
     nanots_free(list.block);
     return listed == count ? NULL : COMPLAIN("%zu tables, not %zu", listed, count);
 }
+
+/* ---- digests ------------------------------------------------------------------------------ */
+
+static void digest_word(uint64_t *digest, uint64_t word)
+{
+    *digest = (*digest ^ word) * 0x9E3779B97F4A7C15u;
+    *digest ^= *digest >> 29;
+}
+
+static void digest_bytes(uint64_t *digest, const char *bytes, size_t size)
+{
+    digest_word(digest, size);
+    for (size_t i = 0; i < size; i++)
+        digest_word(digest, (uint8_t)bytes[i]);
+}
+
+static void digest_value(uint64_t *digest, const struct nanots_value *value)
+{
+    uint64_t bits = 0;
+    if (value->type == NANOTS_TYPE_BOOL)
+        bits = value->as.boolean != 0;
+    else if (value->type == NANOTS_TYPE_F32 || value->type == NANOTS_TYPE_I32)
+        memcpy(&bits, &value->as, 4);
+    else if (value->type == NANOTS_TYPE_F64 || value->type == NANOTS_TYPE_I64)
+        memcpy(&bits, &value->as, 8);
+    digest_word(digest, (uint64_t)value->type << 60 ^ bits);
+    if (value->type == NANOTS_TYPE_UTF8)
+        digest_bytes(digest, value->as.utf8.data, value->as.utf8.size);
+}
+
+static uint64_t digest_begin(const char *name, nanots_time_unit unit, nanots_duplicates duplicates)
+{
+    uint64_t digest = 0;
+    digest_bytes(&digest, name, strlen(name));
+    digest_word(&digest, (uint64_t)unit << 8 | (uint64_t)duplicates);
+    return digest;
+}
+
+static void digest_column(uint64_t *digest, const char *name, nanots_type type, uint32_t flags)
+{
+    digest_bytes(digest, name, strlen(name));
+    digest_word(digest, (uint64_t)type << 32 | flags);
+}
+
+/* Tables count in any order. */
+uint64_t typed_model_digest(const struct typed_model *model)
+{
+    uint64_t sum = 0;
+    for (size_t t = 0; t < TYPED_MODEL_TABLES; t++) {
+        const struct typed_model_table *table = &model->tables[t];
+        size_t count = 0;
+        if (!table->exists)
+            continue;
+        uint64_t digest = digest_begin(table->name, table->unit, table->duplicates);
+        for (size_t c = 0; c < table->column_count; c++)
+            digest_column(&digest, table->column_names[c], table->types[c], table->flags[c]);
+        struct place *places = places_of(table, &count);
+        for (size_t i = 0; i < count; i++) {
+            digest_word(&digest, (uint64_t)places[i].ts);
+            for (size_t c = 0; c < table->column_count; c++)
+                digest_value(&digest, &table->values[places[i].row * TYPED_MODEL_COLUMNS + c]);
+        }
+        free(places);
+        sum += digest;
+    }
+    return sum;
+}
+
+static nanots_status digest_rows(struct nanots_db *db, const char *name, uint64_t *digest,
+                                 struct nanots_error *error)
+{
+    struct nanots_cursor *cursor = NULL;
+    const struct nanots_batch *batch = NULL;
+    nanots_status status = nanots_query_open(db, name, NULL, &cursor, error);
+    while (status == NANOTS_OK) {
+        status = nanots_query_next(cursor, &batch, error);
+        if (status != NANOTS_OK || batch == NULL)
+            break;
+        for (size_t i = 0; i < batch->row_count; i++) {
+            digest_word(digest, (uint64_t)batch->ts[i]);
+            for (size_t c = 0; c < batch->column_count; c++) {
+                const struct nanots_value value = typed_batch_value(&batch->columns[c], i);
+                digest_value(digest, &value);
+            }
+        }
+    }
+    nanots_query_close(cursor);
+    return status;
+}
+
+static nanots_status digest_table(struct nanots_db *db, const char *name, uint64_t *digest,
+                                  struct nanots_error *error)
+{
+    struct nanots_schema schema;
+    const nanots_status status = nanots_table_schema(db, name, &schema, error);
+    if (status != NANOTS_OK)
+        return status;
+    *digest = digest_begin(name, schema.unit, schema.duplicates);
+    for (size_t c = 0; c < schema.column_count; c++)
+        digest_column(digest, schema.columns[c].name, schema.columns[c].type,
+                      schema.columns[c].flags);
+    nanots_free(schema.block);
+    return digest_rows(db, name, digest, error);
+}
+
+nanots_status typed_db_digest(struct nanots_db *db, uint64_t *digest_out,
+                              struct nanots_error *error)
+{
+    struct nanots_table_list list;
+    nanots_status status = nanots_list_tables(db, &list, error);
+    *digest_out = 0;
+    if (status != NANOTS_OK)
+        return status;
+    for (size_t i = 0; i < list.count && status == NANOTS_OK; i++) {
+        uint64_t digest = 0;
+        status = digest_table(db, list.names[i], &digest, error);
+        *digest_out += digest;
+    }
+    nanots_free(list.block);
+    return status;
+}

@@ -103,6 +103,12 @@ void typed_model_make(struct typed_model *model, uint64_t seed, size_t rows_most
 const char *typed_model_compare(const struct typed_model *model, struct nanots_db *db,
                                 uint64_t *seed);
 
+/* One number for all that is seen of the tables: names, columns and every row, in order. */
+uint64_t typed_model_digest(const struct typed_model *model);
+/* The same of a database: equal if the model says what the database holds. */
+nanots_status typed_db_digest(struct nanots_db *db, uint64_t *digest_out,
+                              struct nanots_error *error);
+
 /* A query with its answer, for cursors that stay open. */
 struct typed_answer {
     size_t column_count;

@@ -115,7 +115,7 @@ static size_t transform_encode(struct nts_codec_scratch *scratch, unsigned codec
     if (!nts_transform_find(&transformed, scratch, (enum nts_codec_id)codec, src, count) ||
         transformed.head_size >= size_max)
         return 0;
-    uint8_t *const at = nts_transform_write(dst, &transformed, src, count);
+    uint8_t *const at = nts_transform_write(dst, &transformed, scratch, src, count);
     const size_t size = nts_i64_encode_next(scratch, NULL, at, size_max - transformed.head_size,
                                             scratch->values, count);
     return size == 0 ? 0 : transformed.head_size + size;

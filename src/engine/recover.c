@@ -11,6 +11,7 @@
  * with the new salt, so that no record of the old log can continue the new one. The extents of a
  * damaged log belong to a repair from then on; the next append makes a log in fresh ones.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -98,7 +99,7 @@ static bool segment_bytes_are_whole(struct nanots_db *db, const struct nts_segme
 static bool segment_is_possible(const struct nts_segment_entry *entry, uint64_t file_size)
 {
     return entry->size >= NTS_SEGMENT_HEADER_SIZE + NTS_FOOTER_HEAD_SIZE &&
-           entry->size <= SIZE_MAX && entry->off <= file_size &&
+           entry->size <= SIZE_MAX && entry->off >= NTS_TINY_START && entry->off <= file_size &&
            entry->size <= file_size - entry->off;
 }
 
@@ -139,7 +140,9 @@ bool nts_recover_check_segments(void *context, const struct nts_wal_record *reco
 
     for (size_t i = 0; i * NTS_SEGMENT_ENTRY_SIZE < record->size - NTS_WAL_RECORD_HEADER_SIZE;
          i++) {
-        if (!record_segments_decode(record, i, &entry))
+        if (!record_segments_decode(record, i, &entry) ||
+            entry.seq_first != record->first_seq + rows ||
+            entry.seq_last != entry.seq_first + entry.row_count - 1)
             return false;
         if (!is_dropped && entry.seq_last > known &&
             !segment_is_whole(db, &entry, &db->reader.check_status))
@@ -319,6 +322,76 @@ void nts_recover_show(struct nanots_db *db)
         }
 }
 
+/* ---- ids of the log's segments ------------------------------------------------------------ */
+
+static int recover_compare_id(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a;
+    const uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static nanots_status recover_fail_id(uint64_t segment_id, struct nanots_error *error)
+{
+    return nts_fail(error, NANOTS_CORRUPT, "log: segment %llu is there twice",
+                    (unsigned long long)segment_id);
+}
+
+/* The ids of the log's segments go to `ids`, if that is not NULL. How many there are. */
+static size_t recover_list_ids(const struct nanots_db *db, uint64_t *ids)
+{
+    const struct nts_run *run = db->run;
+    size_t count = 0;
+    for (size_t t = 0; t < run->table_count; t++)
+        for (const struct nts_part *part = run->tables[t]->parts_first; part != NULL;
+             part = part->next) {
+            if (part->segment == NULL)
+                continue;
+            if (ids != NULL)
+                ids[count] = part->segment->entry.segment_id;
+            count++;
+        }
+    return count;
+}
+
+/* Those of the manifest are below next_segment_id, and mostly all of the log are not. */
+static nanots_status recover_compare_ids(const struct nanots_db *db, uint64_t *ids, size_t count,
+                                         struct nanots_error *error)
+{
+    qsort(ids, count, sizeof *ids, recover_compare_id);
+    for (size_t i = 1; i < count; i++)
+        if (ids[i] == ids[i - 1])
+            return recover_fail_id(ids[i], error);
+    if (ids[0] >= db->sb.next_segment_id)
+        return NANOTS_OK;
+    for (size_t t = 0; t < db->by_id_count; t++) {
+        const struct nts_version *version = db->by_id[t] == NULL ? NULL : db->by_id[t]->version;
+        for (size_t i = 0; version != NULL && i < version->count; i++) {
+            const uint64_t *id = &version->segments[i]->entry.segment_id;
+            if (bsearch(id, ids, count, sizeof *ids, recover_compare_id) != NULL)
+                return recover_fail_id(*id, error);
+        }
+    }
+    return NANOTS_OK;
+}
+
+/* A manifest must not come to have an id twice: no reader would take it. */
+static nanots_status recover_check_ids(const struct nanots_db *db, struct nanots_error *error)
+{
+    const size_t count = recover_list_ids(db, NULL);
+    if (count == 0)
+        return NANOTS_OK;
+    uint64_t *ids = nts_alloc_array(db->alloc, count, sizeof *ids);
+    if (ids == NULL)
+        return nts_fail_memory(error, count * sizeof *ids);
+    (void)recover_list_ids(db, ids);
+    const nanots_status status = recover_compare_ids(db, ids, count, error);
+    nts_free(ids);
+    return status;
+}
+
+/* ---- the log ------------------------------------------------------------------------------ */
+
 /* Replays the log into the catalog. */
 static nanots_status recover_replay(struct recover *recover, struct nanots_error *error)
 {
@@ -329,6 +402,7 @@ static nanots_status recover_replay(struct recover *recover, struct nanots_error
     NTS_TRY(nts_recover_check_result(db, error));
     NTS_TRY(
         nts_wal_replay(&recover->log, recover->end.record_count, nts_recover_record, db, error));
+    NTS_TRY(recover_check_ids(db, error));
     nts_recover_show(db);
     nts_wal_tail_skip(&db->reader.tail, &recover->end);
     db->recovery.rows = db->last_seq - db->sb.flushed_seq;

@@ -299,6 +299,45 @@ static void repair_without_manifest_gives_no_row_twice(void **state)
     plant_end(&plant);
 }
 
+/* Every segment gets one id, and right checksums. How many there are. */
+static unsigned plant_give_one_id(struct plant *plant)
+{
+    struct nts_segment_header header;
+    unsigned count = 0;
+    for (size_t at = NTS_SUPERBLOCK_AREA; at + NTS_SEGMENT_HEADER_SIZE <= plant->size;
+         at += NTS_GRANULE_SIZE) {
+        uint8_t *segment = plant->bytes + at;
+        if (memcmp(segment, "NTSSEG1\n", 8) != 0)
+            continue;
+        assert_true(nts_segment_header_decode(segment, &header));
+        header.segment_id = 1;
+        header.footer_checksum =
+            nts_footer_checksum(segment + header.footer_off,
+                                (size_t)(header.size - header.footer_off), header.segment_id);
+        nts_segment_header_encode(&header, segment);
+        count++;
+    }
+    return count;
+}
+
+/* What a crash leaves behind was never committed, and its id is given out again. */
+static void repair_without_manifest_parts_segments_of_one_id(void **state)
+{
+    struct plant plant;
+    plant_make(&plant, *state);
+    const struct nts_superblock sb = plant_superblock(&plant);
+    const unsigned count = plant_give_one_id(&plant);
+    plant.bytes[sb.manifest_off + 3] ^= 1;
+    plant_write(&plant);
+    const struct nanots_repair_report report = plant_repair(&plant, 0);
+    assert_true(count >= TABLES);
+    assert_int_equal(report.damage, 1 + count - 1);
+    assert_non_null(strstr(plant.message, "another one has its id"));
+    assert_int_equal(report.rows_lost, 0);
+    plant_expect_all(&plant);
+    plant_end(&plant);
+}
+
 static void repair_of_a_tiny_file_without_superblock(void **state)
 {
     const double value[1] = {1.5};
@@ -677,6 +716,7 @@ int main(void)
         REPAIR_TEST(repair_without_superblocks_finds_all_segments),
         REPAIR_TEST(repair_without_manifest_finds_all_segments),
         REPAIR_TEST(repair_without_manifest_gives_no_row_twice),
+        REPAIR_TEST(repair_without_manifest_parts_segments_of_one_id),
         REPAIR_TEST(repair_of_a_tiny_file_without_superblock),
         REPAIR_TEST(repair_of_a_file_cut_short_saves_what_is_before),
         REPAIR_TEST(repair_needs_no_header),

@@ -209,7 +209,8 @@ class State:
     def add_segments(self, entries):
         for entry in entries:
             table = self.table(entry.table_id)
-            check(entry.segment_id not in table.entries, "segment %d added twice", entry.segment_id)
+            check(all(entry.segment_id not in other.entries for other in self.tables.values()),
+                  "segment %d added twice", entry.segment_id)
             table.entries[entry.segment_id] = entry
 
     def check_committed(self, entries):
@@ -449,9 +450,13 @@ class Log:
             dropped = record.table_id not in self.state.tables and \
                 record.table_id < self.sb.next_table_id
             if record.kind == SEGMENT and record.first_seq > self.sb.flushed_seq and not dropped:
+                seq = record.first_seq
                 try:
                     for entry in read_entries(self.payload(record)):
+                        check((entry.seq_first, entry.seq_last) == (seq, seq + entry.row_count - 1),
+                              "log record at %d: seqs", record.off)
                         Segment(self.data, entry, self.sb.file_id).check_chunks()
+                        seq += entry.row_count
                 except FormatError:
                     return False
         for record in group:

@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 SECONDS_EACH ?= 60
 SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
 
-.PHONY: all check python check-slow asan tsan msan fuzz-smoke fuzz cover emulate tidy format bench install amalgamation \
+.PHONY: all check python ci check-slow asan tsan msan fuzz-smoke fuzz cover emulate tidy format bench install amalgamation \
         dist help clean
 .SILENT: help
 
@@ -18,8 +18,11 @@ python: all ## build the Python package, install it into .venv, run its tests
 	scripts/python.sh
 	tools/run_tests.py --tools build python_
 
-check-slow: ## everything that CI runs: see scripts/test.sh
+ci: ## everything that CI runs: see scripts/test.sh
 	scripts/test.sh
+
+check-slow: all ## every test in its long form: 100,000 power cuts, each fault, hundreds of kills
+	CUTS=100000 REBOOTS=4 STRIDE=1 KILLS=400 STRESS_SECONDS=180 tools/run_tests.py --timeout 7200 build
 
 asan tsan msan: ## run every test under one sanitizer
 	scripts/build.sh $@

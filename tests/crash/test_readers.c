@@ -8,7 +8,10 @@
  * Call k appends 1 + k mod 5 rows to "a" and then as many to "b", of times k * 8 + 0 ... and value
  * k. A reader knows from the first and the last call that it sees what lies between: retention cuts
  * whole calls only. What it has seen never goes back: the last call only grows, the first too.
- * What each of them found wrong is its exit code; the seed is printed.
+ * What each of them found wrong is its exit code; the seed is printed. Every other writer has a
+ * thread that maintains. A reader that is killed leaves a pin: it dies with it.
+ *
+ * STRESS_SECONDS=<n> in the environment: for so long, with a reader killed now and then (12 laps).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,6 +98,20 @@ static bool writer_catch_up(struct nanots_db *db, uint64_t *call_out)
            NANOTS_OK;
 }
 
+/* With a thread that looks for something to do all the time, for odd seeds. */
+static nanots_status writer_open(const char *path, uint64_t seed, struct nanots_db **db_out)
+{
+    const struct nanots_maintenance maintenance = {.struct_size = sizeof maintenance,
+                                                   .check_interval_ms = 5,
+                                                   .retention_check_interval_ms = 5,
+                                                   .min_idle_time_ms = 1,
+                                                   .max_writes_per_sec = UINT64_MAX,
+                                                   .max_segments_per_pack = 4};
+    const struct nanots_open_options options = {
+        .struct_size = sizeof options, .auto_maintenance = seed % 2 != 0 ? &maintenance : NULL};
+    return nanots_open(path, &options, db_out, NULL);
+}
+
 static bool writer_upkeep(struct nanots_db **db, const char *path, uint64_t call, uint64_t choice)
 {
     const int64_t cutoff = call > 3000 ? (int64_t)(call - 3000) * CALL_SPACING : 0;
@@ -119,7 +136,7 @@ static int writer_main(const char *path, struct readers_board *board, uint64_t s
 {
     struct nanots_db *db = NULL;
     uint64_t call = 0;
-    if (nanots_open(path, NULL, &db, NULL) != NANOTS_OK)
+    if (writer_open(path, seed, &db) != NANOTS_OK)
         return 1;
     if (!writer_catch_up(db, &call))
         return 2;
@@ -266,6 +283,20 @@ static void play_expect_end(pid_t child, const char *who, bool may_be_killed)
                  WIFEXITED(outcome) ? WEXITSTATUS(outcome) : WTERMSIG(outcome));
 }
 
+/* Nobody reads any more: what the dead ones held is free, and every checksum is right. */
+static void play_check_end(const char *path)
+{
+    struct nanots_diagnosis diagnosis = {.struct_size = sizeof diagnosis};
+    struct nanots_verify_report report = {.struct_size = sizeof report};
+    struct nanots_db *db = NULL;
+    assert_int_equal(nanots_open(path, NULL, &db, NULL), NANOTS_OK);
+    assert_int_equal(nanots_diagnose(db, &diagnosis, NULL), NANOTS_OK);
+    assert_int_equal(diagnosis.oldest_pin, diagnosis.generation);
+    assert_int_equal(nanots_verify(db, NULL, NULL, &report, NULL), NANOTS_OK);
+    assert_int_equal(report.damage, 0);
+    assert_int_equal(nanots_close(db, NULL), NANOTS_OK);
+}
+
 /* Goal: four readers see each call wholly, in order, at once, and never go back, whatever becomes
  * of the writers. */
 static void readers_beside_writers_that_are_killed(void **state)
@@ -281,13 +312,16 @@ static void readers_beside_writers_that_are_killed(void **state)
     assert_int_equal(nanots_close(db, NULL), NANOTS_OK);
     for (int i = 0; i < READERS; i++)
         readers[i] = play_start(reader_main, scratch->path, board, seed_next(&seed));
-    for (int lap = 0; lap < LAPS; lap++) {
+    const time_t end = time(NULL) + (time_t)seed_amount("STRESS_SECONDS", 0);
+    unsigned lap = 0;
+    for (; lap < LAPS || time(NULL) < end; lap++) {
         const pid_t writer = play_start(writer_main, scratch->path, board, seed_next(&seed));
         (void)usleep((useconds_t)(seed_next(&seed) % LAP_US_MAX));
-        if (lap == LAPS / 2) { /* a reader that dies, and one in its place */
-            (void)kill(readers[0], SIGKILL);
-            play_expect_end(readers[0], "a reader", true);
-            readers[0] = play_start(reader_main, scratch->path, board, seed_next(&seed));
+        if (lap % 3 == 2) { /* a reader that dies, and one in its place */
+            pid_t *reader = &readers[seed_next(&seed) % READERS];
+            (void)kill(*reader, SIGKILL);
+            play_expect_end(*reader, "a reader", true);
+            *reader = play_start(reader_main, scratch->path, board, seed_next(&seed));
         }
         (void)kill(writer, SIGKILL);
         play_expect_end(writer, "a writer", true);
@@ -296,8 +330,9 @@ static void readers_beside_writers_that_are_killed(void **state)
     for (int i = 0; i < READERS; i++)
         play_expect_end(readers[i], "a reader", false);
     play_expect_end(play_start(writer_main, scratch->path, board, 0), "the last writer", false);
-    (void)printf("# %llu calls, %llu refreshes\n", (unsigned long long)board->acknowledged,
-                 (unsigned long long)board->refreshes);
+    play_check_end(scratch->path);
+    (void)printf("# %u writers and %u readers killed; %llu calls, %llu refreshes\n", lap, lap / 3,
+                 (unsigned long long)board->acknowledged, (unsigned long long)board->refreshes);
     assert_true(board->acknowledged != 0 && board->refreshes != 0);
     (void)munmap(board, sizeof *board);
 }

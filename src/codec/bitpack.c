@@ -2,6 +2,7 @@
 /* codec/bitpack.c - the short bit stream, and the scalar set of kernels. */
 #include "codec/bitpack.h"
 
+#include "codec/binned_kernels.h"
 #include "codec/bitpack_kernels.h"
 #include "codec/decimal_kernels.h"
 
@@ -132,6 +133,21 @@ static uint64_t scalar_decimal_to_f64(double *restrict dst, const uint64_t *rest
     return nts_kernel_decimal_to_f64(dst, src, count, scale);
 }
 
+static size_t scalar_ans_read(uint8_t *restrict dst, const struct nts_ans_entry *restrict table,
+                              unsigned log, size_t count, const uint8_t *restrict src,
+                              size_t src_size)
+{
+    return nts_kernel_ans_read(dst, table, log, count, src, src_size);
+}
+
+static uint64_t scalar_offsets_add(uint64_t *restrict dst, const uint8_t *restrict symbols,
+                                   size_t count, const uint64_t *restrict lowers,
+                                   const uint8_t *restrict widths, unsigned width_max,
+                                   const uint8_t *restrict src, size_t src_size)
+{
+    return nts_kernel_offsets_add(dst, symbols, count, lowers, widths, width_max, src, src_size);
+}
+
 const struct nts_kernels nts_kernels_scalar = {
     .lanes_pack = scalar_lanes_pack,
     .lanes_unpack = scalar_lanes_unpack,
@@ -142,4 +158,6 @@ const struct nts_kernels nts_kernels_scalar = {
     .unzigzag = scalar_unzigzag,
     .decimal_from_f64 = scalar_decimal_from_f64,
     .decimal_to_f64 = scalar_decimal_to_f64,
+    .ans_read = scalar_ans_read,
+    .offsets_add = scalar_offsets_add,
 };

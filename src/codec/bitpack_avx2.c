@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* codec/bitpack_avx2.c - the kernels compiled for AVX2; nothing on other processors. The functions
  * carry their target: a global -mavx2 would let common code use it unasked. */
+#include "codec/binned_kernels.h"
 #include "codec/bitpack_kernels.h"
 #include "codec/decimal_kernels.h"
 
@@ -59,6 +60,22 @@ static TARGET_AVX2 uint64_t avx2_decimal_to_f64(double *restrict dst, const uint
     return nts_kernel_decimal_to_f64(dst, src, count, scale);
 }
 
+static TARGET_AVX2 size_t avx2_ans_read(uint8_t *restrict dst,
+                                        const struct nts_ans_entry *restrict table, unsigned log,
+                                        size_t count, const uint8_t *restrict src, size_t src_size)
+{
+    return nts_kernel_ans_read(dst, table, log, count, src, src_size);
+}
+
+static TARGET_AVX2 uint64_t avx2_offsets_add(uint64_t *restrict dst,
+                                             const uint8_t *restrict symbols, size_t count,
+                                             const uint64_t *restrict lowers,
+                                             const uint8_t *restrict widths, unsigned width_max,
+                                             const uint8_t *restrict src, size_t src_size)
+{
+    return nts_kernel_offsets_add(dst, symbols, count, lowers, widths, width_max, src, src_size);
+}
+
 const struct nts_kernels nts_kernels_avx2 = {
     .lanes_pack = avx2_lanes_pack,
     .lanes_unpack = avx2_lanes_unpack,
@@ -69,6 +86,8 @@ const struct nts_kernels nts_kernels_avx2 = {
     .unzigzag = avx2_unzigzag,
     .decimal_from_f64 = avx2_decimal_from_f64,
     .decimal_to_f64 = avx2_decimal_to_f64,
+    .ans_read = avx2_ans_read,
+    .offsets_add = avx2_offsets_add,
 };
 
 #else

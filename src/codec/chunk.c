@@ -8,10 +8,12 @@
 #include "codec/f32.h"
 #include "codec/f64.h"
 #include "codec/forced.h"
+#include "codec/packed.h"
 #include "codec/varint.h"
 
 /* Parts of a head. */
-#define HEAD_RANKS 0x01u
+#define HEAD_RANKS  0x01u
+#define HEAD_BINNED 0x02u
 
 struct nts_chunk_encoder {
     const struct nanots_allocator *alloc;
@@ -20,8 +22,12 @@ struct nts_chunk_encoder {
     struct nts_chunk_options options;
     const struct nts_chunk_vector *vectors;
     size_t next;
-    struct nts_f64_choice choice;  /* what the vectors before have taught */
-    struct nts_ranks_table *ranks; /* made at first need */
+    struct nts_transform transform; /* of a chunk of doubles */
+    struct nts_f64_choice choice;   /* what the vectors before have taught */
+    bool is_packed;                 /* the chunk at hand has a model */
+    /* Made at first need. */
+    struct nts_ranks_table *ranks;
+    struct nts_packed_encoder *packed;
 };
 
 struct nts_chunk_encoder *nts_chunk_encoder_new(const struct nanots_allocator *alloc)
@@ -30,14 +36,17 @@ struct nts_chunk_encoder *nts_chunk_encoder_new(const struct nanots_allocator *a
     if (encoder != NULL) {
         encoder->alloc = alloc;
         encoder->ranks = NULL;
+        encoder->packed = NULL;
     }
     return encoder;
 }
 
 void nts_chunk_encoder_free(struct nts_chunk_encoder *encoder)
 {
-    if (encoder != NULL)
-        nts_free(encoder->ranks);
+    if (encoder == NULL)
+        return;
+    nts_free(encoder->ranks);
+    nts_free(encoder->packed);
     nts_free(encoder);
 }
 
@@ -50,26 +59,49 @@ static uint8_t *head_close_part(uint8_t *dst, size_t size)
     return at + size;
 }
 
-/* Decides how doubles are transformed, and writes what the vectors share. */
-static nanots_status chunk_begin_f64(struct nts_chunk_encoder *encoder, size_t count, uint8_t *dst,
-                                     size_t *head_size_out)
+/* Decides how doubles are transformed, and adds what the vectors share to the head. */
+static nanots_status chunk_transform(struct nts_chunk_encoder *encoder, size_t count, uint8_t *dst,
+                                     size_t *head_size)
 {
-    struct nts_transform transform;
     size_t part_size;
 
     if (encoder->ranks == NULL)
         encoder->ranks = nts_ranks_table_new(encoder->alloc);
     if (encoder->ranks == NULL)
         return NANOTS_NO_MEMORY;
-    if (!nts_transform_has_repeats(encoder->vectors, count, encoder->ranks))
+    if (encoder->options.tier == NTS_TIER_HOT &&
+        !nts_transform_has_repeats(encoder->vectors, count, encoder->ranks))
         return NANOTS_OK;
-    nts_transform_choose(&transform, &encoder->scratch, encoder->vectors, count, encoder->ranks,
-                         dst + 1 + 3, &part_size);
+    nts_transform_choose(&encoder->transform, &encoder->scratch, encoder->vectors, count,
+                         encoder->ranks, dst + *head_size + 3, &part_size);
     if (part_size == 0)
         return NANOTS_OK;
     encoder->choice.ranks = encoder->ranks;
-    dst[0] = HEAD_RANKS;
-    *head_size_out = (size_t)(head_close_part(dst + 1, part_size) - dst);
+    dst[0] |= HEAD_RANKS;
+    *head_size = (size_t)(head_close_part(dst + *head_size, part_size) - dst);
+    return NANOTS_OK;
+}
+
+/* Makes a model of the vectors, if that is worth it, and adds it to the head. */
+static nanots_status chunk_pack(struct nts_chunk_encoder *encoder, size_t count, uint8_t *dst,
+                                size_t *head_size)
+{
+    const struct nts_packed_chunk chunk = {.kind = encoder->kind,
+                                           .vectors = encoder->vectors,
+                                           .count = count,
+                                           .transform = encoder->transform};
+
+    if (encoder->packed == NULL)
+        encoder->packed = nts_alloc(encoder->alloc, sizeof *encoder->packed);
+    if (encoder->packed == NULL)
+        return NANOTS_NO_MEMORY;
+    const size_t part_size =
+        nts_packed_begin(encoder->packed, &encoder->scratch, &chunk, dst + *head_size + 3);
+    encoder->is_packed = part_size != 0;
+    if (part_size == 0)
+        return NANOTS_OK;
+    dst[0] |= HEAD_BINNED;
+    *head_size = (size_t)(head_close_part(dst + *head_size, part_size) - dst);
     return NANOTS_OK;
 }
 
@@ -85,10 +117,18 @@ nanots_status nts_chunk_begin(struct nts_chunk_encoder *encoder,
     encoder->vectors = vectors;
     encoder->next = 0;
     encoder->choice = (struct nts_f64_choice){.age = 0};
+    encoder->is_packed = false;
     *head_size_out = 0;
     if (options->forced != 0)
         return NANOTS_OK;
-    return kind == NTS_CHUNK_F64 ? chunk_begin_f64(encoder, count, dst, head_size_out) : NANOTS_OK;
+    size_t head_size = 1; /* the flags */
+    dst[0] = 0;
+    if (kind == NTS_CHUNK_F64)
+        NTS_TRY(chunk_transform(encoder, count, dst, &head_size));
+    if (options->tier == NTS_TIER_PACKED && kind != NTS_CHUNK_F32)
+        NTS_TRY(chunk_pack(encoder, count, dst, &head_size));
+    *head_size_out = dst[0] == 0 ? 0 : head_size;
+    return NANOTS_OK;
 }
 
 size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst)
@@ -102,6 +142,8 @@ size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst)
         if (size != 0)
             return size;
     }
+    if (encoder->is_packed)
+        return nts_packed_next(encoder->packed, &encoder->scratch, dst);
     switch (encoder->kind) {
     case NTS_CHUNK_F64:
         return nts_f64_encode_next(&encoder->scratch, &encoder->choice, dst, vector->values,
@@ -114,6 +156,15 @@ size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst)
     }
 }
 
+static nanots_status model_read_binned(struct nts_chunk_model *model,
+                                       const struct nanots_allocator *alloc, const uint8_t *part,
+                                       size_t size)
+{
+    model->binned = nts_alloc(alloc, sizeof *model->binned);
+    return model->binned == NULL ? NANOTS_NO_MEMORY
+                                 : nts_binned_read_model(model->binned, part, size);
+}
+
 /* One part of a head. */
 static nanots_status model_read_part(struct nts_chunk_model *model,
                                      const struct nanots_allocator *alloc,
@@ -122,6 +173,8 @@ static nanots_status model_read_part(struct nts_chunk_model *model,
 {
     if (flag == HEAD_RANKS)
         return nts_ranks_read(&model->ranks, alloc, scratch, part, size);
+    if (flag == HEAD_BINNED)
+        return model_read_binned(model, alloc, part, size);
     return NANOTS_CORRUPT;
 }
 
@@ -156,6 +209,7 @@ nanots_status nts_chunk_model_read(struct nts_chunk_model *model,
 void nts_chunk_model_deinit(struct nts_chunk_model *model)
 {
     nts_free(model->ranks);
+    nts_free(model->binned);
     memset(model, 0, sizeof *model);
 }
 
@@ -163,8 +217,8 @@ nanots_status nts_chunk_read_i64(struct nts_codec_scratch *scratch,
                                  const struct nts_chunk_model *model, int64_t *dst, size_t count,
                                  const uint8_t *src, size_t src_size)
 {
-    (void)model;
-    return nts_i64_decode(scratch, dst, count, src, src_size);
+    return nts_i64_decode_in(scratch, model != NULL ? model->binned : NULL, dst, count, src,
+                             src_size);
 }
 
 nanots_status nts_chunk_read_f64(struct nts_codec_scratch *scratch,

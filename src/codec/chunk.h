@@ -21,11 +21,8 @@
 #ifndef NTS_CHUNK_H
 #define NTS_CHUNK_H
 
-#include "base/limits.h"
-#include "base/status.h"
-#include "codec/codec.h"
+#include "codec/binned.h"
 #include "codec/ranks.h"
-#include "util/alloc.h"
 
 enum nts_tier { NTS_TIER_HOT = 0, NTS_TIER_PACKED = 1 };
 
@@ -59,10 +56,17 @@ struct nts_chunk_encoder;
 NTS_CHECKED struct nts_chunk_encoder *nts_chunk_encoder_new(const struct nanots_allocator *alloc);
 void nts_chunk_encoder_free(struct nts_chunk_encoder *encoder);
 
-/* Upper bound of a head. Vectors of any kind have at most nts_vector_bound(count) bytes; a head
- * is written only if its vectors become so small that both, and any vector being written, need
- * no more room than the bounds of the vectors alone. */
-#define NTS_CHUNK_HEAD_SIZE_MAX (1u + 3u + NTS_RANKS_SIZE_MAX)
+/* Upper bounds of the part BINNED, with its size, and of a head. Vectors of any kind have at most
+ * nts_vector_bound(count) bytes; a part RANKS is written only if its vectors become so small that
+ * both, and any vector being written, need no more room than the bounds of the vectors alone. */
+#define NTS_CHUNK_BINNED_SIZE_MAX 2048u
+#define NTS_CHUNK_HEAD_SIZE_MAX   (1u + 3u + NTS_RANKS_SIZE_MAX + NTS_CHUNK_BINNED_SIZE_MAX)
+
+/* The room that a chunk of so many values may need beside the bounds of its vectors. */
+static inline size_t nts_chunk_room_beside(size_t value_count)
+{
+    return value_count < NTS_BINNED_COUNT_MIN ? 0 : 1 + NTS_CHUNK_BINNED_SIZE_MAX;
+}
 
 /* Encodes vectors[0..count), 1 <= count <= NTS_GROUP_VECTORS: decides how, and writes the head, of
  * *head_size_out bytes, 0 if there is none. The values stay readable until the last vector is
@@ -78,7 +82,8 @@ size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst);
 
 /* A head as decoders want it; zeroed before its first use. */
 struct nts_chunk_model {
-    struct nts_ranks *ranks; /* NULL: none */
+    struct nts_ranks *ranks;         /* NULL: none */
+    struct nts_binned_model *binned; /* NULL: none */
 };
 
 /* Reads the head of a chunk, in place of what the model held. CORRUPT, NO_MEMORY. */

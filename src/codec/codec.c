@@ -13,6 +13,7 @@ const char *nts_codec_name(unsigned codec)
         [NTS_CODEC_LINE] = "line",       [NTS_CODEC_DICTIONARY] = "dictionary",
         [NTS_CODEC_PREDICT] = "predict", [NTS_CODEC_SEASONAL] = "seasonal",
         [NTS_CODEC_ORDERED] = "ordered", [NTS_CODEC_RANKS] = "ranks",
+        [NTS_CODEC_BINNED] = "binned",
     };
     return codec < NTS_CODEC_ID_END ? names[codec] : NULL;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codec/ans.h"
 #include "util/cpu.h"
 
 /* What one pass over a vector says about its range (all as two's complement). */
@@ -45,6 +46,14 @@ struct nts_kernels {
     /* dst[i] = src[i] as a signed integer, divided by scale. Returns 0 if -2^51 <= src[i] < 2^51
      * for all; otherwise another number, and dst is unspecified. */
     uint64_t (*decimal_to_f64)(double *dst, const uint64_t *src, size_t count, double scale);
+    /* See nts_ans_read. */
+    size_t (*ans_read)(uint8_t *dst, const struct nts_ans_entry *table, unsigned log, size_t count,
+                       const uint8_t *src, size_t src_size);
+    /* dst[i] = lowers[symbols[i]] + the next widths[symbols[i]] bits of src, zeros behind its end;
+     * returns how many bits that were. width_max is the largest of the widths. */
+    uint64_t (*offsets_add)(uint64_t *dst, const uint8_t *symbols, size_t count,
+                            const uint64_t *lowers, const uint8_t *widths, unsigned width_max,
+                            const uint8_t *src, size_t src_size);
 };
 
 /* The best set that nts_cpu_simd() allows. */

@@ -2,7 +2,7 @@
 /* codec/i64.c - how a vector of integers gets its codec, and who reads it back.
  *
  * encode:  constant? --> divisor? --> what won before, or i64_select.c --> smaller than RAW?
- * decode:  SCALED --> RLE or one without another vector behind it --> values
+ * decode:  SCALED --> RLE or one without another vector behind it --> values; BINNED by a model
  */
 #include "codec/i64.h"
 
@@ -244,22 +244,38 @@ static nanots_status unscaled_read(struct nts_codec_scratch *scratch, uint64_t *
     }
 }
 
-nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int64_t *dst, size_t count,
-                             const uint8_t *src, size_t src_size)
+static nanots_status scaled_read(struct nts_codec_scratch *scratch, uint64_t *dst, size_t count,
+                                 const uint8_t *at, const uint8_t *end)
 {
-    uint64_t *const values = (uint64_t *)dst; /* the two types may alias */
-    const uint8_t *const end = src + src_size;
     uint64_t origin;
     uint64_t divisor;
 
-    assert(count >= 1);
-    assert(count <= NTS_VECTOR_ROWS);
-    if (src_size < 1 || src[0] != NTS_CODEC_SCALED)
-        return unscaled_read(scratch, values, count, src, src_size);
-    const uint8_t *const at = nts_scaled_read_head(&origin, &divisor, src + 1, end);
+    at = nts_scaled_read_head(&origin, &divisor, at, end);
     if (at == NULL)
         return NANOTS_CORRUPT;
-    NTS_TRY(unscaled_read(scratch, values, count, at, (size_t)(end - at)));
-    nts_scaled_multiply(values, count, origin, divisor);
+    NTS_TRY(unscaled_read(scratch, dst, count, at, (size_t)(end - at)));
+    nts_scaled_multiply(dst, count, origin, divisor);
     return NANOTS_OK;
+}
+
+nanots_status nts_i64_decode_in(struct nts_codec_scratch *scratch,
+                                const struct nts_binned_model *model, int64_t *dst, size_t count,
+                                const uint8_t *src, size_t src_size)
+{
+    uint64_t *const values = (uint64_t *)dst; /* the two types may alias */
+
+    assert(count >= 1);
+    assert(count <= NTS_VECTOR_ROWS);
+    if (src_size >= 1 && src[0] == NTS_CODEC_SCALED)
+        return scaled_read(scratch, values, count, src + 1, src + src_size);
+    if (src_size >= 1 && src[0] == NTS_CODEC_BINNED)
+        return model == NULL ? NANOTS_CORRUPT
+                             : nts_binned_read(model, values, count, src + 1, src_size - 1);
+    return unscaled_read(scratch, values, count, src, src_size);
+}
+
+nanots_status nts_i64_decode(struct nts_codec_scratch *scratch, int64_t *dst, size_t count,
+                             const uint8_t *src, size_t src_size)
+{
+    return nts_i64_decode_in(scratch, NULL, dst, count, src, src_size);
 }

@@ -11,6 +11,7 @@
 #ifndef NTS_I64_H
 #define NTS_I64_H
 
+#include "codec/binned.h"
 #include "codec/codec.h"
 #include "codec/i64_scheme.h"
 
@@ -32,5 +33,10 @@ struct nts_i64_choice {
  * which may be src. */
 size_t nts_i64_encode_next(struct nts_codec_scratch *scratch, struct nts_i64_choice *choice,
                            uint8_t *dst, size_t size_max, const uint64_t *src, size_t count);
+
+/* As nts_i64_decode, of a chunk that may have a model for codec BINNED; else it is NULL. */
+NTS_CHECKED nanots_status nts_i64_decode_in(struct nts_codec_scratch *scratch,
+                                            const struct nts_binned_model *model, int64_t *dst,
+                                            size_t count, const uint8_t *src, size_t src_size);
 
 #endif

@@ -85,16 +85,32 @@ static void predict_starts(uint64_t *starts, const uint64_t *src, unsigned start
 
 static size_t predict_head_size(const struct nts_predictor *predictor, const uint64_t *src)
 {
+    uint8_t head[NTS_PREDICTOR_SIZE_MAX + NTS_PREDICT_STARTS_SIZE_MAX];
+    uint8_t *const starts = nts_predictor_write(head, predictor);
+
+    return (size_t)(nts_predict_write_starts(starts, predictor, src) - head);
+}
+
+uint8_t *nts_predictor_write(uint8_t *dst, const struct nts_predictor *predictor)
+{
+    *dst++ = (uint8_t)(predictor->order | predictor->tap_count << CONTROL_TAPS_SHIFT);
+    if (predictor->tap_count > 0)
+        *dst++ = predictor->precision;
+    for (unsigned j = 0; j < predictor->tap_count; j++)
+        dst = nts_svarint_put(dst, (uint64_t)(predictor->taps[j] >> predictor->precision));
+    return dst;
+}
+
+uint8_t *nts_predict_write_starts(uint8_t *dst, const struct nts_predictor *predictor,
+                                  const uint64_t *src)
+{
     uint64_t starts[NTS_PREDICT_REACH];
     const unsigned start_count = nts_predict_start_count(predictor);
-    size_t size = 1 + (predictor->tap_count > 0);
 
     predict_starts(starts, src, start_count);
-    for (unsigned j = 0; j < predictor->tap_count; j++)
-        size += nts_svarint_size((uint64_t)(predictor->taps[j] >> predictor->precision));
     for (unsigned k = 0; k < start_count; k++)
-        size += nts_svarint_size(starts[k]);
-    return size;
+        dst = nts_svarint_put(dst, starts[k]);
+    return dst;
 }
 
 struct nts_predict_plan nts_predict_choose(struct nts_codec_scratch *scratch,
@@ -118,19 +134,11 @@ uint8_t *nts_predict_write(uint8_t *dst, const struct nts_predict_plan *plan,
     const struct nts_predictor *const predictor = &plan->predictor;
     const unsigned start_count = nts_predict_start_count(predictor);
     const size_t slot_count = nts_patched_slot_count(count, start_count);
-    uint64_t starts[NTS_PREDICT_REACH];
     uint8_t *const start = dst;
 
-    predict_starts(starts, src, start_count);
-    *dst++ = (uint8_t)(predictor->order | predictor->tap_count << CONTROL_TAPS_SHIFT);
-    if (predictor->tap_count > 0)
-        *dst++ = predictor->precision;
-    for (unsigned j = 0; j < predictor->tap_count; j++)
-        dst = nts_svarint_put(dst, (uint64_t)(predictor->taps[j] >> predictor->precision));
-    for (unsigned k = 0; k < start_count; k++) {
-        dst = nts_svarint_put(dst, starts[k]);
+    dst = nts_predict_write_starts(nts_predictor_write(dst, predictor), predictor, src);
+    for (unsigned k = 0; k < start_count; k++)
         scratch->a[k] = plan->block.base;
-    }
     nts_predict_errors(scratch->a + start_count, predictor, src, start_count, count - start_count,
                        src[0]);
     dst = nts_patched_write(dst, &plan->block, scratch->c, scratch->a + (count - slot_count),
@@ -142,27 +150,31 @@ uint8_t *nts_predict_write(uint8_t *dst, const struct nts_predict_plan *plan,
 
 /* ---- decode ------------------------------------------------------------------------------- */
 
-/* Reads all that stands before the block. Returns the byte after, NULL if corrupt. */
-static const uint8_t *predict_get_head(struct nts_predictor *predictor, uint64_t *starts,
-                                       const uint8_t *at, const uint8_t *end)
+const uint8_t *nts_predictor_read(struct nts_predictor *predictor, const uint8_t *at,
+                                  const uint8_t *end)
 {
-    if (end - at < 2 || *at >= CONTROL_END)
+    if (end - at < 1 || *at >= CONTROL_END)
         return NULL;
-    predictor->order = *at & CONTROL_PART_MASK;
-    predictor->tap_count = (uint8_t)(*at++ >> CONTROL_TAPS_SHIFT);
-    if (predictor->tap_count == 0 && predictor->order < TAP_ORDER_MAX)
+    *predictor = (struct nts_predictor){.order = *at & CONTROL_PART_MASK,
+                                        .tap_count = (uint8_t)(*at >> CONTROL_TAPS_SHIFT)};
+    at++;
+    if (predictor->tap_count == 0)
+        return at;
+    if (predictor->tap_count > NTS_PREDICT_TAPS_MAX || predictor->order > TAP_ORDER_MAX ||
+        end - at < 1 || *at > PRECISION_MAX)
         return NULL;
-    if (predictor->tap_count > 0) {
-        if (predictor->tap_count > NTS_PREDICT_TAPS_MAX || predictor->order > TAP_ORDER_MAX ||
-            *at > PRECISION_MAX)
-            return NULL;
-        predictor->precision = *at++;
-    }
+    predictor->precision = *at++;
     for (unsigned j = 0; j < predictor->tap_count && at != NULL; j++) {
         uint64_t tap;
         at = nts_svarint_get(at, end, &tap);
         predictor->taps[j] = (int64_t)(tap << predictor->precision);
     }
+    return at;
+}
+
+const uint8_t *nts_predict_read_starts(uint64_t *starts, const struct nts_predictor *predictor,
+                                       const uint8_t *at, const uint8_t *end)
+{
     for (unsigned k = 0; k < nts_predict_start_count(predictor) && at != NULL; k++)
         at = nts_svarint_get(at, end, &starts[k]);
     return at;
@@ -258,25 +270,36 @@ static void predict_recur(uint64_t *x, size_t first, size_t count,
     }
 }
 
+void nts_predict_undo(uint64_t *x, size_t count, const struct nts_predictor *predictor,
+                      const uint64_t *starts)
+{
+    const unsigned start_count = nts_predict_start_count(predictor);
+
+    if (predictor->tap_count == 0) {
+        nts_delta_undo(x, count, predictor->order, starts);
+        return;
+    }
+    memcpy(x, starts, start_count * sizeof *x);
+    nts_delta_undo(x, start_count, start_count - 1, starts);
+    predict_recur(x, start_count, count, predictor);
+}
+
 nanots_status nts_predict_read(uint64_t *dst, size_t count, const uint8_t *src, size_t src_size)
 {
     const uint8_t *const end = src + src_size;
     uint64_t starts[NTS_PREDICT_REACH];
-    struct nts_predictor predictor = {0};
-    const uint8_t *const at = predict_get_head(&predictor, starts, src, end);
-    const unsigned start_count = nts_predict_start_count(&predictor);
+    struct nts_predictor predictor;
+    const uint8_t *at = nts_predictor_read(&predictor, src, end);
 
+    if (at == NULL || (predictor.tap_count == 0 && predictor.order < TAP_ORDER_MAX))
+        return NANOTS_CORRUPT;
+    at = nts_predict_read_starts(starts, &predictor, at, end);
+    const unsigned start_count = nts_predict_start_count(&predictor);
     if (at == NULL || count <= start_count)
         return NANOTS_CORRUPT;
     const size_t slot_count = nts_patched_slot_count(count, start_count);
     if (nts_patched_read(dst + (count - slot_count), slot_count, at, end) != end)
         return NANOTS_CORRUPT;
-    memcpy(dst, starts, start_count * sizeof *dst);
-    if (predictor.tap_count == 0) {
-        nts_delta_undo(dst, count, predictor.order, starts);
-        return NANOTS_OK;
-    }
-    nts_delta_undo(dst, start_count, start_count - 1, starts);
-    predict_recur(dst, start_count, count, &predictor);
+    nts_predict_undo(dst, count, &predictor, starts);
     return NANOTS_OK;
 }

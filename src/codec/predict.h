@@ -43,6 +43,10 @@
 /* Fewer values are not worth fitting taps to. */
 #define NTS_PREDICT_FIT_MIN 128u
 
+/* Bytes of a predictor and of its starts. */
+#define NTS_PREDICTOR_SIZE_MAX      (2u + NTS_PREDICT_TAPS_MAX * 10u)
+#define NTS_PREDICT_STARTS_SIZE_MAX (NTS_PREDICT_REACH * 10u)
+
 struct nts_predictor {
     uint8_t order;
     uint8_t tap_count;
@@ -63,6 +67,20 @@ static inline unsigned nts_predict_start_count(const struct nts_predictor *predi
 
     return predictor->order > reach ? predictor->order : reach;
 }
+
+/* The control byte, the precision and the taps; and, apart, the starts of src. Each returns the
+ * byte after; readers NULL if corrupt. A predictor without taps may have any order here. */
+uint8_t *nts_predictor_write(uint8_t *dst, const struct nts_predictor *predictor);
+const uint8_t *nts_predictor_read(struct nts_predictor *predictor, const uint8_t *at,
+                                  const uint8_t *end);
+uint8_t *nts_predict_write_starts(uint8_t *dst, const struct nts_predictor *predictor,
+                                  const uint64_t *src);
+const uint8_t *nts_predict_read_starts(uint64_t *starts, const struct nts_predictor *predictor,
+                                       const uint8_t *at, const uint8_t *end);
+
+/* Back to values: x[w..count) are errors, x[0..w) anything. count > w. */
+void nts_predict_undo(uint64_t *x, size_t count, const struct nts_predictor *predictor,
+                      const uint64_t *starts);
 
 /* dst[i] = the error at src[first + i], which is foretold from the values before it;
  * first >= nts_predict_start_count. `origin` is x[0]. */

@@ -7,6 +7,7 @@
  *   +---------------+------------+------------------------------------+
  *
  *   x[i] = origin + g * quotient, modulo 2^64; g >= 2; the quotients may have any codec but SCALED
+ *   and BINNED
  *
  * This file finds the divisor, divides and multiplies; i64.c writes and reads the nested vector.
  * Pure; any thread. Bytes are untrusted. Tests: unit/test_scaled.c.

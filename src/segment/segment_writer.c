@@ -79,7 +79,9 @@ uint64_t nts_segment_size_max(const struct nts_table_def *def, uint64_t row_coun
     const uint64_t vectors = row_count / NTS_VECTOR_ROWS + 1;
     const uint64_t groups = row_count / NTS_GROUP_ROWS + 1;
     const uint64_t of_vector = NTS_VECTOR_ROWS / 8 + 64; /* validity, heads of codecs */
-    const uint64_t values = row_count * 8 + vectors * of_vector;
+    const size_t group_rows = row_count < NTS_GROUP_ROWS ? (size_t)row_count : NTS_GROUP_ROWS;
+    const uint64_t heads = groups * nts_chunk_room_beside(group_rows);
+    const uint64_t values = row_count * 8 + vectors * of_vector + heads;
     const uint64_t index = 4 + 8 * 4 + vectors * 8 * 5 + groups * 8 * 5;
     return NTS_SEGMENT_HEADER_SIZE + NTS_FOOTER_HEAD_SIZE + nts_table_def_encoded_size(def) +
            columns * (values + index) + text_bytes + 2 * NTS_GRANULE_SIZE;

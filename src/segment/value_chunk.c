@@ -35,7 +35,7 @@ static size_t vector_rows(size_t row_count, size_t row)
 
 size_t nts_value_chunk_bound(const struct nts_column *column, size_t row_count)
 {
-    size_t bound = 0;
+    size_t bound = nts_chunk_room_beside(row_count);
     for (size_t row = 0; row < row_count; row += NTS_VECTOR_ROWS) {
         const size_t count = vector_rows(row_count, row);
         if (column == NULL)

@@ -2,7 +2,7 @@
 /* fuzz/fuzz_codec_roundtrip.c - values in, the same bits out, in at most the bound.
  *
  * The first byte says how the rest becomes values, so that small inputs make long, compressible
- * vectors; each vector is tried as i64 and as f64.
+ * vectors; each vector is tried as i64 and as f64, alone and as a packed chunk.
  *
  *   0        1        2
  *   +--------+--------+----------------------------------------------+
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "codec/codec.h"
+#include "codec/chunk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -77,6 +77,37 @@ static size_t values_make(const uint8_t *data, size_t size)
     return count;
 }
 
+/* The values as a chunk of one vector. */
+static void chunk_check(enum nts_chunk_kind kind, size_t count)
+{
+    static uint8_t bytes[NTS_CHUNK_HEAD_SIZE_MAX + 8 * NTS_VECTOR_ROWS + 1];
+    static uint64_t decoded[NTS_VECTOR_ROWS];
+    const struct nts_chunk_vector vector = {values, count};
+    const struct nts_chunk_options options = {.tier = NTS_TIER_PACKED};
+    struct nts_chunk_encoder *const encoder = nts_chunk_encoder_new(nts_alloc_libc());
+    struct nts_chunk_model model = {0};
+    nanots_status status;
+    size_t head_size;
+
+    if (encoder == NULL ||
+        nts_chunk_begin(encoder, &options, kind, &vector, 1, bytes, &head_size) != NANOTS_OK)
+        abort();
+    const size_t vector_size = nts_chunk_next(encoder, bytes + head_size);
+    if (vector_size > nts_vector_bound(count) ||
+        nts_chunk_model_read(&model, nts_alloc_libc(), &scratch, bytes, head_size) != NANOTS_OK)
+        abort();
+    if (kind == NTS_CHUNK_F64)
+        status = nts_chunk_read_f64(&scratch, &model, (double *)(void *)decoded, count,
+                                    bytes + head_size, vector_size);
+    else
+        status = nts_chunk_read_i64(&scratch, &model, (int64_t *)decoded, count, bytes + head_size,
+                                    vector_size);
+    if (status != NANOTS_OK || memcmp(decoded, values, 8 * count) != 0)
+        abort();
+    nts_chunk_model_deinit(&model);
+    nts_chunk_encoder_free(encoder);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t bytes[8 * NTS_VECTOR_ROWS + 1];
@@ -101,5 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         nts_f64_decode(&scratch, doubles, count, bytes, encoded_size) != NANOTS_OK ||
         memcmp(doubles, values, 8 * count) != 0)
         abort();
+    chunk_check(NTS_CHUNK_I64, count);
+    chunk_check(NTS_CHUNK_F64, count);
     return 0;
 }

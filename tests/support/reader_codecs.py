@@ -17,9 +17,11 @@ M64 = 2**64 - 1
 VECTOR_ROWS = 1024
 RAW, CONSTANT, XOR, INTEGER, RLE, FOR, DELTA, DELTA2, DECIMAL = range(9)
 SCALED, LINE, DICTIONARY, PREDICT, SEASONAL, ORDERED, RANKS = range(9, 16)
+BINNED = 18
 SIMPLE_CODECS = (RAW, CONSTANT, FOR, DELTA, DELTA2)
-I64_CODECS = SIMPLE_CODECS + (RLE, SCALED, LINE, DICTIONARY, PREDICT, SEASONAL)
+I64_CODECS = SIMPLE_CODECS + (RLE, SCALED, LINE, DICTIONARY, PREDICT, SEASONAL, BINNED)
 F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL, ORDERED, RANKS)
+
 
 
 class FormatError(Exception):
@@ -248,7 +250,7 @@ def decode_decimal(cursor, count):
 def decode_scaled(cursor, count):
     origin, divisor = cursor.svarint(), cursor.varint()
     check(divisor >= 2, "%s: divisor %d", cursor.what, divisor)
-    allowed = tuple(codec for codec in I64_CODECS if codec != SCALED)
+    allowed = tuple(codec for codec in I64_CODECS if codec not in (SCALED, BINNED))
     quotients = decode(cursor.rest(), count, False, allowed, cursor.head)
     return [origin + divisor * quotient for quotient in quotients]
 
@@ -270,30 +272,40 @@ def decode_dictionary(cursor, count):
     return [entries[code] for code in codes]
 
 
+class Predictor:
+    """What foretells values from those before: control, precision and taps of 7.16."""
+
+    def __init__(self, cursor):
+        control, = cursor.take("B")
+        self.order, tap_count = control & 7, control >> 3
+        check(tap_count <= 4 and (not tap_count or self.order <= 3),
+              "%s: predictor 0x%02x", cursor.what, control)
+        self.start_count, self.taps = self.order, []
+        if tap_count:
+            precision, = cursor.take("B")
+            check(precision <= 63, "%s: precision %d", cursor.what, precision)
+            self.taps = signed([cursor.svarint() << precision for _ in range(tap_count)])
+            self.start_count = max(self.order, tap_count + 1)
+
+    def values(self, starts, errors):
+        if not self.taps:
+            return sum_up(starts, errors)
+        y = sum_up([0] + starts[1:], [])
+        shape = ((), (1,), (2, -1), (3, -3, 1))[self.order]
+        for error in errors:
+            value = error + sum(factor * y[-1 - k] for k, factor in enumerate(shape))
+            for j, tap in enumerate(self.taps):
+                reach, = signed([8 * y[-2 - j]])
+                value += tap * reach >> 64
+            y.append(value & M64)
+        return [starts[0] + value for value in y]
+
+
 def decode_predict(cursor, count):
-    control, = cursor.take("B")
-    order, tap_count = control & 7, control >> 3
-    check(tap_count <= 4 and (order <= 3 if tap_count else order >= 3),
-          "%s: predictor 0x%02x", cursor.what, control)
-    start_count, taps = order, []
-    if tap_count:
-        precision, = cursor.take("B")
-        check(precision <= 63, "%s: precision %d", cursor.what, precision)
-        taps = signed([cursor.svarint() << precision for _ in range(tap_count)])
-        start_count = max(order, tap_count + 1)
-    starts = [cursor.svarint() for _ in range(start_count)]
-    errors = read_numbers(cursor, count, start_count)
-    if not tap_count:
-        return sum_up(starts, errors)
-    y = sum_up([0] + starts[1:], [])
-    shape = ((), (1,), (2, -1), (3, -3, 1))[order]
-    for error in errors:
-        value = error + sum(factor * y[-1 - k] for k, factor in enumerate(shape))
-        for j, tap in enumerate(taps):
-            reach, = signed([8 * y[-2 - j]])
-            value += tap * reach >> 64
-        y.append(value & M64)
-    return [starts[0] + value for value in y]
+    predictor = Predictor(cursor)
+    check(predictor.taps or predictor.order >= 3, "%s: predictor of low order", cursor.what)
+    starts = [cursor.svarint() for _ in range(predictor.start_count)]
+    return predictor.values(starts, read_numbers(cursor, count, predictor.start_count))
 
 
 def decode_seasonal(cursor, count):
@@ -325,7 +337,113 @@ def decode_ranks(cursor, count):
 
 F64_DECODERS = {INTEGER: decode_integer, DECIMAL: decode_decimal, ORDERED: decode_ordered,
                 RANKS: decode_ranks}
+
+
+# --- 7.20: binned --------------------------------------------------------------------------------
+
+class Bits:
+    """Fields of a string of bytes, lowest bit first. Zeros follow its end."""
+
+    def __init__(self, data):
+        self.bits, self.at = int.from_bytes(data, "little"), 0
+
+    def take(self, width):
+        self.at += width
+        return self.bits >> self.at - width & (1 << width) - 1
+
+    def unary(self, most):
+        number = 0
+        while self.take(1):
+            number += 1
+            check(number <= most, "bits: unary number beyond %d", most)
+        return number
+
+    def below_top(self, length):
+        return length if length <= 1 else 1 << length - 1 | self.take(length - 1)
+
+
+def table_of(frequencies, log):
+    """(base, bit count, bin) of each entry."""
+    bins, at = [None] * (1 << log), 0
+    for number, frequency in enumerate(frequencies):
+        for _ in range(frequency):
+            bins[at] = number
+            at = (at + 5 * (1 << log) // 8 + 3) % (1 << log)
+    following, table = list(frequencies), []
+    for number in bins:
+        x, following[number] = following[number], following[number] + 1
+        bit_count = log + 1 - x.bit_length()
+        table.append(((x << bit_count) - (1 << log), bit_count, number))
+    return table
+
+
+class Binned:
+    """A model of a chunk."""
+
+    def __init__(self, cursor):
+        self.origin, self.divisor = cursor.svarint(), cursor.varint()
+        check(self.divisor >= 1, "%s: divisor 0", cursor.what)
+        self.predictor, self.least = Predictor(cursor), cursor.svarint()
+        data = cursor.rest()
+        bits = Bits(data)
+        bin_count, self.log = bits.take(8) + 1, bits.take(4)
+        check(bin_count <= 255 and (self.log == 0) == (bin_count == 1) and
+              (self.log == 0 or 5 <= self.log <= 11), "%s: bins", cursor.what)
+        frequencies, self.lowers, self.widths, before = [], [], [], 0
+        for number in range(bin_count):
+            if self.log:
+                frequencies.append(bits.below_top(bits.take(4)) + 1)
+            lower = 0
+            if number:
+                length = before + unzigzag(bits.unary(128))
+                check(0 <= length <= 64, "%s: distance of bins", cursor.what)
+                lower = self.lowers[-1] + bits.below_top(length)
+            self.lowers.append(lower)
+            before += unzigzag(bits.unary(128))
+            check(0 <= before <= 64, "%s: width of a bin", cursor.what)
+            self.widths.append(before)
+        check((bits.at + 7) // 8 == len(data), "%s: bytes of bins", cursor.what)
+        if self.log:
+            check(sum(frequencies) == 1 << self.log, "%s: frequencies", cursor.what)
+            self.table = table_of(frequencies, self.log)
+
+    def choices(self, cursor, count):
+        """The bin of each error."""
+        if not self.log:
+            return [0] * count
+        bits = Bits(cursor.data[cursor.at:cursor.end])
+        states, lanes = [bits.take(self.log) for _ in range(4)], ([], [], [], [])
+        for _ in range((count + 3) // 4):
+            for j, lane in enumerate(lanes):
+                base, bit_count, number = self.table[states[j]]
+                lane.append(number)
+                states[j] = base + bits.take(bit_count)
+        check(not any(states), "%s: states at the end", cursor.what)
+        cursor.bytes((bits.at + 7) // 8)
+        return sum(lanes, [])[:count]
+
+    def decode(self, cursor, count):
+        start_count = self.predictor.start_count
+        check(count > start_count, "%s: %d values", cursor.what, count)
+        starts = [cursor.svarint() for _ in range(start_count)]
+        choices = self.choices(cursor, count - start_count)
+        data = cursor.rest()
+        bits = Bits(data)
+        errors = [self.least + self.lowers[number] + bits.take(self.widths[number])
+                  for number in choices]
+        check((bits.at + 7) // 8 == len(data), "%s: bytes of offsets", cursor.what)
+        return [self.origin + self.divisor * value
+                for value in self.predictor.values(starts, errors)]
+
+
+def decode_binned(cursor, count):
+    model = cursor.head and cursor.head.binned
+    check(model, "%s: no model in the head", cursor.what)
+    return model.decode(cursor, count)
+
+
 I64_DECODERS = {SCALED: decode_scaled, LINE: decode_line, DICTIONARY: decode_dictionary,
+                BINNED: decode_binned,
                 PREDICT: decode_predict, SEASONAL: decode_seasonal}
 
 
@@ -497,7 +615,7 @@ class Head:
     """What the vectors of a chunk share."""
 
     # (bit, attribute, reader of a cursor over the part), lowest bit first
-    PARTS = ((1, "ranks", read_ranks),)
+    PARTS = ((1, "ranks", read_ranks), (2, "binned", Binned))
 
     def __init__(self, data):
         cursor = Cursor(data, 0, len(data), "head")

@@ -35,6 +35,9 @@ I64_EXAMPLES = (
     ("0d 03 05 05 03 04 3b 00 01", [5, 9, 2, 5, 9, 2, 5, 9]),
 )
 
+# Head and vector.
+BINNED_EXAMPLE = ("02 09 00 01 01 06 01 55 67 de 00", "12 c8 01 39 c1 3c 02")
+
 F64_EXAMPLES = (
     ("00 9a 99 99 99 99 99 b9 3f 33 33 33 33 33 33 d3 3f", [0.1, 0.3]),
     ("01 f8 3f", [1.5] * 7),
@@ -220,6 +223,19 @@ class CodecsTest(unittest.TestCase):
                      "01 08 03 06 08 01 05 02 b2 03"):
             with self.subTest(head=text), self.assertRaises(FormatError):
                 Head(bytes.fromhex(text))
+
+    def test_decode_binned_example_of_the_spec_matches(self):
+        head, data = (bytes.fromhex(text) for text in BINNED_EXAMPLE)
+        self.assertEqual(decode_i64(data, 8, Head(head)), [100, 103, 106, 110, 113, 116, 121, 124])
+        for spoilt in (head[:-1], head + b"\0", b"\1" + head[1:], b"\6" + head[1:],
+                       head[:7] + b"\x56" + head[8:]):
+            with self.subTest(head=spoilt), self.assertRaises(FormatError):
+                Head(spoilt)
+        for spoilt in (data[:-1], data + b"\0", data[:3] + b"\x38" + data[4:], data[:2]):
+            with self.subTest(data=spoilt), self.assertRaises(FormatError):
+                decode_i64(spoilt, 8, Head(head))
+        with self.assertRaises(FormatError):
+            decode_i64(data, 8)
 
     def test_read_block_example_of_the_spec_matches(self):
         data = bytes.fromhex("82 00 01 01 05 fa 47 62 6c")

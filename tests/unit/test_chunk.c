@@ -130,9 +130,12 @@ static void chunk_cut(struct chunk *chunk, enum nts_chunk_kind kind, size_t coun
 static size_t chunk_room(const struct chunk *chunk)
 {
     size_t room = 0;
-    for (size_t v = 0; v < chunk->vector_count; v++)
+    size_t count = 0;
+    for (size_t v = 0; v < chunk->vector_count; v++) {
         room += nts_vector_bound(chunk->vectors[v].count);
-    return room;
+        count += chunk->vectors[v].count;
+    }
+    return room + nts_chunk_room_beside(count);
 }
 
 static void chunk_encode(struct chunk *chunk, struct nts_chunk_encoder *encoder, enum nts_tier tier)

@@ -4,8 +4,8 @@ PREFIX ?= /usr/local
 SECONDS_EACH ?= 60
 SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
 
-.PHONY: all check python ci check-slow asan tsan msan fuzz-smoke fuzz cover emulate tidy format bench install amalgamation \
-        dist help clean
+.PHONY: all check python ci check-slow asan tsan msan fuzz-smoke fuzz cover mutants emulate valgrind tidy format \
+        bench install amalgamation dist help clean
 .SILENT: help
 
 all: ## build the library, the tool and the tests
@@ -40,6 +40,12 @@ cover: ## list the lines and branches of src/ that no test runs
 	find build-cover -name '*.gcda' -delete
 	tools/run_tests.py build-cover
 	tools/cover.py build-cover
+
+mutants: ## put in the faults of tests/mutants.txt: each is killed by a test
+	tools/mutants.py
+
+valgrind: ## run unit and api tests under memcheck
+	scripts/valgrind.sh
 
 emulate: ## build and test for arm64, armhf and s390x under qemu
 	scripts/emulate.sh

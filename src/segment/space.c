@@ -251,8 +251,7 @@ static nanots_status space_rebuild_locked(struct nts_space *space, struct nts_ex
     size_t h = 0;
 
     if (live_count > 1)
-        if (live_count > 1)
-            qsort(live, live_count, sizeof *live, extent_compare);
+        qsort(live, live_count, sizeof *live, extent_compare);
     if (held->count > 1)
         qsort(held->items, held->count, sizeof held->items[0], extent_compare);
     space->free_runs.count = 0;

@@ -295,6 +295,28 @@ static void tiers_and_codecs_that_are_none_are_refused(void **state)
     db_close(db);
 }
 
+static void table_options_that_are_bad_are_refused(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct nanots_db *db = db_open(scratch->path);
+    const struct nanots_column column = {"a", NANOTS_TYPE_F64, 0};
+    struct nanots_table_options options = {.struct_size = 4};
+
+    db_fails(nanots_create_table_with(db, "plant", &column, 1, &options, &db_error), NANOTS_INVALID,
+             "struct_size");
+    options.struct_size = sizeof options;
+    options.unit = (nanots_time_unit)4;
+    db_fails(nanots_create_table_with(db, "plant", &column, 1, &options, &db_error), NANOTS_INVALID,
+             "unknown time unit 4");
+    options.unit = NANOTS_UNIT_S;
+    options.duplicates = (nanots_duplicates)3;
+    db_fails(nanots_create_table_with(db, "plant", &column, 1, &options, &db_error), NANOTS_INVALID,
+             "unknown rule for duplicates 3");
+    options.duplicates = NANOTS_DUPLICATES_KEEP_LAST;
+    db_ok(nanots_create_table_with(db, "plant", &column, 1, &options, &db_error));
+    db_close(db);
+}
+
 /* 1 to 1024 columns; the widest table takes rows and keeps them. */
 static void column_counts_end_at_1024(void **state)
 {
@@ -494,6 +516,7 @@ int main(void)
         TABLES_TEST(column_of_unknown_type_is_refused),
         TABLES_TEST(tier_and_codecs_are_in_the_schema),
         TABLES_TEST(tiers_and_codecs_that_are_none_are_refused),
+        TABLES_TEST(table_options_that_are_bad_are_refused),
         TABLES_TEST(column_counts_end_at_1024),
         TABLES_TEST(unknown_table_is_named_with_the_nearest),
         TABLES_TEST(unknown_table_far_from_all_others_suggests_none),

@@ -153,7 +153,7 @@ static nanots_status act_describe(struct sweep *sweep, struct nanots_error *erro
     return status;
 }
 
-/* Rows enough that the group spills: for its memory, for its log entry, for a batch that is large. */
+/* Rows enough that the group spills: for its memory, its log entry, a batch that is large. */
 static nanots_status act_group(struct sweep *sweep, struct nanots_error *error)
 {
     static double values[2][GROUP_ROWS * 4];

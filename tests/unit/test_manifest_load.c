@@ -7,10 +7,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "engine/catalog.h"
 #include "engine/manifest_load.h"
 #include "format/manifest.h"
+#include "format/table_change.h"
 #include "support/bare_db.h"
 #include "support/scratch.h"
 
@@ -194,6 +197,88 @@ static void manifest_load_refuses_the_impossible(void **state)
     }
 }
 
+static void put_change(struct bench *bench, enum nts_edit_kind kind, uint32_t table_id,
+                       uint32_t column, const char *name)
+{
+    struct nts_table_change change = {.kind = kind, .table_id = table_id, .column = column};
+    (void)snprintf(change.name, sizeof change.name, "%s", name);
+    assert_int_equal(nts_table_change_put(&bench->edits, SEED_OF_FILE, &change), NANOTS_OK);
+}
+
+static void put_kept_logs(struct bench *bench, uint32_t count, uint64_t off)
+{
+    const struct nts_kept_log log = {
+        .head_off = off,
+        .last_seq = 1,
+        .extent_count = 2,
+        .extents = {{off, NTS_WAL_EXTENT_SIZE_MIN},
+                    {off + NTS_WAL_EXTENT_SIZE_MIN, NTS_WAL_EXTENT_SIZE_MIN}}};
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(nts_manifest_put_kept_log(&bench->edits, SEED_OF_FILE, &log), NANOTS_OK);
+}
+
+/* One more edit that is impossible; its number counts from 0. */
+static void put_impossible(struct bench *bench, unsigned number)
+{
+    static const uint8_t body[64];
+    static const struct {
+        enum nts_edit_kind kind;
+        size_t size;
+    } shapes[] = {{NTS_EDIT_SEGMENTS_ADD, 40},
+                  {NTS_EDIT_RETENTION_CUT, 16},
+                  {NTS_EDIT_KEPT_LOG, 8},
+                  {NTS_EDIT_TABLE_DROP, 8},
+                  {NTS_EDIT_TABLE_RENAME, 8}};
+    if (number < 5)
+        assert_int_equal(nts_manifest_put(&bench->edits, SEED_OF_FILE, shapes[number].kind, body,
+                                          shapes[number].size),
+                         NANOTS_OK);
+    else if (number == 5)
+        put_kept_logs(bench, NTS_KEPT_LOGS_MAX + 1, 2 * NTS_WAL_EXTENT_SIZE_MIN);
+    else if (number == 6)
+        put_kept_logs(bench, 1, FILE_END - NTS_WAL_EXTENT_SIZE_MIN);
+    else if (number == 7)
+        put_change(bench, NTS_EDIT_TABLE_DROP, 7, 0, "");
+    else if (number == 8)
+        put_change(bench, NTS_EDIT_TABLE_RENAME, 1, 0, "boiler");
+    else
+        put_change(bench, NTS_EDIT_COLUMN_RENAME, 1, 2, "third");
+}
+
+/* Goal: an edit whose checksum is right and whose contents cannot be is damage, by name. */
+static void manifest_load_refuses_impossible_edits(void **state)
+{
+    static const char *const wanted[] = {
+        "segment list of 40 bytes",      "retention cut of 16 bytes",
+        "kept log 1 is impossible",      "impossible edit of kind",
+        "impossible edit of kind",       "kept log 5 is impossible",
+        "lies behind the file's end",    "change of unknown table 7",
+        "two tables are named 'boiler'", "has no column 2"};
+    const struct scratch *scratch = *state;
+    for (unsigned i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        struct bench bench;
+        bench_open(&bench, scratch->path);
+        put_table(&bench, 1, "boiler");
+        put_impossible(&bench, i);
+        assert_int_equal(load(&bench), NANOTS_CORRUPT);
+        if (strstr(bench.error.message, wanted[i]) == NULL)
+            fail_msg("%s: %s wanted", bench.error.message, wanted[i]);
+        bench_close(&bench);
+    }
+}
+
+/* Goal: as many damaged logs as a writer keeps are taken over. */
+static void manifest_load_takes_kept_logs(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct bench bench;
+    bench_open(&bench, scratch->path);
+    put_kept_logs(&bench, NTS_KEPT_LOGS_MAX, 2 * NTS_WAL_EXTENT_SIZE_MIN);
+    assert_int_equal(load(&bench), NANOTS_OK);
+    assert_int_equal(bench.bare.db.kept_log_count, NTS_KEPT_LOGS_MAX);
+    bench_close(&bench);
+}
+
 /* Goal: memory that runs out is a status, and what was made goes with the catalog. */
 static void manifest_load_without_memory_is_a_status(void **state)
 {
@@ -223,6 +308,8 @@ int main(void)
         WITH_SCRATCH(manifest_load_keeps_the_living),
         WITH_SCRATCH(manifest_load_applies_a_cut),
         WITH_SCRATCH(manifest_load_refuses_the_impossible),
+        WITH_SCRATCH(manifest_load_refuses_impossible_edits),
+        WITH_SCRATCH(manifest_load_takes_kept_logs),
         WITH_SCRATCH(manifest_load_without_memory_is_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

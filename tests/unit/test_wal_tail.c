@@ -172,6 +172,51 @@ static void wal_tail_waits_for_a_record_that_is_being_written(void **state)
     follow_end(&follow);
 }
 
+/* Goal: what stands behind the published end is not there yet. */
+static void wal_tail_ends_where_the_header_says(void **state)
+{
+    struct follow follow;
+    uint8_t header[8];
+    follow_begin(&follow, *state);
+    log_image_put_rows(&follow.image, 1);
+    nts_store_u64(header, follow.image.at);
+    log_image_put_rows(&follow.image, 2);
+    follow_write(&follow, HEADER_TRUE);
+    assert_int_equal(follow.file->ops->write_at(follow.file, header, sizeof header,
+                                                follow.image.images[0].place.off, 0, NULL),
+                     NANOTS_OK);
+    assert_int_equal(follow_read(&follow), 1);
+    assert_int_equal(follow_read(&follow), 0);
+    follow_write(&follow, HEADER_TRUE);
+    assert_int_equal(follow_read(&follow), 1);
+    follow_end(&follow);
+}
+
+/* Goal: a record that is longer than what is read first is taken nevertheless. */
+static void wal_tail_takes_a_long_record(void **state)
+{
+    static uint8_t bytes[LOG_IMAGE_FIRST_OFF];
+    struct nts_wal_record record = {.kind = NTS_WAL_ROWS,
+                                    .size = NTS_WAL_RECORD_HEADER_SIZE + 1000 * 16,
+                                    .column_count = 1,
+                                    .first_seq = 1,
+                                    .table_id = 1,
+                                    .row_count = 1000};
+    uint8_t *at = bytes + NTS_WAL_EXTENT_HEADER_SIZE;
+    struct follow follow;
+    follow_begin(&follow, *state);
+    nts_wal_record_encode(
+        &record, nts_wal_payload_checksum(at + NTS_WAL_RECORD_HEADER_SIZE, (size_t)1000 * 16, SALT),
+        at);
+    follow.tail.extents[0].size = sizeof bytes;
+    assert_int_equal(follow.file->ops->write_at(follow.file, bytes, sizeof bytes,
+                                                follow.tail.extents[0].off, 0, NULL),
+                     NANOTS_OK);
+    assert_int_equal(follow_read(&follow), 1);
+    assert_int_equal(follow.next_seq, 1001);
+    follow_end(&follow);
+}
+
 /* Goal: of a group nothing comes before its commit, all with it. */
 static void wal_tail_takes_whole_groups(void **state)
 {
@@ -279,6 +324,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(wal_tail_takes_each_record_once),
         WITH_SCRATCH(wal_tail_waits_for_a_record_that_is_being_written),
+        WITH_SCRATCH(wal_tail_ends_where_the_header_says),
+        WITH_SCRATCH(wal_tail_takes_a_long_record),
         WITH_SCRATCH(wal_tail_takes_whole_groups),
         WITH_SCRATCH(wal_tail_refuses_groups_that_contradict_themselves),
         WITH_SCRATCH(wal_tail_ends_before_a_segment_that_is_not_whole),

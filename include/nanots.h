@@ -171,6 +171,7 @@ typedef enum nanots_codec {
     NANOTS_CODEC_SEASONAL = 13,
     NANOTS_CODEC_ORDERED = 14,
     NANOTS_CODEC_RANKS = 15,
+    NANOTS_CODEC_MULTIPLE = 16,
 } nanots_codec;
 
 /* Name of a type ("f64", "f32", "i64", "i32", "bool", "utf8"), of a unit ("ms", "s", "us", "ns"),

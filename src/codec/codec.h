@@ -39,6 +39,7 @@ enum nts_codec_id {
     NTS_CODEC_SEASONAL = 13,   /* i64: differences over a period */
     NTS_CODEC_ORDERED = 14,    /* f64: bits, ordered as integers; holds a vector of i64 */
     NTS_CODEC_RANKS = 15,      /* f64: places in the chunk's table; holds a vector of i64 */
+    NTS_CODEC_MULTIPLE = 16,   /* f64: decimals on a lattice; holds a vector of i64 */
     NTS_CODEC_BINNED = 18,     /* i64: errors of a predictor, in bins that a chunk shares */
     NTS_CODEC_ID_END = 19
 };

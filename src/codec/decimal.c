@@ -130,10 +130,8 @@ static bool decimal_guess_digits(struct decimal_guess *guess, const double *src,
 static bool decimal_plan(struct nts_decimal_plan *plan, struct nts_codec_scratch *scratch,
                          unsigned digits, size_t wrong_count, const double *src, size_t count)
 {
-    uint64_t *const values = scratch->values;
-
     plan->digits = digits;
-    if (!nts_exceptions_plan(&plan->exceptions, scratch, values, values, wrong_count, src, count,
+    if (!nts_exceptions_plan(&plan->exceptions, scratch, scratch->values, wrong_count, src, count,
                              powers_of_ten[digits]))
         return false;
     plan->head_size = 1 + plan->exceptions.size;

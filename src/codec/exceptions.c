@@ -40,9 +40,8 @@ static bool exception_is_near(uint64_t number, double x, double scale)
            exception_difference(number, x, scale) + NTS_EXCEPTIONS_NEAR <= 2 * NTS_EXCEPTIONS_NEAR;
 }
 
-/* Gives slots of exceptions, of those that are far off if near ones are kept, what stands before
- * them. */
-static void exceptions_mend(const struct nts_exceptions *out, uint64_t *slots, uint64_t *numbers,
+/* Gives exceptions, those that are far off if near ones are kept, the number before them. */
+static void exceptions_mend(const struct nts_exceptions *out, uint64_t *numbers,
                             const uint64_t *wrong, const double *src, double scale, bool keep_near)
 {
     size_t good = 0;
@@ -54,7 +53,6 @@ static void exceptions_mend(const struct nts_exceptions *out, uint64_t *slots, u
         const size_t before = position == 0 ? good : position - 1;
         if (keep_near && exception_is_near(numbers[position], src[position], scale))
             continue;
-        slots[position] = slots[before];
         numbers[position] = numbers[before];
     }
 }
@@ -97,8 +95,8 @@ static size_t exceptions_pack(const struct nts_exceptions *out, struct nts_codec
 }
 
 bool nts_exceptions_plan(struct nts_exceptions *out, struct nts_codec_scratch *scratch,
-                         uint64_t *slots, uint64_t *numbers, size_t wrong_count, const double *src,
-                         size_t count, double scale)
+                         uint64_t *numbers, size_t wrong_count, const double *src, size_t count,
+                         double scale)
 {
     const uint64_t *const wrong = scratch->a;
 
@@ -113,7 +111,7 @@ bool nts_exceptions_plan(struct nts_exceptions *out, struct nts_codec_scratch *s
     const bool are_near = exceptions_count_near(out, numbers, src, scale) * 2 > wrong_count &&
                           wrong_count >= EXCEPTIONS_PACKED_MIN;
     out->flags = NTS_EXCEPTIONS_FLAG | (are_near ? NTS_EXCEPTIONS_DIFFERENCES : 0);
-    exceptions_mend(out, slots, numbers, wrong, src, scale, are_near);
+    exceptions_mend(out, numbers, wrong, src, scale, are_near);
 
     const size_t plain_size = wrong_count * (nts_position_size(count) + 8);
     size_t packed_size = SIZE_MAX;

@@ -44,13 +44,12 @@ struct nts_exceptions {
 /* A number whose fraction n / scale differs by so many steps of a double is kept. */
 #define NTS_EXCEPTIONS_NEAR 64u
 
-/* Lists and plans the exceptions that a of the scratch marks with 1, wrong_count of them. Slots are
- * what is stored, numbers their n; both may be the same array, and both are mended: slots of
- * exceptions that are far off become those before. False if there are too many. Uses all of the
+/* Lists and plans the exceptions that a of the scratch marks with 1, wrong_count of them. Numbers
+ * that are far off become those before. False if there are too many exceptions. Uses all of the
  * scratch but `values`; what is packed lies there until the vector is written. */
 bool nts_exceptions_plan(struct nts_exceptions *out, struct nts_codec_scratch *scratch,
-                         uint64_t *slots, uint64_t *numbers, size_t wrong_count, const double *src,
-                         size_t count, double scale);
+                         uint64_t *numbers, size_t wrong_count, const double *src, size_t count,
+                         double scale);
 
 /* Writes out->size bytes; returns the byte after. */
 uint8_t *nts_exceptions_write(uint8_t *dst, const struct nts_exceptions *exceptions,

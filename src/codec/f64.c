@@ -29,6 +29,8 @@
 #define INTEGER_SIZE_GOOD     4u
 #define DECIMAL_SIZE_GOOD     6u
 #define DECIMAL_SIZE_GOOD_FEW 2u
+/* Bytes a value of decimals from which on a lattice is looked for. */
+#define F64_LATTICE_SIZE_MIN 1u
 
 /* What one vector without runs becomes; size includes the codec byte. */
 struct flat_plan {
@@ -128,11 +130,12 @@ static uint8_t *vector_write(uint8_t *dst, const struct vector_plan *plan,
 }
 
 /* Transforms with parameters for this very vector: a sample tells them at once. The table of RANKS
- * is given. */
+ * is given, and so may be a lattice. */
 static bool f64_transform(struct nts_transformed *out, struct nts_codec_scratch *scratch,
                           const struct nts_transform *like, const double *src, size_t count)
 {
-    return like->codec == NTS_CODEC_RANKS
+    return like->codec == NTS_CODEC_RANKS ||
+                   (like->codec == NTS_CODEC_MULTIPLE && like->lattice.step != 0)
                ? nts_transform_apply(out, scratch, like, src, count)
                : nts_transform_find(out, scratch, like->codec, src, count);
 }
@@ -201,6 +204,9 @@ static size_t f64_try_transforms(struct nts_codec_scratch *scratch, struct nts_f
         (f64_try(scratch, choice, dst, NTS_CODEC_INTEGER, src, count, &size, &transformed) ||
          f64_try(scratch, choice, dst, NTS_CODEC_DECIMAL, src, count, &size, &transformed)) &&
         f64_is_good(&transformed, size, count);
+    if (choice->transform.codec == NTS_CODEC_DECIMAL && size > count * F64_LATTICE_SIZE_MIN)
+        (void)f64_try(scratch, choice, dst, NTS_CODEC_MULTIPLE, src, count, &size, &transformed);
+    choice->has_lattice |= choice->transform.codec == NTS_CODEC_MULTIPLE;
     if (choice->ranks != NULL)
         *is_good_out =
             f64_try(scratch, choice, dst, NTS_CODEC_RANKS, src, count, &size, &transformed);
@@ -211,9 +217,13 @@ static size_t f64_try_transforms(struct nts_codec_scratch *scratch, struct nts_f
 
 /* Transforms as the vector before was; false if that has to be looked at afresh. */
 static bool f64_transform_known(struct nts_transformed *out, struct nts_codec_scratch *scratch,
-                                const struct nts_transform *transform, const double *src,
+                                const struct nts_f64_choice *choice, const double *src,
                                 size_t count)
 {
+    const struct nts_transform *const transform = &choice->transform;
+
+    if (transform->codec == NTS_CODEC_DECIMAL && choice->has_lattice)
+        return false;
     if (transform->codec == NTS_CODEC_ORDERED &&
         nts_transform_find(out, scratch, NTS_CODEC_DECIMAL, src, count))
         return false;
@@ -230,7 +240,7 @@ static size_t f64_encode_known(struct nts_codec_scratch *scratch, struct nts_f64
 
     if (choice->age == 0 || choice->age >= F64_CHOICE_AGE_MAX || choice->count != count)
         return 0;
-    if (!f64_transform_known(&transformed, scratch, &choice->transform, src, count))
+    if (!f64_transform_known(&transformed, scratch, choice, src, count))
         return 0;
     choice->age++;
     return transformed_encode(scratch, &choice->integers, dst, &transformed, src, count,

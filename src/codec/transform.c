@@ -18,6 +18,8 @@
 
 /* Bits a value up to which ranks are not worth the look. */
 #define RANKS_BITS_MIN 10u
+/* The same for a lattice. */
+#define LATTICE_BITS_MIN 8u
 /* Rows of a chunk below which a table does not pay, and entries of one that does: with 8 bytes an
  * entry and 2 a rank, the head and the vectors leave room for a vector more. */
 #define RANKS_ROWS_MIN          2048u
@@ -32,45 +34,73 @@
 bool nts_transform_is(unsigned codec)
 {
     return codec == NTS_CODEC_INTEGER || codec == NTS_CODEC_DECIMAL || codec == NTS_CODEC_ORDERED ||
-           codec == NTS_CODEC_RANKS;
+           codec == NTS_CODEC_RANKS || codec == NTS_CODEC_MULTIPLE;
 }
 
 /* ---- encode ------------------------------------------------------------------------------- */
 
+/* Takes over a decimal that has been planned. */
+static void transform_set_decimal(struct nts_transformed *out)
+{
+    out->transform.codec = NTS_CODEC_DECIMAL;
+    out->transform.digits = (uint8_t)out->decimal.digits;
+    out->head_size = 1 + out->decimal.head_size;
+}
+
+/* Replaces the integers of a decimal by their places on the lattice; false if some have none. */
+static bool transform_set_multiple(struct nts_transformed *out, struct nts_codec_scratch *scratch,
+                                   const struct nts_lattice *lattice, size_t count)
+{
+    if (!nts_lattice_divide(scratch->b, scratch->c, lattice, scratch->values, count))
+        return false;
+    memcpy(scratch->values, scratch->b, count * sizeof scratch->b[0]);
+    out->transform.codec = NTS_CODEC_MULTIPLE;
+    out->transform.lattice = *lattice;
+    out->head_size += nts_lattice_size(lattice);
+    return true;
+}
+
 bool nts_transform_find(struct nts_transformed *out, struct nts_codec_scratch *scratch,
                         enum nts_codec_id codec, const double *src, size_t count)
 {
-    const struct nts_transform transform = {
-        .codec = codec,
-        .ranks = NULL,
-        .zeros = codec == NTS_CODEC_ORDERED ? (uint8_t)nts_ordered_zeros(src, count) : 0,
-    };
+    struct nts_lattice lattice;
 
-    if (codec != NTS_CODEC_DECIMAL)
-        return nts_transform_apply(out, scratch, &transform, src, count);
-    if (!nts_decimal_from_f64(&out->decimal, scratch, src, count))
-        return false;
-    out->transform = transform;
-    out->transform.digits = (uint8_t)out->decimal.digits;
-    out->head_size = 1 + out->decimal.head_size;
-    return true;
+    out->transform = (struct nts_transform){.codec = codec, .ranks = NULL};
+    switch (codec) {
+    case NTS_CODEC_DECIMAL:
+    case NTS_CODEC_MULTIPLE:
+        if (!nts_decimal_from_f64(&out->decimal, scratch, src, count))
+            return false;
+        transform_set_decimal(out);
+        return codec == NTS_CODEC_DECIMAL ||
+               (nts_lattice_find(&lattice, scratch->b, scratch->values, count) &&
+                transform_set_multiple(out, scratch, &lattice, count));
+    case NTS_CODEC_ORDERED:
+        out->transform.zeros = (uint8_t)nts_ordered_zeros(src, count);
+        break;
+    default:
+        break;
+    }
+    const struct nts_transform transform = out->transform;
+    return nts_transform_apply(out, scratch, &transform, src, count);
 }
 
 bool nts_transform_apply(struct nts_transformed *out, struct nts_codec_scratch *scratch,
                          const struct nts_transform *transform, const double *src, size_t count)
 {
     out->transform = *transform;
+    out->head_size = 1;
     switch (transform->codec) {
     case NTS_CODEC_INTEGER:
-        out->head_size = 1;
         return nts_integer_from_f64(scratch->values, src, count);
     case NTS_CODEC_DECIMAL:
+    case NTS_CODEC_MULTIPLE:
         if (!nts_decimal_of_digits(&out->decimal, scratch, transform->digits, src, count))
             return false;
-        out->head_size = 1 + out->decimal.head_size;
-        return true;
+        transform_set_decimal(out);
+        return transform->codec == NTS_CODEC_DECIMAL ||
+               transform_set_multiple(out, scratch, &transform->lattice, count);
     case NTS_CODEC_RANKS:
-        out->head_size = 1;
         return nts_ranks_from_f64(scratch->values, transform->ranks, src, count);
     default:
         assert(transform->codec == NTS_CODEC_ORDERED);
@@ -79,10 +109,14 @@ bool nts_transform_apply(struct nts_transformed *out, struct nts_codec_scratch *
     }
 }
 
+static bool is_decimal(enum nts_codec_id codec)
+{
+    return codec == NTS_CODEC_DECIMAL || codec == NTS_CODEC_MULTIPLE;
+}
+
 size_t nts_transform_exception_count(const struct nts_transformed *transformed)
 {
-    return transformed->transform.codec == NTS_CODEC_DECIMAL ? transformed->decimal.exceptions.count
-                                                             : 0;
+    return is_decimal(transformed->transform.codec) ? transformed->decimal.exceptions.count : 0;
 }
 
 uint8_t *nts_transform_write(uint8_t *dst, const struct nts_transformed *transformed,
@@ -90,7 +124,9 @@ uint8_t *nts_transform_write(uint8_t *dst, const struct nts_transformed *transfo
                              size_t count)
 {
     *dst++ = (uint8_t)transformed->transform.codec;
-    if (transformed->transform.codec == NTS_CODEC_DECIMAL)
+    if (transformed->transform.codec == NTS_CODEC_MULTIPLE)
+        dst = nts_lattice_write(dst, &transformed->transform.lattice);
+    if (is_decimal(transformed->transform.codec))
         return nts_decimal_write_head(dst, &transformed->decimal, scratch, src, count);
     if (transformed->transform.codec == NTS_CODEC_ORDERED)
         *dst++ = transformed->transform.zeros;
@@ -249,6 +285,8 @@ void nts_transform_choose(struct nts_transform *out, struct nts_codec_scratch *s
         (void)choose_try(out, &size, scratch, NTS_CODEC_INTEGER, sample_count);
     else if (choose_try(out, &size, scratch, NTS_CODEC_DECIMAL, sample_count) > sample_count / 16)
         (void)choose_try(out, &size, scratch, NTS_CODEC_ORDERED, sample_count);
+    if (out->codec == NTS_CODEC_DECIMAL && size * 8 > sample_count * LATTICE_BITS_MIN)
+        (void)choose_try(out, &size, scratch, NTS_CODEC_MULTIPLE, sample_count);
     if (table != NULL && nts_transform_has_repeats(vectors, vector_count, table))
         *part_size_out =
             choose_ranks(scratch, size, sample_count, vectors, vector_count, table, part);
@@ -270,7 +308,11 @@ const uint8_t *nts_transform_read(struct nts_transform_head *head,
     head->ranks = ranks;
     if (head->codec == NTS_CODEC_RANKS)
         return ranks != NULL ? at : NULL;
-    if (head->codec == NTS_CODEC_DECIMAL)
+    if (head->codec == NTS_CODEC_MULTIPLE)
+        at = nts_lattice_read(&head->lattice, at, end);
+    if (at == NULL)
+        return NULL;
+    if (is_decimal(head->codec))
         return nts_decimal_read_head(&head->decimal, scratch, count, at, end);
     if (head->codec != NTS_CODEC_ORDERED)
         return at;
@@ -281,13 +323,16 @@ const uint8_t *nts_transform_read(struct nts_transform_head *head,
 }
 
 nanots_status nts_transform_invert(double *dst, const struct nts_transform_head *head,
-                                   const struct nts_codec_scratch *scratch, const uint64_t *src,
+                                   struct nts_codec_scratch *scratch, const uint64_t *src,
                                    size_t count)
 {
     switch (head->codec) {
     case NTS_CODEC_INTEGER:
         nts_kernels()->to_f64(dst, src, count);
         return NANOTS_OK;
+    case NTS_CODEC_MULTIPLE:
+        nts_lattice_multiply(scratch->a, &head->lattice, src, count);
+        return nts_decimal_to_f64(dst, &head->decimal, scratch, scratch->a, count);
     case NTS_CODEC_DECIMAL:
         return nts_decimal_to_f64(dst, &head->decimal, scratch, src, count);
     case NTS_CODEC_RANKS:

@@ -12,6 +12,7 @@
  *
  *   INTEGER   nothing                       codec/integer.h    all must be integers
  *   DECIMAL   digits, and exceptions        codec/decimal.h    most must be decimals
+ *   MULTIPLE  a lattice, and the same       codec/lattice.h    decimals, all on the lattice
  *   ORDERED   zero bits at the bottom       codec/ordered.h    every double
  *   RANKS     nothing; a part of the head   codec/ranks.h      all must be in the chunk's table
  *
@@ -25,6 +26,7 @@
 #define NTS_TRANSFORM_H
 
 #include "codec/decimal.h"
+#include "codec/lattice.h"
 #include "codec/ranks.h"
 
 struct nts_chunk_vector;
@@ -33,6 +35,7 @@ struct nts_transform {
     enum nts_codec_id codec;
     uint8_t digits;                      /* of DECIMAL */
     uint8_t zeros;                       /* of ORDERED */
+    struct nts_lattice lattice;          /* of MULTIPLE */
     const struct nts_ranks_table *ranks; /* of RANKS */
 };
 
@@ -82,6 +85,7 @@ struct nts_transform_head {
     enum nts_codec_id codec;
     unsigned zeros;
     struct nts_decimal_head decimal;
+    struct nts_lattice lattice;
     const struct nts_ranks *ranks;
 };
 
@@ -94,7 +98,7 @@ const uint8_t *nts_transform_read(struct nts_transform_head *head,
 /* Turns integers back into doubles, and puts the exceptions, which the scratch still has, in their
  * places. dst and src do not overlap. */
 NTS_CHECKED nanots_status nts_transform_invert(double *dst, const struct nts_transform_head *head,
-                                               const struct nts_codec_scratch *scratch,
+                                               struct nts_codec_scratch *scratch,
                                                const uint64_t *src, size_t count);
 
 #endif

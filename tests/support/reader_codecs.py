@@ -16,11 +16,11 @@ import struct
 M64 = 2**64 - 1
 VECTOR_ROWS = 1024
 RAW, CONSTANT, XOR, INTEGER, RLE, FOR, DELTA, DELTA2, DECIMAL = range(9)
-SCALED, LINE, DICTIONARY, PREDICT, SEASONAL, ORDERED, RANKS = range(9, 16)
+SCALED, LINE, DICTIONARY, PREDICT, SEASONAL, ORDERED, RANKS, MULTIPLE = range(9, 17)
 BINNED = 18
 SIMPLE_CODECS = (RAW, CONSTANT, FOR, DELTA, DELTA2)
 I64_CODECS = SIMPLE_CODECS + (RLE, SCALED, LINE, DICTIONARY, PREDICT, SEASONAL, BINNED)
-F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL, ORDERED, RANKS)
+F64_CODECS = (RAW, CONSTANT, XOR, INTEGER, RLE, DECIMAL, ORDERED, RANKS, MULTIPLE)
 
 
 
@@ -231,12 +231,12 @@ def read_exceptions(cursor, control, count):
     return places, values
 
 
-def decode_decimal(cursor, count):
+def decode_decimal(cursor, count, numbers_of=lambda integers: integers):
     control, = cursor.take("B")
     digits = control & 31
     check(digits <= 17, "%s: %d digits", cursor.what, digits)
     places, exceptions = read_exceptions(cursor, control, count)
-    integers = signed(decode(cursor.rest(), count, False, head=cursor.head))
+    integers = numbers_of(signed(decode(cursor.rest(), count, False, head=cursor.head)))
     check(-2**51 <= min(integers) and max(integers) < 2**51, "%s: integers", cursor.what)
     # Python divides integers as the specification wants it: exactly, then rounded once.
     values = array("Q", array("d", [value / 10**digits for value in integers]).tobytes())
@@ -335,8 +335,15 @@ def decode_ranks(cursor, count):
     return [table[rank] for rank in ranks]
 
 
+def decode_multiple(cursor, count):
+    phase, step, (shift,) = cursor.svarint(), cursor.svarint(), cursor.take("B")
+    check(shift <= 62, "%s: shift %d", cursor.what, shift)
+    return decode_decimal(cursor, count, lambda places: [
+        product >> shift for product in signed([phase + step * place for place in places])])
+
+
 F64_DECODERS = {INTEGER: decode_integer, DECIMAL: decode_decimal, ORDERED: decode_ordered,
-                RANKS: decode_ranks}
+                RANKS: decode_ranks, MULTIPLE: decode_multiple}
 
 
 # --- 7.20: binned --------------------------------------------------------------------------------

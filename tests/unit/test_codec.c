@@ -235,9 +235,9 @@ static void codec_small_vectors_are_as_small_as_promised(void **state)
 static void codec_names_are_those_of_the_specification(void **state)
 {
     static const char *const names[NTS_CODEC_ID_END] = {
-        "raw",     "constant", "xor",     "integer", "rle",          "for",
-        "delta",   "delta2",   "decimal", "scaled",  "line",         "dictionary",
-        "predict", "seasonal", "ordered", "ranks",   [18] = "binned"};
+        "raw",     "constant", "xor",     "integer", "rle",      "for",
+        "delta",   "delta2",   "decimal", "scaled",  "line",     "dictionary",
+        "predict", "seasonal", "ordered", "ranks",   "multiple", [18] = "binned"};
     (void)state;
     for (unsigned codec = 0; codec < NTS_CODEC_ID_END; codec++)
         if (names[codec] != NULL)

@@ -246,6 +246,13 @@ static void golden_seasonal(void **state)
     check_i64(saw, COUNT, "0d 64 04 06 00 00 02 01");
 }
 
+static void golden_multiple(void **state)
+{
+    static const double values[] = {2.5, 3.3, 4.3, 3.8};
+    (void)state;
+    check_f64_decodes(values, 4, "10 02 0a 01 01 05 03 14 d8 0b");
+}
+
 /* The head of a chunk, and a vector of it. */
 static void golden_ranks(void **state)
 {
@@ -274,7 +281,7 @@ int main(void)
         cmocka_unit_test(golden_scaled),     cmocka_unit_test(golden_line),
         cmocka_unit_test(golden_dictionary), cmocka_unit_test(golden_predict),
         cmocka_unit_test(golden_seasonal),   cmocka_unit_test(golden_ordered),
-        cmocka_unit_test(golden_ranks),
+        cmocka_unit_test(golden_ranks),      cmocka_unit_test(golden_multiple),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

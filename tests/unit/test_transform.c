@@ -20,7 +20,8 @@
 
 #define ROWS NTS_GROUP_ROWS
 
-static const enum nts_codec_id codecs[] = {NTS_CODEC_INTEGER, NTS_CODEC_DECIMAL, NTS_CODEC_ORDERED};
+static const enum nts_codec_id codecs[] = {NTS_CODEC_INTEGER, NTS_CODEC_DECIMAL, NTS_CODEC_MULTIPLE,
+                                           NTS_CODEC_ORDERED};
 #define CODEC_COUNT (sizeof codecs / sizeof codecs[0])
 
 static uint64_t seed;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# scripts/valgrind.sh [WORD...] - unit and api tests under memcheck; any error or leak fails its case.
+# scripts/valgrind.sh [WORD...] - unit and api tests under memcheck; an error or leak is a failure.
 #
 # It sees what sanitizers do not: bytes that nobody set on their way into the file, in code as users
 # build it. With words, only programs with one of these in their name. Left out are those that wait

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""tools/test_mutants.py - the list of faults is read as it is written, and what is stale is seen."""
+"""tools/test_mutants.py - the list of faults is read as it is written; what is stale is seen."""
 import sys
 import unittest
 from pathlib import Path

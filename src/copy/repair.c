@@ -106,6 +106,7 @@ static nanots_status repair_hurt_segment(struct repair *repair, struct nts_targe
         status = nts_copy_groups_put(&repair->target, table, segment, &groups, error);
     nts_copy_groups_deinit(&groups);
     NTS_TRY(status);
+    nts_salvage_note_unreadable(&repair->salvage, &first);
     repair->table.rows += groups.rows;
     repair->table.rows_lost += entry->row_count - groups.rows;
     repair->table.values_nulled += groups.nulled;
@@ -184,6 +185,8 @@ static nanots_status repair_fill(struct repair *repair, struct nanots_error *err
     NTS_TRY(repair_list_ids(repair, error));
     for (size_t t = 0; t < repair->state.table_count; t++)
         NTS_TRY(repair_table(repair, &repair->state.tables[t], error));
+    if (repair->report->rows == 0 && repair->salvage.unreadable.code != NANOTS_OK)
+        return nts_salvage_give_up(&repair->salvage, NANOTS_IO, "", error);
     return nts_target_commit(&repair->target, &end, error);
 }
 

@@ -24,6 +24,25 @@ void nts_salvage_tell(const struct nts_salvage *salvage, const char *format, ...
     salvage->options->damage(salvage->options->context, message);
 }
 
+void nts_salvage_note_unreadable(struct nts_salvage *salvage, const struct nanots_error *detail)
+{
+    if (detail->code == NANOTS_IO && salvage->unreadable.code == NANOTS_OK)
+        salvage->unreadable = *detail;
+}
+
+nanots_status nts_salvage_give_up(const struct nts_salvage *salvage, nanots_status status,
+                                  const char *sentence, struct nanots_error *error)
+{
+    const struct nanots_error *unreadable = &salvage->unreadable;
+    if (unreadable->code == NANOTS_OK)
+        return nts_fail(error, status, "%.120s %s", salvage->db->path, sentence);
+    (void)nts_fail(error, unreadable->code, "%.100s: nothing of it could be read: %.120s",
+                   salvage->db->path, unreadable->message);
+    if (error != NULL)
+        error->os_errno = unreadable->os_errno;
+    return unreadable->code;
+}
+
 void nts_salvage_close(struct nts_salvage *salvage)
 {
     if (salvage->db != NULL)
@@ -69,6 +88,8 @@ static nanots_status salvage_superblock(struct nts_salvage *salvage, bool *found
     if (status == NANOTS_OK)
         status = nts_superblock_choose(bytes, size, &db->sb, lost);
     nts_free(bytes);
+    if (status == NANOTS_IO)
+        nts_salvage_note_unreadable(salvage, lost);
     *found_out = status == NANOTS_OK && db->sb.generation != 0;
     if (status == NANOTS_OK && !*found_out)
         (void)nts_fail(lost, NANOTS_CORRUPT, "the superblock is all zero");
@@ -97,6 +118,7 @@ static nanots_status salvage_manifest(struct nts_salvage *salvage, struct nanots
     if (status != NANOTS_CORRUPT && status != NANOTS_IO)
         return nts_fail(error, status, "%s", detail.message);
     salvage_forget(db);
+    nts_salvage_note_unreadable(salvage, &detail);
     salvage->report->manifest_lost = 1;
     nts_salvage_tell(salvage, "%.180s; the segments were searched for", detail.message);
     return nts_salvage_scan(salvage, error);
@@ -110,9 +132,9 @@ static nanots_status salvage_without_superblock(struct nts_salvage *salvage,
     memset(&db->sb, 0, sizeof db->sb);
     NTS_TRY(nts_salvage_scan(salvage, error));
     if (db->by_id_count == 0)
-        return nts_fail(error, NANOTS_NOT_A_DATABASE,
-                        "%.120s has nothing of a NanoTS file in it: no superblock and no segment",
-                        db->path);
+        return nts_salvage_give_up(
+            salvage, NANOTS_NOT_A_DATABASE,
+            "has nothing of a NanoTS file in it: no superblock and no segment", error);
     salvage->report->superblock_lost = 1;
     salvage->report->manifest_lost = 1;
     nts_salvage_tell(salvage,
@@ -139,7 +161,8 @@ static nanots_status salvage_load(struct nts_salvage *salvage, struct nanots_err
     NTS_TRY(salvage_manifest(salvage, error));
     NTS_TRY(nts_salvage_logs(salvage, error));
     if (salvage->report->manifest_lost != 0 && db->by_id_count == 0)
-        return nts_fail(error, NANOTS_CORRUPT, "%.120s: no table of it can be read", db->path);
+        return nts_salvage_give_up(salvage, NANOTS_CORRUPT,
+                                   "is damaged so that no table of it can be read", error);
     return NANOTS_OK;
 }
 

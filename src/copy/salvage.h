@@ -19,7 +19,8 @@ struct nts_salvage {
     const struct nanots_repair_options *options;
     struct nanots_repair_report *report;
     uint64_t file_size;
-    uint64_t last_seq; /* before rows of kept logs were put behind it */
+    uint64_t last_seq;              /* before rows of kept logs were put behind it */
+    struct nanots_error unreadable; /* the first read that failed; OK: none did */
 };
 
 /* Opens the file; on failure there is nothing to close. What is lost is told. */
@@ -31,6 +32,13 @@ void nts_salvage_close(struct nts_salvage *salvage);
 
 /* One lost place. */
 void nts_salvage_tell(const struct nts_salvage *salvage, const char *format, ...) NTS_PRINTF(2, 3);
+
+/* Keeps the sentence of the first failure that was one of reading. */
+void nts_salvage_note_unreadable(struct nts_salvage *salvage, const struct nanots_error *detail);
+
+/* Nothing is saved: IO if reading failed, else `status` with "<path> <sentence>". */
+nanots_status nts_salvage_give_up(const struct nts_salvage *salvage, nanots_status status,
+                                  const char *sentence, struct nanots_error *error);
 
 /* salvage_scan.c: fills the empty catalog with the segments that lie in the file. With a
  * superblock, those of rows that the log has are left to it. */

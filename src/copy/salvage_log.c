@@ -56,10 +56,12 @@ static nanots_status log_copy_extent(struct salvage_log *log, uint32_t index,
     for (size_t at = 0; at < size; at += NTS_WAL_EXTENT_SIZE_MIN) {
         const size_t part =
             size - at < NTS_WAL_EXTENT_SIZE_MIN ? size - at : NTS_WAL_EXTENT_SIZE_MIN;
-        if (file->ops->read_at(file, log->copies[index] + at, part, place.off + at, NULL) ==
+        struct nanots_error detail;
+        if (file->ops->read_at(file, log->copies[index] + at, part, place.off + at, &detail) ==
             NANOTS_OK)
             continue;
         memset(log->copies[index] + at, 0, part);
+        nts_salvage_note_unreadable(log->salvage, &detail);
         nts_salvage_tell(log->salvage, "log: %zu bytes at offset %llu cannot be read", part,
                          (unsigned long long)(place.off + at));
     }

@@ -88,6 +88,7 @@ static nanots_status scan_read_footer(struct scan *scan, struct nts_candidate *i
     const size_t size = (size_t)(header->size - header->footer_off);
     const uint64_t off = item->entry.off + header->footer_off;
     struct nanots_file *file = scan->db->file;
+    struct nanots_error detail;
     struct nts_footer footer;
 
     memset(&footer, 0, sizeof footer);
@@ -97,7 +98,9 @@ static nanots_status scan_read_footer(struct scan *scan, struct nts_candidate *i
     uint8_t *bytes = nts_alloc(scan->db->alloc, size);
     if (bytes == NULL)
         return nts_fail_memory(error, size);
-    nanots_status status = file->ops->read_at(file, bytes, size, off, NULL);
+    nanots_status status = file->ops->read_at(file, bytes, size, off, &detail);
+    if (status != NANOTS_OK)
+        nts_salvage_note_unreadable(scan->salvage, &detail);
     if (status == NANOTS_OK &&
         nts_footer_checksum(bytes, size, header->segment_id) == header->footer_checksum &&
         nts_footer_decode(bytes, size, &footer))
@@ -168,15 +171,18 @@ static nanots_status scan_fill(struct scan *scan, uint8_t *buffer, size_t size, 
                                struct nanots_error *error)
 {
     struct nanots_file *file = scan->db->file;
-    const nanots_status status = file->ops->read_at(file, buffer, size, off, error);
+    struct nanots_error detail;
+    nanots_status status = file->ops->read_at(file, buffer, size, off, error);
     if (status != NANOTS_IO)
         return status;
     nts_error_clear(error);
     for (size_t at = 0; at < size; at += NTS_BLOCK_SIZE) {
         const size_t part = size - at < NTS_BLOCK_SIZE ? size - at : NTS_BLOCK_SIZE;
-        if (file->ops->read_at(file, buffer + at, part, off + at, NULL) == NANOTS_OK)
+        status = file->ops->read_at(file, buffer + at, part, off + at, &detail);
+        if (status == NANOTS_OK)
             continue;
         memset(buffer + at, 0, part);
+        nts_salvage_note_unreadable(scan->salvage, &detail);
         nts_salvage_tell(scan->salvage, "%zu bytes at offset %llu cannot be read", part,
                          (unsigned long long)(off + at));
     }

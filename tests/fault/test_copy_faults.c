@@ -286,9 +286,37 @@ static void repairs_survive_every_fault(void **state)
     fault_everywhere(repair_once);
 }
 
+/* Goal: a repair that could read nothing says that reading failed, and not that the file is damaged
+ * or none. Method: all reads and mappings fail from the k-th on. */
+static void repair_that_cannot_read_says_so(void **state)
+{
+    bool failed = true;
+    (void)state;
+    for (uint64_t k = 0; failed; k++) {
+        struct fault fault;
+        fault_begin(&fault, "unreadable", k);
+        fault_require(&fault, nanots_close(fault.db, &fault_error));
+        fault.db = NULL;
+        const struct nanots_repair_options options = {.struct_size = sizeof options,
+                                                      .vfs = &fault.faults.vfs};
+        struct nanots_repair_report report = {.struct_size = sizeof report};
+        faultvfs_fail(&fault.faults, FAULTVFS_READ | FAULTVFS_MAP | FAULTVFS_POPULATE, k, EIO,
+                      true);
+        const nanots_status status = nanots_repair(PATH, OUT, &options, &report, &fault_error);
+        failed = fault.faults.failed;
+        assert_true(status == NANOTS_OK || (failed && status == NANOTS_IO));
+        assert_true(status != NANOTS_OK || report.rows != 0);
+        if (status == NANOTS_IO)
+            assert_int_equal(fault_error.os_errno, EIO);
+        fault_heal(&fault);
+        fault_end(&fault);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(repair_that_cannot_read_says_so),
         cmocka_unit_test(backups_survive_every_fault),
         cmocka_unit_test(repairs_survive_every_fault),
     };

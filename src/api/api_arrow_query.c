@@ -172,7 +172,7 @@ nanots_status nanots_query_arrow(struct nanots_db *db, const char *table,
     NTS_TRY(options_take(options, &taken, error));
     NTS_TRY(nanots_query_open(db, table, query, &cursor, error));
     struct nts_scan *scan = nts_api_cursor_scan(cursor);
-    nanots_status status = nts_arrow_collect(db->alloc, scan, &block, &row_count, error);
+    nanots_status status = nts_scan_rest(scan, &block, &row_count, error);
     if (status == NANOTS_OK)
         status = nts_arrow_export_array(db->alloc, block, row_count, array_out, error);
     if (status == NANOTS_OK)

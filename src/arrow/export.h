@@ -36,11 +36,4 @@ NTS_CHECKED nanots_status nts_arrow_export_array(const struct nanots_allocator *
                                                  struct ArrowArray *array_out,
                                                  struct nanots_error *error);
 
-/* All rows that a scan has left, in one block; release with nts_batch_block_unref. Nothing is
- * copied if they are one batch. */
-NTS_CHECKED nanots_status nts_arrow_collect(const struct nanots_allocator *alloc,
-                                            struct nts_scan *scan,
-                                            struct nts_batch_block **block_out,
-                                            size_t *row_count_out, struct nanots_error *error);
-
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "util/stream_copy.h"
 
 #define SCAN_BATCH_BYTES (2u << 20) /* of one batch, about: stays in a second-level cache */
 
@@ -34,7 +35,8 @@ struct nts_scan {
     int64_t last_ts; /* of the last row taken, if there is one */
     bool has_last_ts;
 
-    uint32_t capacity; /* rows of a batch; buffers have NTS_VECTOR_ROWS more */
+    size_t capacity;       /* rows of a batch; buffers have NTS_VECTOR_ROWS more */
+    size_t text_bytes_max; /* of a column of a batch: with more it is full */
     struct nts_batch_block *block;
     struct nanots_batch batch;
     struct nanots_batch_column *batch_columns;
@@ -123,7 +125,7 @@ static uint64_t scan_row_size(const struct nts_scan *scan)
 }
 
 /* Batches are as large as the result may be, but stay in the cache. */
-static uint32_t scan_choose_capacity(const struct nts_scan *scan)
+static size_t scan_choose_capacity(const struct nts_scan *scan)
 {
     uint64_t rows = SCAN_BATCH_BYTES / scan_row_size(scan);
     const uint64_t most = nts_scan_rows_max(scan);
@@ -132,7 +134,7 @@ static uint32_t scan_choose_capacity(const struct nts_scan *scan)
     if (rows > most)
         rows = most;
     rows = (rows + NTS_VECTOR_ROWS - 1) / NTS_VECTOR_ROWS * NTS_VECTOR_ROWS;
-    return rows < NTS_VECTOR_ROWS ? NTS_VECTOR_ROWS : (uint32_t)rows;
+    return rows < NTS_VECTOR_ROWS ? NTS_VECTOR_ROWS : (size_t)rows;
 }
 
 static enum scan_keep scan_choose_keep(const struct nts_scan_spec *spec)
@@ -185,6 +187,7 @@ nanots_status nts_scan_new(const struct nanots_allocator *alloc, const struct nt
         memcpy(scan->columns, spec->columns, spec->column_count * sizeof *scan->columns);
     NTS_TRY_OUT(scan_take_sources(scan, spec, error));
     scan->capacity = scan_choose_capacity(scan);
+    scan->text_bytes_max = SCAN_BATCH_BYTES;
     scan->batch.column_count = scan->column_count;
     scan->batch.columns = scan->batch_columns;
     *scan_out = scan;
@@ -229,7 +232,7 @@ static nanots_status batch_begin(struct nts_scan *scan, struct nanots_error *err
     }
     if (scan->block == NULL)
         NTS_TRY(nts_batch_block_new(scan->alloc, scan->def, scan->columns, scan->column_count,
-                                    (size_t)scan->capacity + NTS_VECTOR_ROWS, &scan->block, error));
+                                    scan->capacity + NTS_VECTOR_ROWS, &scan->block, error));
     for (uint32_t k = 0; k < scan->column_count; k++)
         nts_column_buffer_clear(&scan->block->columns[k]);
     return NANOTS_OK;
@@ -255,7 +258,7 @@ static bool batch_is_full(const struct nts_scan *scan)
         return true;
     for (uint32_t k = 0; k < scan->column_count; k++)
         if (scan->block->columns[k].offsets != NULL &&
-            (size_t)scan->block->columns[k].offsets[rows] >= SCAN_BATCH_BYTES)
+            (size_t)scan->block->columns[k].offsets[rows] >= scan->text_bytes_max)
             return true;
     return false;
 }
@@ -403,6 +406,12 @@ static uint32_t winner_run(const struct nts_scan *scan, const struct nts_source 
 
 /* ---- copying ------------------------------------------------------------------------------ */
 
+/* ts of the i-th row from the source's next one on. */
+static int64_t source_ts(const struct nts_scan *scan, const struct nts_source *source, uint64_t i)
+{
+    return source->ts[scan->reverse ? source->high - 1 - i : source->low + i];
+}
+
 /* Consumes `count` rows of the source. */
 static void source_consume(const struct nts_scan *scan, struct nts_source *source, uint32_t count)
 {
@@ -412,29 +421,23 @@ static void source_consume(const struct nts_scan *scan, struct nts_source *sourc
         source->low += count;
 }
 
-static void copy_ts(int64_t *to, const int64_t *from, uint32_t count, bool reverse)
-{
-    if (!reverse)
-        memcpy(to, from, count * sizeof *to);
-    else
-        for (uint32_t i = 0; i < count; i++)
-            to[i] = from[count - 1 - i];
-}
-
-/* Appends `count` rows of the source to the batch and consumes them. */
+/* Appends `count` rows of the source to the batch and consumes them. Whole vectors are decoded
+ * where they stay, unless that would fill the caches: then they go through the source's buffer. */
 static nanots_status scan_take_run(struct nts_scan *scan, struct nts_source *source, uint32_t count,
                                    struct nanots_error *error)
 {
     const size_t at = scan->batch.row_count;
     const uint32_t first = scan->reverse ? source->high - count : source->low;
     const bool whole = !scan->reverse && count == source->row_count;
-    int64_t *ts = (int64_t *)scan->block->ts.values + at;
+    const struct nts_column ts = {.type = NANOTS_TYPE_I64, .values = source->ts};
 
-    copy_ts(ts, source->ts + first, count, scan->reverse);
+    scan->last_ts = source_ts(scan, source, count - 1);
+    scan->has_last_ts = true;
+    NTS_TRY(nts_column_buffer_put(&scan->block->ts, at, &ts, first, count, scan->reverse, error));
     for (uint32_t k = 0; k < scan->column_count; k++) {
         struct nts_column_buffer *dst = &scan->block->columns[k];
         struct nts_column column;
-        if (whole && !source->decoded[k]) {
+        if (whole && !source->decoded[k] && !dst->is_large) {
             NTS_TRY(nts_source_column_to(source, k, dst, at, error));
             continue;
         }
@@ -442,8 +445,6 @@ static nanots_status scan_take_run(struct nts_scan *scan, struct nts_source *sou
         NTS_TRY(nts_column_buffer_put(dst, at, &column, first, count, scan->reverse, error));
     }
     source_consume(scan, source, count);
-    scan->last_ts = ts[count - 1];
-    scan->has_last_ts = true;
     scan->batch.row_count += count;
     scan->rows_left -= count;
     return NANOTS_OK;
@@ -457,12 +458,6 @@ static void scan_close_source(struct nts_scan *scan, const struct nts_source *so
 }
 
 /* ---- rows of equal time ------------------------------------------------------------------- */
-
-/* ts of the i-th row from the source's next one on. */
-static int64_t source_ts(const struct nts_scan *scan, const struct nts_source *source, uint64_t i)
-{
-    return source->ts[scan->reverse ? source->high - 1 - i : source->low + i];
-}
 
 /* Rows of the run up to the first that has the time of the row before it. */
 static uint64_t run_of_distinct_times(const struct nts_scan *scan, const struct nts_source *source,
@@ -546,5 +541,28 @@ nanots_status nts_scan_next(struct nts_scan *scan, const struct nanots_batch **b
     batch_end(scan);
     if (scan->batch.row_count != 0)
         *batch_out = &scan->batch;
+    return NANOTS_OK;
+}
+
+nanots_status nts_scan_rest(struct nts_scan *scan, struct nts_batch_block **block_out,
+                            size_t *row_count_out, struct nanots_error *error)
+{
+    const uint64_t most = nts_scan_rows_max(scan);
+    const struct nanots_batch *batch = NULL;
+
+    *block_out = NULL;
+    *row_count_out = 0;
+    if (most > SIZE_MAX / 16 - NTS_VECTOR_ROWS)
+        return nts_fail_memory(error, SIZE_MAX);
+    if (scan->capacity < most) {
+        nts_batch_block_unref(scan->block);
+        scan->block = NULL;
+        scan->capacity = (size_t)most;
+    }
+    scan->text_bytes_max = SIZE_MAX;
+    NTS_TRY(nts_scan_next(scan, &batch, error));
+    nts_stream_fence();
+    *block_out = nts_batch_block_ref(scan->block);
+    *row_count_out = scan->batch.row_count;
     return NANOTS_OK;
 }

@@ -50,6 +50,11 @@ NTS_CHECKED nanots_status nts_scan_next(struct nts_scan *scan,
                                         const struct nanots_batch **batch_out,
                                         struct nanots_error *error);
 
+/* All rows that are left as one batch, each decoded where it stays; release with
+ * nts_batch_block_unref. TOO_BIG if the strings of a column exceed 2 GiB. */
+NTS_CHECKED nanots_status nts_scan_rest(struct nts_scan *scan, struct nts_batch_block **block_out,
+                                        size_t *row_count_out, struct nanots_error *error);
+
 /* What was left out so far. */
 const struct nanots_damage_report *nts_scan_damage(const struct nts_scan *scan);
 

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "util/stream_copy.h"
 
 const char *nanots_type_name(nanots_type type)
 {
@@ -70,6 +71,7 @@ nanots_status nts_column_buffer_init(struct nts_column_buffer *buffer,
     buffer->alloc = alloc;
     buffer->type = (uint8_t)type;
     buffer->capacity = capacity;
+    buffer->is_large = nts_type_width(type) != 0 && value_bytes >= NTS_STREAM_BYTES;
     buffer->values = nts_alloc(alloc, value_bytes);
     if (type == NANOTS_TYPE_UTF8) {
         buffer->byte_capacity = value_bytes;
@@ -183,7 +185,9 @@ static void buffer_put_fixed(struct nts_column_buffer *buffer, size_t at,
     const size_t width = nts_type_width(buffer->type);
     uint8_t *to = (uint8_t *)buffer->values + at * width;
     const uint8_t *src = nts_column_at(from, row);
-    if (!reverse)
+    if (!reverse && buffer->is_large)
+        nts_stream_copy(to, src, count * width);
+    else if (!reverse)
         memcpy(to, src, count * width);
     else if (width == 8)
         for (size_t i = 0; i < count; i++)

@@ -73,6 +73,7 @@ struct nts_column_buffer {
     const struct nanots_allocator *alloc;
     uint8_t type;
     bool has_nulls;  /* validity means something */
+    bool is_large;   /* numbers of NTS_STREAM_BYTES and more: put past the caches */
     size_t capacity; /* rows */
     void *values;
     size_t byte_capacity; /* utf8: bytes of values */
@@ -93,7 +94,8 @@ void nts_column_buffer_clear(struct nts_column_buffer *buffer);
 struct nts_column nts_column_buffer_view(const struct nts_column_buffer *buffer);
 
 /* Writes rows [row, row + count) of `from` as rows [at, at + count), last row first if `reverse`.
- * Rows are written in order: `at` is where the last write ended, or before it, which drops rows.
+ * Rows are written in order: `at` is where the last write ended, or before it, which drops rows. Of
+ * a large buffer other threads see them behind nts_stream_fence.
  * TOO_BIG if the strings of a buffer exceed 2 GiB, NO_MEMORY. */
 NTS_CHECKED nanots_status nts_column_buffer_put(struct nts_column_buffer *buffer, size_t at,
                                                 const struct nts_column *from, size_t row,

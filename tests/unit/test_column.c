@@ -13,6 +13,7 @@
 #include "support/seed.h"
 #include "support/typed_rows.h"
 #include "util/column.h"
+#include "util/stream_copy.h"
 
 #define ROWS 300u
 
@@ -106,11 +107,8 @@ static void put_once(struct nts_column_buffer *buffer, struct wanted *wanted,
     wanted->count = at + count;
 }
 
-/* Goal: rows put forwards, backwards, over dropped ones, with nulls and as absent columns come back
- * as they were; only a buffer that saw a null says that there are any. */
-static void buffer_holds_what_was_put(void **state)
+static void check_puts(size_t capacity)
 {
-    (void)state;
     struct typed_rows rows = typed_rows_random(typed_columns, TYPED_COLUMNS, ROWS, &seed);
     struct typed_batch *batch = typed_batch_new(&rows, 0, ROWS);
     for (size_t c = 0; c < TYPED_COLUMNS; c++) {
@@ -118,7 +116,7 @@ static void buffer_holds_what_was_put(void **state)
         struct nts_column_buffer buffer;
         struct wanted wanted = {.count = 0};
         assert_int_equal(nts_column_buffer_init(&buffer, nts_alloc_libc(), typed_columns[c].type,
-                                                nullable, ROWS, &db_error),
+                                                nullable, capacity, &db_error),
                          NANOTS_OK);
         for (unsigned round = 0; round < 60; round++) {
             struct nts_column from = nts_column_of_batch(&batch->columns[c]);
@@ -139,6 +137,15 @@ static void buffer_holds_what_was_put(void **state)
     }
     typed_batch_free(batch);
     typed_rows_free(&rows);
+}
+
+/* Goal: rows put forwards, backwards, over dropped ones, with nulls and as absent columns come back
+ * as they were, also past the caches; only a buffer that saw a null says that there are any. */
+static void buffer_holds_what_was_put(void **state)
+{
+    (void)state;
+    check_puts(ROWS);
+    check_puts(NTS_STREAM_BYTES / 4);
 }
 
 /* Goal: strings that an int32 offset cannot tell apart are refused before any byte is asked for. */

@@ -197,22 +197,50 @@ static void check_batch(const struct nanots_batch *batch, const struct nts_scan_
     }
 }
 
+/* The rows [low, high) of the model that are left, of which the scan gives so many. */
+struct model_range {
+    uint32_t low;
+    uint32_t high;
+    uint64_t wanted;
+};
+
+static struct model_range model_range_of(const struct nts_scan_spec *spec)
+{
+    struct model_range range = {0, model.row_count, 0};
+    while (range.low < range.high && model.rows[range.low].ts < spec->from)
+        range.low++;
+    while (range.low < range.high && model.rows[range.high - 1].ts > spec->to)
+        range.high--;
+    range.wanted = range.high - range.low;
+    if (spec->limit != 0 && range.wanted > spec->limit)
+        range.wanted = spec->limit;
+    return range;
+}
+
+static const struct scan_row *range_first(const struct model_range *range,
+                                          const struct nts_scan_spec *spec)
+{
+    return spec->reverse ? model.rows + range->high - 1 : model.rows + range->low;
+}
+
+static void range_skip(struct model_range *range, const struct nts_scan_spec *spec, size_t count)
+{
+    assert_true(count <= range->wanted);
+    range->wanted -= count;
+    if (spec->reverse)
+        range->high -= (uint32_t)count;
+    else
+        range->low += (uint32_t)count;
+}
+
 /* Runs one scan and compares all its batches. */
 static uint64_t check_scan(const struct nts_scan_spec *spec)
 {
-    uint32_t low = 0;
-    uint32_t high = model.row_count;
+    struct model_range range = model_range_of(spec);
     const struct nanots_batch *batch = NULL;
     struct nts_scan *scan = NULL;
-    uint64_t seen = 0;
+    const uint64_t wanted = range.wanted;
 
-    while (low < high && model.rows[low].ts < spec->from)
-        low++;
-    while (low < high && model.rows[high - 1].ts > spec->to)
-        high--;
-    uint64_t wanted = high - low;
-    if (spec->limit != 0 && wanted > spec->limit)
-        wanted = spec->limit;
     assert_int_equal(model_scan(nts_alloc_libc(), spec, &scan, NULL), NANOTS_OK);
     assert_true(nts_scan_rows_max(scan) >= wanted);
     for (;;) {
@@ -220,16 +248,44 @@ static uint64_t check_scan(const struct nts_scan_spec *spec)
         if (batch == NULL)
             break;
         assert_in_range(batch->row_count, 1, NTS_BATCH_ROWS_MAX);
-        assert_in_range(seen + batch->row_count, 1, wanted);
-        check_batch(batch, spec,
-                    spec->reverse ? &model.rows[high - 1 - seen] : &model.rows[low + seen]);
-        seen += batch->row_count;
+        check_batch(batch, spec, range_first(&range, spec));
+        range_skip(&range, spec, batch->row_count);
     }
-    assert_int_equal(seen, wanted);
+    assert_int_equal(range.wanted, 0);
     assert_int_equal(nts_scan_next(scan, &batch, NULL), NANOTS_OK); /* the end stays the end */
     assert_null(batch);
     nts_scan_free(scan);
-    return seen;
+    return wanted;
+}
+
+/* Runs one scan of all that is left behind some batches, and compares it. */
+static void check_rest(const struct nts_scan_spec *spec, unsigned batches)
+{
+    const struct nanots_batch *batch = NULL;
+    struct nts_batch_block *block = NULL;
+    struct nts_scan *scan = NULL;
+    struct model_range range = model_range_of(spec);
+    struct nanots_batch_column columns[SCAN_COLUMNS];
+    size_t row_count = 0;
+
+    assert_int_equal(model_scan(nts_alloc_libc(), spec, &scan, NULL), NANOTS_OK);
+    for (unsigned i = 0; i < batches; i++) {
+        assert_int_equal(nts_scan_next(scan, &batch, NULL), NANOTS_OK);
+        range_skip(&range, spec, batch == NULL ? 0 : batch->row_count);
+    }
+    assert_int_equal(nts_scan_rest(scan, &block, &row_count, NULL), NANOTS_OK);
+    assert_int_equal(row_count, range.wanted);
+    for (uint32_t k = 0; k < spec->column_count; k++)
+        columns[k].values = block->columns[k].values;
+    const struct nanots_batch all = {.row_count = row_count,
+                                     .ts = block->ts.values,
+                                     .column_count = spec->column_count,
+                                     .columns = columns};
+    check_batch(&all, spec, range_first(&range, spec));
+    assert_int_equal(nts_scan_next(scan, &batch, NULL), NANOTS_OK);
+    assert_null(batch);
+    nts_scan_free(scan);
+    nts_batch_block_unref(block);
 }
 
 static int64_t random_bound(void)
@@ -274,6 +330,7 @@ static void scan_random_tables_equal_the_model(void **state)
             uint32_t columns[SCAN_COLUMNS];
             const struct nts_scan_spec spec = random_spec(columns);
             seen += check_scan(&spec);
+            check_rest(&spec, query % 3);
         }
         model_drop();
         (void)remove(scratch->path);
@@ -291,6 +348,7 @@ static void scan_whole_range_gives_every_row_once(void **state)
             .from = INT64_MIN, .to = INT64_MAX, .columns = all, .column_count = SCAN_COLUMNS};
         model_build(scratch->path, 3000);
         assert_int_equal(check_scan(&spec), model.row_count);
+        check_rest(&spec, 0);
         spec.reverse = true;
         assert_int_equal(check_scan(&spec), model.row_count);
         spec.from = INT64_MAX;

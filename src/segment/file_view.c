@@ -25,18 +25,29 @@ void nts_file_view_deinit(struct nts_file_view *view)
     nts_mutex_deinit(&view->lock);
 }
 
-/* Maps at least `end` bytes; the address space is cheap, so twice as much. */
+/* From now on bytes are copied. Called with the lock. */
+static void file_view_stop(struct nts_file_view *view)
+{
+    view->cannot_map = true;
+    atomic_store_explicit(&view->map, NULL, memory_order_release);
+}
+
+/* Maps at least `end` bytes; the address space is cheap, so twice as much. Called with the lock. */
 static void file_view_grow(struct nts_file_view *view, uint64_t end)
 {
-    struct nts_file_map map = {NULL, FILE_VIEW_FIRST_SIZE};
-    while (map.size / 2 < end)
-        map.size *= 2;
+    struct nts_file_map *map = &view->maps[view->map_count];
+    uint64_t size = FILE_VIEW_FIRST_SIZE;
+
+    while (size / 2 < end)
+        size *= 2;
     if (view->map_count == NTS_FILE_VIEW_MAPS_MAX ||
-        view->file->ops->map_read(view->file, map.size, &map.bytes, NULL) != NANOTS_OK) {
-        view->cannot_map = true;
+        view->file->ops->map_read(view->file, size, &map->bytes, NULL) != NANOTS_OK) {
+        file_view_stop(view);
         return;
     }
-    view->maps[view->map_count++] = map;
+    map->size = size;
+    view->map_count++;
+    atomic_store_explicit(&view->map, map, memory_order_release);
 }
 
 nanots_status nts_file_view_map(struct nts_file_view *view, uint64_t off, uint64_t size,
@@ -45,17 +56,17 @@ nanots_status nts_file_view_map(struct nts_file_view *view, uint64_t off, uint64
     *bytes_out = NULL;
     assert(off <= NTS_FILE_SIZE_MAX);
     nts_mutex_lock(&view->lock);
-    if (!view->cannot_map &&
-        (view->map_count == 0 || view->maps[view->map_count - 1].size < off + size))
+    const struct nts_file_map *map = atomic_load_explicit(&view->map, memory_order_relaxed);
+    if (!view->cannot_map && (map == NULL || map->size < off + size))
         file_view_grow(view, off + size);
-    const uint8_t *bytes = view->cannot_map ? NULL : view->maps[view->map_count - 1].bytes + off;
     nts_mutex_unlock(&view->lock);
+    const uint8_t *bytes = nts_file_view_mapped(view, off, size);
     if (bytes == NULL)
         return NANOTS_OK;
     const nanots_status status = view->file->ops->populate(view->file, bytes, size, error);
     if (status == NANOTS_UNSUPPORTED) {
         nts_mutex_lock(&view->lock);
-        view->cannot_map = true;
+        file_view_stop(view);
         nts_mutex_unlock(&view->lock);
         nts_error_clear(error);
         return NANOTS_OK;
@@ -67,11 +78,6 @@ nanots_status nts_file_view_map(struct nts_file_view *view, uint64_t off, uint64
 
 const uint8_t *nts_file_view_mapped(struct nts_file_view *view, uint64_t off, uint64_t size)
 {
-    const uint8_t *bytes = NULL;
-    nts_mutex_lock(&view->lock);
-    if (!view->cannot_map && view->map_count != 0 &&
-        off + size <= view->maps[view->map_count - 1].size)
-        bytes = view->maps[view->map_count - 1].bytes + off;
-    nts_mutex_unlock(&view->lock);
-    return bytes;
+    const struct nts_file_map *map = atomic_load_explicit(&view->map, memory_order_acquire);
+    return map != NULL && off + size <= map->size ? map->bytes + off : NULL;
 }

@@ -11,6 +11,8 @@
 #ifndef NTS_FILE_VIEW_H
 #define NTS_FILE_VIEW_H
 
+#include <stdatomic.h>
+
 #include "base/limits.h"
 #include "base/status.h"
 #include "os/thread.h"
@@ -28,10 +30,11 @@ struct nts_file_view {
     const struct nanots_allocator *alloc;
     struct nanots_file *file;
     uint64_t file_seed; /* what the file's segments carry; set before the first of them is read */
-    struct nts_mutex lock; /* also guards the lazily loaded parts of segments */
-    struct nts_file_map maps[NTS_FILE_VIEW_MAPS_MAX]; /* guarded by lock; the last is the largest */
-    size_t map_count;
-    bool cannot_map; /* or cannot make present: nothing mapped is touched from then on */
+    struct nts_mutex lock;                            /* also for what segments load */
+    struct nts_file_map maps[NTS_FILE_VIEW_MAPS_MAX]; /* written under lock, once each */
+    size_t map_count;                                 /* guarded by lock */
+    bool cannot_map; /* or cannot make present: no map is touched from then on; guarded by lock */
+    const struct nts_file_map *_Atomic map; /* the last, which is the largest, if it is of use */
 };
 
 void nts_file_view_init(struct nts_file_view *view, const struct nanots_allocator *alloc,

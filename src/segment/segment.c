@@ -34,8 +34,8 @@ void nts_segment_unref(struct nts_segment *segment)
         return;
     for (uint32_t c = 0; c < segment->column_count; c++)
         nts_free(segment->indexes[c]);
-    nts_free(segment->indexes);
-    nts_free(segment->verified);
+    nts_free((void *)segment->indexes);
+    nts_free((void *)segment->verified);
     nts_free(segment->footer);
     nts_free(segment);
 }
@@ -136,6 +136,11 @@ static nanots_status segment_find_footer(const struct nts_segment *segment, uint
     return NANOTS_OK;
 }
 
+static bool segment_is_loaded(const struct nts_segment *segment)
+{
+    return atomic_load_explicit(&segment->footer, memory_order_acquire) != NULL;
+}
+
 /* Adopts what was read, unless another thread was faster. Called with view->lock. */
 static bool segment_adopt_footer(struct nts_segment *segment, uint8_t *footer,
                                  const struct nts_footer *parts, uint64_t footer_off)
@@ -144,19 +149,19 @@ static bool segment_adopt_footer(struct nts_segment *segment, uint8_t *footer,
     const size_t chunks = (size_t)columns * nts_group_count(segment->entry.row_count);
     const struct nanots_allocator *alloc = segment->view->alloc;
 
-    segment->indexes = nts_alloc_zeroed(alloc, columns * sizeof(struct nts_column_index *));
+    segment->indexes = nts_alloc_zeroed(alloc, columns * sizeof *segment->indexes);
     segment->verified = nts_alloc_zeroed(alloc, (chunks + 7) / 8);
     if (segment->indexes == NULL || segment->verified == NULL) {
-        nts_free(segment->indexes);
-        nts_free(segment->verified);
+        nts_free((void *)segment->indexes);
+        nts_free((void *)segment->verified);
         segment->indexes = NULL;
         segment->verified = NULL;
         return false;
     }
     segment->parts = *parts;
     segment->footer_off = footer_off;
-    segment->footer = footer;
     segment->column_count = columns;
+    atomic_store_explicit(&segment->footer, footer, memory_order_release);
     return true;
 }
 
@@ -170,7 +175,7 @@ nanots_status nts_segment_load_footer_at(struct nts_segment *segment, uint64_t f
 
     NTS_TRY(segment_read_footer_at(segment, footer_off, &footer, &parts, error));
     nts_mutex_lock(lock);
-    if (segment->footer != NULL) {
+    if (segment_is_loaded(segment)) {
         nts_free(footer);
     } else if (!segment_adopt_footer(segment, footer, &parts, footer_off)) {
         nts_free(footer);
@@ -182,13 +187,9 @@ nanots_status nts_segment_load_footer_at(struct nts_segment *segment, uint64_t f
 
 static nanots_status segment_load_footer(struct nts_segment *segment, struct nanots_error *error)
 {
-    struct nts_mutex *lock = &segment->view->lock;
     uint64_t footer_off = 0;
 
-    nts_mutex_lock(lock);
-    const bool loaded = segment->footer != NULL;
-    nts_mutex_unlock(lock);
-    if (loaded)
+    if (segment_is_loaded(segment))
         return NANOTS_OK;
     NTS_TRY(segment_find_footer(segment, &footer_off, error));
     return nts_segment_load_footer_at(segment, footer_off, error);
@@ -237,24 +238,22 @@ nanots_status nts_segment_index(struct nts_segment *segment, struct nts_segment_
     struct nts_column_index *index = NULL;
 
     *index_out = NULL;
-    nts_mutex_lock(lock);
-    const bool loaded = segment->footer != NULL;
-    if (loaded)
-        *index_out = segment->indexes[column];
-    nts_mutex_unlock(lock);
+    NTS_TRY(segment_load_footer(segment, error));
+    assert(column < segment->column_count);
+    struct nts_column_index *_Atomic *place = &segment->indexes[column];
+    *index_out = atomic_load_explicit(place, memory_order_acquire);
     if (*index_out != NULL)
         return NANOTS_OK;
-    if (!loaded)
-        NTS_TRY(segment_load_footer(segment, error));
-    assert(column < segment->column_count);
     NTS_TRY(segment_decode_index(segment, reader, column, &index, error));
     nts_mutex_lock(lock);
-    if (segment->indexes[column] == NULL)
-        segment->indexes[column] = index;
-    else
-        nts_free(index);
-    *index_out = segment->indexes[column];
+    *index_out = atomic_load_explicit(place, memory_order_relaxed);
+    if (*index_out == NULL) {
+        atomic_store_explicit(place, index, memory_order_release);
+        *index_out = index;
+        index = NULL;
+    }
     nts_mutex_unlock(lock);
+    nts_free(index);
     return NANOTS_OK;
 }
 
@@ -304,14 +303,14 @@ static nanots_status segment_chunk(struct nts_segment *segment, struct nts_segme
                                    uint32_t group, const uint8_t **bytes_out,
                                    struct nanots_error *error)
 {
-    struct nts_mutex *lock = &segment->view->lock;
     const size_t chunk_index = (size_t)group * segment->column_count + column;
     const uint64_t off = index->chunk_off[group];
     const uint64_t size = index->chunk_size[group];
+    const uint8_t bit = (uint8_t)(1u << (chunk_index % 8));
+    _Atomic uint8_t *bits = &segment->verified[chunk_index / 8];
+    /* The bit says nothing of other memory: bytes of the file are there for every thread. */
+    const bool verified = (atomic_load_explicit(bits, memory_order_relaxed) & bit) != 0;
 
-    nts_mutex_lock(lock);
-    const bool verified = (segment->verified[chunk_index / 8] >> (chunk_index % 8) & 1) != 0;
-    nts_mutex_unlock(lock);
     NTS_TRY(
         segment_chunk_bytes(segment, reader, off, size, chunk_index, verified, bytes_out, error));
     if (verified)
@@ -323,9 +322,7 @@ static nanots_status segment_chunk(struct nts_segment *segment, struct nts_segme
                         segment->def->name, segment_column_name(segment, column), group,
                         (unsigned long long)segment->entry.segment_id,
                         (unsigned long long)(segment->entry.off + off));
-    nts_mutex_lock(lock);
-    segment->verified[chunk_index / 8] |= (uint8_t)(1u << (chunk_index % 8));
-    nts_mutex_unlock(lock);
+    (void)atomic_fetch_or_explicit(bits, bit, memory_order_relaxed);
     return NANOTS_OK;
 }
 

@@ -9,11 +9,14 @@
  * the table, the column, the row group and the offset.
  *
  * A segment is counted: catalog, snapshots and the list of freed ranges hold it. Any thread; a
- * `struct nts_segment_reader` belongs to one. Lazily loaded parts are guarded by view->lock.
+ * `struct nts_segment_reader` belongs to one. What is loaded is put in its place under view->lock and
+ * looked at without: a scan looks several times for each vector.
  * Tests: unit/test_segment.c.
  */
 #ifndef NTS_SEGMENT_H
 #define NTS_SEGMENT_H
+
+#include <stdatomic.h>
 
 #include "base/status.h"
 #include "format/manifest.h"
@@ -28,12 +31,14 @@ struct nts_segment {
     struct nts_segment_entry entry; /* immutable */
     struct nts_file_view *view;
     const struct nts_table_def *def; /* the table's; outlives the segment */
-    uint32_t column_count;           /* with ts; 0 until the footer is loaded */
-    uint8_t *footer;                 /* copy; guarded by view->lock until loaded */
-    struct nts_footer parts;         /* points into footer */
+
+    /* Of no use before `footer` is set, which is the last of them. */
+    uint32_t column_count;   /* with ts; 0 until then */
+    struct nts_footer parts; /* points into footer */
     uint64_t footer_off;
-    struct nts_column_index **indexes; /* [column_count]; guarded by view->lock */
-    uint8_t *verified;                 /* bit per chunk; guarded by view->lock */
+    struct nts_column_index *_Atomic *indexes; /* [column_count]; NULL until loaded */
+    _Atomic uint8_t *verified;                 /* bit per chunk */
+    uint8_t *_Atomic footer;                   /* copy */
 };
 
 /* `def` must outlive the segment. NULL if out of memory. */

@@ -6,6 +6,7 @@
  * closer, who waits under the lock.
  */
 #include "py_core.h"
+#include "py_memory.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,8 +21,9 @@
 struct py_core {
     atomic_uint users; /* and CORE_CLOSED */
     atomic_uint refs;
-    struct nanots_db *db; /* good while `users` says so */
-    pid_t pid;            /* who opened it */
+    struct nanots_db *db;     /* good while `users` says so */
+    struct py_memory *memory; /* until the close */
+    pid_t pid;                /* who opened it */
     pthread_mutex_t lock;
     pthread_cond_t left;
     struct core_stream *streams; /* guarded by lock */
@@ -49,16 +51,23 @@ static nanots_status core_no_memory(struct nanots_error *error)
 nanots_status py_core_open(const char *path, const struct nanots_open_options *options,
                            struct py_core **core_out, struct nanots_error *error)
 {
+    struct nanots_open_options own = *options;
     struct py_core *core = calloc(1, sizeof *core);
+    struct py_memory *memory = core == NULL ? NULL : py_memory_new();
 
     *core_out = NULL;
-    if (core == NULL)
+    if (memory == NULL) {
+        free(core);
         return core_no_memory(error);
-    const nanots_status status = nanots_open(path, options, &core->db, error);
+    }
+    own.allocator = py_memory_calls(memory);
+    const nanots_status status = nanots_open(path, &own, &core->db, error);
     if (status != NANOTS_OK) {
+        py_memory_end(memory);
         free(core);
         return status;
     }
+    core->memory = memory;
     atomic_init(&core->users, 0);
     atomic_init(&core->refs, 1);
     core->pid = getpid();
@@ -140,7 +149,9 @@ nanots_status py_core_close(struct py_core *core, struct nanots_error *error)
     while (core->streams != NULL)
         core_stream_end(core->streams);
     pthread_mutex_unlock(&core->lock);
-    return nanots_close(core->db, error);
+    const nanots_status status = nanots_close(core->db, error);
+    py_memory_end(core->memory);
+    return status;
 }
 
 /* ---- streams -------------------------------------------------------------------------------- */

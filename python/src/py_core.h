@@ -25,9 +25,7 @@
 
 struct py_core;
 
-/* py_memory.c: the allocator of every handle; lives for ever. */
-const struct nanots_allocator *py_memory(void);
-
+/* `options` without an allocator: it is the core's own. */
 nanots_status py_core_open(const char *path, const struct nanots_open_options *options,
                            struct py_core **core_out, struct nanots_error *error);
 struct py_core *py_core_ref(struct py_core *core);

@@ -212,7 +212,6 @@ static int db_init(PyObject *object, PyObject *args, PyObject *kwargs)
         return -1;
     options.flags = (is_read_only ? NANOTS_OPEN_READ_ONLY : 0) |
                     (may_create && !is_read_only ? 0 : NANOTS_OPEN_NO_CREATE);
-    options.allocator = py_memory();
     options.sync_interval_ms = interval;
     options.max_bytes = (uint64_t)max_bytes;
     options.auto_maintenance = wants_upkeep ? &upkeep : NULL;

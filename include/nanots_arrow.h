@@ -106,8 +106,8 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_table_arrow_schema(
     struct ArrowSchema *schema_out, struct nanots_error *error);
 
 /* Starts a query as nanots_query_open does and hands it out as a stream. Each array is one batch of
- * at most 65536 rows, read when it is asked for and not copied. A failure is an errno value, and
- * its sentence is get_last_error. `query` and `options` may be NULL. */
+ * at most 65536 rows, read when it is asked for and not copied. A failure is an errno value (that
+ * of CORRUPT is EBADMSG), and its sentence is get_last_error. `query` and `options` may be NULL. */
 NANOTS_CHECKED NANOTS_API nanots_status
 nanots_query_arrow_stream(struct nanots_db *db, const char *table, const struct nanots_query *query,
                           const struct nanots_arrow_options *options,

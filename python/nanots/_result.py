@@ -196,13 +196,16 @@ class Result:
         try:
             return pyarrow.Table.from_batches([self.read().to_arrow()])
         except _core.TooBigError:
-            return pyarrow.table(self)
+            return pyarrow.Table.from_batches([batch.to_arrow() for batch in self])
 
     def to_pandas(self) -> pandas.DataFrame:
         """A DataFrame; see Batch.to_pandas."""
         return self.read().to_pandas()
 
     def to_polars(self) -> polars.DataFrame:
-        """A polars.DataFrame."""
+        """A polars.DataFrame, in one piece; in many if its text is more than 2 GiB."""
         import polars
-        return polars.DataFrame(self)
+        try:
+            return self.read().to_polars()
+        except _core.TooBigError:
+            return polars.concat([batch.to_polars() for batch in self])

@@ -175,12 +175,26 @@ PyObject *py_raise_text(const struct py_state *state, nanots_status code, const 
     return NULL;
 }
 
+static nanots_status error_code_of(int failure)
+{
+    switch (failure) {
+    case ENOMEM:
+        return NANOTS_NO_MEMORY;
+    case EINVAL:
+        return NANOTS_MISUSE;
+    case EBADMSG:
+        return NANOTS_CORRUPT;
+    case ENOTSUP:
+        return NANOTS_UNSUPPORTED;
+    default:
+        return NANOTS_IO;
+    }
+}
+
 PyObject *py_raise_stream(const struct py_state *state, int failure,
                           struct ArrowArrayStream *stream)
 {
     const char *text = stream->get_last_error(stream);
-    const nanots_status code = failure == ENOMEM   ? NANOTS_NO_MEMORY
-                               : failure == EINVAL ? NANOTS_MISUSE
-                                                   : NANOTS_IO;
+    const nanots_status code = error_code_of(failure);
     return py_raise_text(state, code, "%s", text != NULL ? text : nanots_status_text(code));
 }

@@ -25,6 +25,10 @@ static int stream_errno(nanots_status status)
     case NANOTS_INVALID:
     case NANOTS_MISUSE:
         return EINVAL;
+    case NANOTS_CORRUPT:
+        return EBADMSG;
+    case NANOTS_UNSUPPORTED:
+        return ENOTSUP;
     default:
         return EIO;
     }

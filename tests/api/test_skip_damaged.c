@@ -6,6 +6,7 @@
  *                                      +--> without the flag an error that names the table
  *                                      +--> with it the rest, and a report that covers what is gone
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -399,6 +400,30 @@ static void skip_damaged_brings_back_what_a_lost_row_had_replaced(void **state)
     db_close(db);
 }
 
+/* Goal: without the flag a stream says by its errno that the file is damaged, and where. */
+static void damage_ends_a_stream(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct ArrowArrayStream stream;
+    struct ArrowArray array;
+    size_t size = 0;
+    int code = 0;
+
+    make_file(scratch->path, NANOTS_DUPLICATES_KEEP_ALL);
+    uint8_t *file = db_file_read(scratch->path, &size);
+    file[find_segment(file, size, DATA_START) + 100] ^= 1; /* behind its header */
+    db_file_write(scratch->path, file, size);
+    test_free(file);
+    struct nanots_db *db = db_open_read_only(scratch->path);
+    db_ok(nanots_query_arrow_stream(db, names[0], NULL, NULL, &stream, &db_error));
+    while ((code = stream.get_next(&stream, &array)) == 0 && array.release != NULL)
+        array.release(&array);
+    assert_int_equal(code, EBADMSG);
+    assert_non_null(strstr(stream.get_last_error(&stream), names[0]));
+    stream.release(&stream);
+    db_close(db);
+}
+
 /* A part of the stream, then all of it; and the whole result in one array. */
 static void skip_damaged_tells_arrow_too(void **state)
 {
@@ -472,6 +497,7 @@ int main(void)
         WITH_SCRATCH(skip_damaged_gives_the_rest_and_tells_what_not),
         WITH_SCRATCH(skip_damaged_leaves_out_a_segment_without_its_header),
         WITH_SCRATCH(skip_damaged_brings_back_what_a_lost_row_had_replaced),
+        WITH_SCRATCH(damage_ends_a_stream),
         WITH_SCRATCH(skip_damaged_tells_arrow_too),
         WITH_SCRATCH(skip_damaged_refuses_wrong_arguments),
     };

@@ -124,13 +124,13 @@ static void scalar_unzigzag(uint64_t *dst, size_t count, uint64_t base)
 static size_t scalar_decimal_from_f64(uint64_t *restrict dst, uint64_t *restrict wrong,
                                       const double *restrict src, size_t count, double scale)
 {
-    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale);
+    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale, false);
 }
 
 static uint64_t scalar_decimal_to_f64(double *restrict dst, const uint64_t *restrict src,
                                       size_t count, double scale)
 {
-    return nts_kernel_decimal_to_f64(dst, src, count, scale);
+    return nts_kernel_decimal_to_f64(dst, src, count, scale, false);
 }
 
 static size_t scalar_ans_read(uint8_t *restrict dst, const struct nts_ans_entry *restrict table,

@@ -7,7 +7,7 @@
 
 #if defined(__x86_64__)
 
-#define TARGET_AVX2 NTS_TARGET("avx2,bmi,bmi2,lzcnt")
+#define TARGET_AVX2 NTS_TARGET("avx2,fma,bmi,bmi2,lzcnt")
 
 static TARGET_AVX2 void avx2_lanes_pack(uint8_t *dst, const uint64_t *src, unsigned width)
 {
@@ -51,13 +51,13 @@ static TARGET_AVX2 size_t avx2_decimal_from_f64(uint64_t *restrict dst, uint64_t
                                                 const double *restrict src, size_t count,
                                                 double scale)
 {
-    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale);
+    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale, true);
 }
 
 static TARGET_AVX2 uint64_t avx2_decimal_to_f64(double *restrict dst, const uint64_t *restrict src,
                                                 size_t count, double scale)
 {
-    return nts_kernel_decimal_to_f64(dst, src, count, scale);
+    return nts_kernel_decimal_to_f64(dst, src, count, scale, true);
 }
 
 static TARGET_AVX2 size_t avx2_ans_read(uint8_t *restrict dst,

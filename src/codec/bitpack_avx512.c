@@ -7,7 +7,7 @@
 
 #if defined(__x86_64__)
 
-#define TARGET_AVX512 NTS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2,lzcnt")
+#define TARGET_AVX512 NTS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,fma,bmi,bmi2,lzcnt")
 
 static TARGET_AVX512 void avx512_lanes_pack(uint8_t *dst, const uint64_t *src, unsigned width)
 {
@@ -52,14 +52,14 @@ static TARGET_AVX512 size_t avx512_decimal_from_f64(uint64_t *restrict dst,
                                                     const double *restrict src, size_t count,
                                                     double scale)
 {
-    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale);
+    return nts_kernel_decimal_from_f64(dst, wrong, src, count, scale, true);
 }
 
 static TARGET_AVX512 uint64_t avx512_decimal_to_f64(double *restrict dst,
                                                     const uint64_t *restrict src, size_t count,
                                                     double scale)
 {
-    return nts_kernel_decimal_to_f64(dst, src, count, scale);
+    return nts_kernel_decimal_to_f64(dst, src, count, scale, true);
 }
 
 static TARGET_AVX512 size_t avx512_ans_read(uint8_t *restrict dst,

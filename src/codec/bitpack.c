@@ -5,6 +5,7 @@
 #include "codec/binned_kernels.h"
 #include "codec/bitpack_kernels.h"
 #include "codec/decimal_kernels.h"
+#include "codec/delta_kernels.h"
 
 /* Packs without touching a byte past the stream: whole words first, then the bytes of the rest. */
 static void stream_pack(uint8_t *dst, const uint64_t *src, size_t count, unsigned width)
@@ -121,6 +122,11 @@ static void scalar_unzigzag(uint64_t *dst, size_t count, uint64_t base)
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static void scalar_sum_up(uint64_t *x, size_t count)
+{
+    nts_kernel_sum_up(x, count, 0);
+}
+
 static size_t scalar_decimal_from_f64(uint64_t *restrict dst, uint64_t *restrict wrong,
                                       const double *restrict src, size_t count, double scale)
 {
@@ -156,6 +162,7 @@ const struct nts_kernels nts_kernels_scalar = {
     .outliers_zigzag = scalar_outliers_zigzag,
     .to_f64 = scalar_to_f64,
     .unzigzag = scalar_unzigzag,
+    .sum_up = scalar_sum_up,
     .decimal_from_f64 = scalar_decimal_from_f64,
     .decimal_to_f64 = scalar_decimal_to_f64,
     .ans_read = scalar_ans_read,

@@ -4,6 +4,7 @@
 #include "codec/binned_kernels.h"
 #include "codec/bitpack_kernels.h"
 #include "codec/decimal_kernels.h"
+#include "codec/delta_kernels.h"
 
 #if defined(__x86_64__)
 
@@ -47,6 +48,11 @@ static TARGET_AVX2 void avx2_unzigzag(uint64_t *dst, size_t count, uint64_t base
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static TARGET_AVX2 void avx2_sum_up(uint64_t *x, size_t count)
+{
+    nts_kernel_sum_up_by_four(x, count);
+}
+
 static TARGET_AVX2 size_t avx2_decimal_from_f64(uint64_t *restrict dst, uint64_t *restrict wrong,
                                                 const double *restrict src, size_t count,
                                                 double scale)
@@ -84,6 +90,7 @@ const struct nts_kernels nts_kernels_avx2 = {
     .outliers_zigzag = avx2_outliers_zigzag,
     .to_f64 = avx2_to_f64,
     .unzigzag = avx2_unzigzag,
+    .sum_up = avx2_sum_up,
     .decimal_from_f64 = avx2_decimal_from_f64,
     .decimal_to_f64 = avx2_decimal_to_f64,
     .ans_read = avx2_ans_read,

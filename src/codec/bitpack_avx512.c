@@ -4,6 +4,7 @@
 #include "codec/binned_kernels.h"
 #include "codec/bitpack_kernels.h"
 #include "codec/decimal_kernels.h"
+#include "codec/delta_kernels.h"
 
 #if defined(__x86_64__)
 
@@ -47,6 +48,11 @@ static TARGET_AVX512 void avx512_unzigzag(uint64_t *dst, size_t count, uint64_t 
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static TARGET_AVX512 void avx512_sum_up(uint64_t *x, size_t count)
+{
+    nts_kernel_sum_up_by_eight(x, count);
+}
+
 static TARGET_AVX512 size_t avx512_decimal_from_f64(uint64_t *restrict dst,
                                                     uint64_t *restrict wrong,
                                                     const double *restrict src, size_t count,
@@ -87,6 +93,7 @@ const struct nts_kernels nts_kernels_avx512 = {
     .outliers_zigzag = avx512_outliers_zigzag,
     .to_f64 = avx512_to_f64,
     .unzigzag = avx512_unzigzag,
+    .sum_up = avx512_sum_up,
     .decimal_from_f64 = avx512_decimal_from_f64,
     .decimal_to_f64 = avx512_decimal_to_f64,
     .ans_read = avx512_ans_read,

@@ -3,6 +3,7 @@
 #include "codec/delta.h"
 
 #include "base/check.h"
+#include "codec/dispatch.h"
 #include "codec/varint.h"
 
 /* dst[i] = the difference of `order` at src[i], order <= i < count. */
@@ -78,33 +79,11 @@ uint8_t *nts_delta_write(uint8_t *dst, const struct nts_delta_plan *plan,
     return dst;
 }
 
-/* Four numbers a step: only one addition in four waits for the one before. */
-static void delta_sum(uint64_t *x, size_t count)
-{
-    uint64_t sum = 0;
-    size_t i = 0;
-
-    for (; i + 4 <= count; i += 4) {
-        const uint64_t two = x[i] + x[i + 1];
-        const uint64_t three = two + x[i + 2];
-        const uint64_t four = two + (x[i + 2] + x[i + 3]);
-        x[i] += sum;
-        x[i + 1] = sum + two;
-        x[i + 2] = sum + three;
-        sum += four;
-        x[i + 3] = sum;
-    }
-    for (; i < count; i++) {
-        sum += x[i];
-        x[i] = sum;
-    }
-}
-
 void nts_delta_undo(uint64_t *x, size_t count, unsigned order, const uint64_t *starts)
 {
     for (unsigned k = order; k-- > 0;) {
         x[k] = starts[k];
-        delta_sum(x + k, count - k);
+        nts_kernels()->sum_up(x + k, count - k);
     }
 }
 

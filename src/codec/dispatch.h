@@ -39,6 +39,8 @@ struct nts_kernels {
     void (*to_f64)(double *dst, const uint64_t *src, size_t count);
     /* dst[i] = base + unzigzag(src[i]). */
     void (*unzigzag)(uint64_t *dst, size_t count, uint64_t base);
+    /* x[i] += x[i - 1], one after the other. */
+    void (*sum_up)(uint64_t *x, size_t count);
     /* dst[i] = src[i] * scale, rounded to an integer. wrong[i] = 1 where dst[i] / scale is not
      * src[i] in every bit or |dst[i]| >= 2^50, else 0; returns how many are 1. */
     size_t (*decimal_from_f64)(uint64_t *dst, uint64_t *wrong, const double *src, size_t count,

@@ -122,6 +122,11 @@ static void scalar_unzigzag(uint64_t *dst, size_t count, uint64_t base)
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static void scalar_multiply(uint64_t *x, size_t count, uint64_t origin, uint64_t divisor)
+{
+    nts_kernel_multiply(x, count, origin, divisor);
+}
+
 static void scalar_sum_up(uint64_t *x, size_t count)
 {
     nts_kernel_sum_up(x, count, 0);
@@ -162,6 +167,7 @@ const struct nts_kernels nts_kernels_scalar = {
     .outliers_zigzag = scalar_outliers_zigzag,
     .to_f64 = scalar_to_f64,
     .unzigzag = scalar_unzigzag,
+    .multiply = scalar_multiply,
     .sum_up = scalar_sum_up,
     .decimal_from_f64 = scalar_decimal_from_f64,
     .decimal_to_f64 = scalar_decimal_to_f64,

@@ -48,6 +48,11 @@ static TARGET_AVX2 void avx2_unzigzag(uint64_t *dst, size_t count, uint64_t base
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static TARGET_AVX2 void avx2_multiply(uint64_t *x, size_t count, uint64_t origin, uint64_t divisor)
+{
+    nts_kernel_multiply(x, count, origin, divisor);
+}
+
 static TARGET_AVX2 void avx2_sum_up(uint64_t *x, size_t count)
 {
     nts_kernel_sum_up_by_four(x, count);
@@ -90,6 +95,7 @@ const struct nts_kernels nts_kernels_avx2 = {
     .outliers_zigzag = avx2_outliers_zigzag,
     .to_f64 = avx2_to_f64,
     .unzigzag = avx2_unzigzag,
+    .multiply = avx2_multiply,
     .sum_up = avx2_sum_up,
     .decimal_from_f64 = avx2_decimal_from_f64,
     .decimal_to_f64 = avx2_decimal_to_f64,

@@ -48,6 +48,12 @@ static TARGET_AVX512 void avx512_unzigzag(uint64_t *dst, size_t count, uint64_t 
     nts_kernel_unzigzag(dst, count, base);
 }
 
+static TARGET_AVX512 void avx512_multiply(uint64_t *x, size_t count, uint64_t origin,
+                                          uint64_t divisor)
+{
+    nts_kernel_multiply(x, count, origin, divisor);
+}
+
 static TARGET_AVX512 void avx512_sum_up(uint64_t *x, size_t count)
 {
     nts_kernel_sum_up_by_eight(x, count);
@@ -93,6 +99,7 @@ const struct nts_kernels nts_kernels_avx512 = {
     .outliers_zigzag = avx512_outliers_zigzag,
     .to_f64 = avx512_to_f64,
     .unzigzag = avx512_unzigzag,
+    .multiply = avx512_multiply,
     .sum_up = avx512_sum_up,
     .decimal_from_f64 = avx512_decimal_from_f64,
     .decimal_to_f64 = avx512_decimal_to_f64,

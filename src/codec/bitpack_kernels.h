@@ -111,6 +111,13 @@ NTS_ALWAYS_INLINE void nts_kernel_to_f64(double *restrict dst, const uint64_t *r
         dst[i] = (double)(int64_t)src[i];
 }
 
+NTS_ALWAYS_INLINE void nts_kernel_multiply(uint64_t *x, size_t count, uint64_t origin,
+                                           uint64_t divisor)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] = origin + divisor * x[i];
+}
+
 NTS_ALWAYS_INLINE void nts_kernel_unzigzag(uint64_t *dst, size_t count, uint64_t base)
 {
     for (size_t i = 0; i < count; i++)

@@ -39,6 +39,8 @@ struct nts_kernels {
     void (*to_f64)(double *dst, const uint64_t *src, size_t count);
     /* dst[i] = base + unzigzag(src[i]). */
     void (*unzigzag)(uint64_t *dst, size_t count, uint64_t base);
+    /* x[i] = origin + divisor * x[i]. */
+    void (*multiply)(uint64_t *x, size_t count, uint64_t origin, uint64_t divisor);
     /* x[i] += x[i - 1], one after the other. */
     void (*sum_up)(uint64_t *x, size_t count);
     /* dst[i] = src[i] * scale, rounded to an integer. wrong[i] = 1 where dst[i] / scale is not

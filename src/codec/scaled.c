@@ -2,6 +2,7 @@
 /* codec/scaled.c - common divisors. */
 #include "codec/scaled.h"
 
+#include "codec/dispatch.h"
 #include "codec/varint.h"
 
 static uint64_t greatest_common_divisor(uint64_t a, uint64_t b)
@@ -73,6 +74,5 @@ const uint8_t *nts_scaled_read_head(uint64_t *origin, uint64_t *divisor, const u
 
 void nts_scaled_multiply(uint64_t *x, size_t count, uint64_t origin, uint64_t divisor)
 {
-    for (size_t i = 0; i < count; i++)
-        x[i] = origin + divisor * x[i];
+    nts_kernels()->multiply(x, count, origin, divisor);
 }

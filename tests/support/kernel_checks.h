@@ -105,6 +105,9 @@ static inline void kernel_check_conversions(const struct nts_kernels *kernels,
         nts_kernels_scalar.unzigzag(wanted, count, numbers[0]);
         kernels->unzigzag(out, count, numbers[0]);
         assert_memory_equal(out, wanted, sizeof out);
+        nts_kernels_scalar.multiply(wanted, count, numbers[1], numbers[2]);
+        kernels->multiply(out, count, numbers[1], numbers[2]);
+        assert_memory_equal(out, wanted, sizeof out);
         nts_kernels_scalar.sum_up(wanted, count);
         kernels->sum_up(out, count);
         assert_memory_equal(out, wanted, sizeof out);

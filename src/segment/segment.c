@@ -331,10 +331,11 @@ nanots_status nts_segment_vector_bytes(struct nts_segment *segment,
                                        uint32_t vector, const uint8_t **bytes_out, size_t *size_out,
                                        struct nanots_error *error)
 {
+    static const uint8_t no_bytes[1]; /* but a place */
     const struct nts_column_index *index = NULL;
     const uint8_t *chunk = NULL;
 
-    *bytes_out = NULL;
+    *bytes_out = no_bytes;
     *size_out = 0;
     NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
     assert(vector < index->vector_count);

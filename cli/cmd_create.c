@@ -24,12 +24,28 @@ static int create_duplicates(const struct cli_args *args, nanots_duplicates *dup
     return cli_usage("--duplicates is all, last or first, not '%s'", text);
 }
 
+static int create_tier(const struct cli_args *args, nanots_tier *tier_out)
+{
+    const char *text = cli_option(args, "tier");
+    *tier_out = NANOTS_TIER_AUTO;
+    if (text == NULL)
+        return CLI_OK;
+    for (int tier = 0; nanots_tier_name((nanots_tier)tier) != NULL; tier++) {
+        *tier_out = (nanots_tier)tier;
+        if (strcmp(text, nanots_tier_name(*tier_out)) == 0)
+            return CLI_OK;
+    }
+    return cli_usage("--tier is auto, hot or packed, not '%s'", text);
+}
+
 static int create_options(const struct cli_args *args, struct nanots_table_options *options)
 {
     enum cli_time_unit unit;
     int exit_code = cli_unit_option(args, &unit);
     if (exit_code == CLI_OK)
         exit_code = create_duplicates(args, &options->duplicates);
+    if (exit_code == CLI_OK)
+        exit_code = create_tier(args, &options->tier);
     options->unit = cli_unit_for_table(unit);
     return exit_code;
 }
@@ -84,12 +100,15 @@ static const struct cli_option create_option_table[] = {
     {0, "duplicates", "all|last|first",
      "which rows of equal time a query gives: all, the one\n"
      "that came last, or first; all unless given"},
+    {0, "tier", "auto|hot|packed",
+     "whether rows are stored for speed (hot) or for size\n"
+     "(packed); auto, unless given, is hot until nanots pack"},
 };
 
 const struct cli_command cli_command_create = {
     .name = "create",
     .summary = "Make a table with the columns named",
-    .operands = "DB TABLE COLUMN[:TYPE][?]...",
+    .operands = "DB TABLE COLUMN[:TYPE[?][=CODEC]]...",
     .operands_min = 3,
     .operands_max = -1,
     .options = create_option_table,
@@ -99,7 +118,12 @@ const struct cli_command cli_command_create = {
         "be\n"
         "null: nanots create plant.ntt boiler temperature running:bool 'note:utf8?'\n"
         "The file is created if absent; the time column, ts_ms or of the other unit, comes by\n"
-        "itself. A name with a colon in it needs its type behind another one.\n",
+        "itself. A name with a colon in it needs its type behind another one.\n"
+        "\n"
+        "CODEC is how values are stored where that can hold them, instead of what takes least:\n"
+        "  f64, f32         raw xor integer decimal ordered multiple\n"
+        "  i64, i32, bool   raw rle for delta delta2 line dictionary predict seasonal\n"
+        "  utf8             raw\n",
     .run = create_run,
 };
 

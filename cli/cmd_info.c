@@ -58,15 +58,16 @@ static char *tables_join_columns(const struct nanots_schema *schema)
 {
     size_t size = 1;
     for (size_t i = 0; i < schema->column_count; i++)
-        size += strlen(schema->columns[i].name) + sizeof(", :utf8?");
+        size += strlen(schema->columns[i].name) + sizeof(", :utf8?=dictionary");
     char *joined = cli_alloc(size, 1);
     char *at = joined;
     for (size_t i = 0; i < schema->column_count; i++) {
         const struct nanots_column *column = &schema->columns[i];
-        const bool plain = column->type == NANOTS_TYPE_F64;
-        at += snprintf(at, size - (size_t)(at - joined), "%s%s%s%s%s", i > 0 ? ", " : "",
+        const char *codec = cli_column_codec(column);
+        const bool plain = column->type == NANOTS_TYPE_F64 && codec[0] == '\0';
+        at += snprintf(at, size - (size_t)(at - joined), "%s%s%s%s%s%s%s", i > 0 ? ", " : "",
                        column->name, plain ? "" : ":", plain ? "" : nanots_type_name(column->type),
-                       cli_null_mark(column));
+                       cli_null_mark(column), codec[0] != '\0' ? "=" : "", codec);
     }
     return joined;
 }
@@ -125,7 +126,8 @@ const struct cli_command cli_command_tables = {
     .options = tables_option_table,
     .option_count = sizeof(tables_option_table) / sizeof(tables_option_table[0]),
     .notes = "Sizes are those of the segments; rows that are only in the log do not count there.\n"
-             "Columns are f64 unless a type follows the name; ? marks those that may be null.\n",
+             "Columns are f64 unless a type follows the name; ? marks those that may be null,\n"
+             "and = the codec that one names.\n",
     .run = tables_run,
 };
 

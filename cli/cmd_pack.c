@@ -78,6 +78,8 @@ const struct cli_command cli_command_pack = {
     .operands_max = 2,
     .options = pack_option_table,
     .option_count = sizeof(pack_option_table) / sizeof(pack_option_table[0]),
+    .notes = "Rows are stored for size then, which takes longer and reads slower; not those of a\n"
+             "table of --tier hot (nanots create).\n",
     .run = pack_run,
 };
 

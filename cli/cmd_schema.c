@@ -20,20 +20,24 @@ static void schema_begin_grid(struct cli_grid *grid)
     cli_grid_column(grid, "column", "column", CLI_GRID_TEXT);
     cli_grid_column(grid, "type", "type", CLI_GRID_TEXT);
     cli_grid_column(grid, "null", "nullable", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "codec", "codec", CLI_GRID_TEXT);
     cli_grid_column(grid, "unit", "unit", CLI_GRID_TEXT);
     cli_grid_column(grid, "duplicates", "duplicates", CLI_GRID_TEXT);
+    cli_grid_column(grid, "tier", "tier", CLI_GRID_TEXT);
 }
 
 static void schema_add_row(struct cli_grid *grid, const char *table, const char *column,
-                           const char *type, bool nullable)
+                           const char *type, bool nullable, const char *codec)
 {
     cli_grid_cell(grid, table, table);
     cli_grid_cell(grid, column, column);
     cli_grid_cell(grid, type, type);
     cli_grid_cell(grid, nullable ? "yes" : "no", nullable ? "true" : "false");
+    cli_grid_cell(grid, codec, codec);
 }
 
-/* A row for the time column, which alone has a unit and a rule for duplicates, and one a column. */
+/* A row for the time column, which alone has a unit, a rule for duplicates and a tier, and one a
+ * column. */
 static int schema_add_table(struct cli_grid *grid, struct nanots_db *db, const char *table)
 {
     struct nanots_schema schema;
@@ -42,13 +46,15 @@ static int schema_add_table(struct cli_grid *grid, struct nanots_db *db, const c
         return cli_fail_status(&error);
     const char *unit = nanots_time_unit_name(schema.unit);
     const char *duplicates = schema_duplicates[schema.duplicates];
-    schema_add_row(grid, table, schema.ts_name, "time", false);
+    schema_add_row(grid, table, schema.ts_name, "time", false, "");
     cli_grid_cell(grid, unit, unit);
     cli_grid_cell(grid, duplicates, duplicates);
+    cli_grid_cell(grid, nanots_tier_name(schema.tier), nanots_tier_name(schema.tier));
     for (size_t i = 0; i < schema.column_count; i++) {
         const struct nanots_column *column = &schema.columns[i];
         schema_add_row(grid, table, column->name, nanots_type_name(column->type),
-                       (column->flags & NANOTS_COLUMN_NULLABLE) != 0);
+                       (column->flags & NANOTS_COLUMN_NULLABLE) != 0, cli_column_codec(column));
+        cli_grid_cell(grid, "", "");
         cli_grid_cell(grid, "", "");
         cli_grid_cell(grid, "", "");
     }
@@ -93,7 +99,10 @@ const struct cli_command cli_command_schema = {
     .operands_max = 2,
     .options = schema_option_table,
     .option_count = sizeof(schema_option_table) / sizeof(schema_option_table[0]),
-    .notes = "Duplicates: which rows of equal time a query gives, all, the last or the first.\n",
+    .notes =
+        "Duplicates: which rows of equal time a query gives, all, the last or the first. Tier:\n"
+        "whether rows are stored for speed (hot), for size (packed), or first so, then so\n"
+        "(auto). Codec: the one that the column names, if it does.\n",
     .run = schema_run,
 };
 
@@ -105,7 +114,7 @@ static int add_column(const struct cli_args *args, struct nanots_db *db)
     struct nanots_error error;
     char *text = cli_copy_text(args->operands[2]);
     int exit_code = cli_column_parse(text, &column);
-    column.flags = NANOTS_COLUMN_NULLABLE;
+    column.flags |= NANOTS_COLUMN_NULLABLE;
     if (exit_code == CLI_OK &&
         nanots_add_column(db, args->operands[1], &column, &error) != NANOTS_OK)
         exit_code = cli_fail_status(&error);
@@ -122,7 +131,7 @@ static int add_column_run(const struct cli_args *args)
 const struct cli_command cli_command_add_column = {
     .name = "add-column",
     .summary = "Add a column behind the others of a table",
-    .operands = "DB TABLE COLUMN[:TYPE]",
+    .operands = "DB TABLE COLUMN[:TYPE[=CODEC]]",
     .operands_min = 3,
     .operands_max = 3,
     .notes =

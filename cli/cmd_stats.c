@@ -120,45 +120,83 @@ static void stats_print_parts(const struct nanots_table_stats *stats, enum cli_f
     cli_grid_free(grid);
 }
 
-/* Codecs that won a vector, most of them first: "decimal 12, raw 1". */
-static void stats_join_codecs(const uint64_t vectors[NANOTS_CODEC_COUNT_MAX], char *text,
-                              size_t size)
+/* The codec that won most vectors of those not told yet; NANOTS_CODEC_COUNT_MAX if none is left. */
+static unsigned stats_next_codec(const struct nanots_tier_stats *tier,
+                                 bool told[NANOTS_CODEC_COUNT_MAX])
+{
+    unsigned best = NANOTS_CODEC_COUNT_MAX;
+    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++)
+        if (!told[codec] && tier->codecs[codec].vectors > 0 &&
+            (best == NANOTS_CODEC_COUNT_MAX ||
+             tier->codecs[codec].vectors > tier->codecs[best].vectors))
+            best = codec;
+    if (best != NANOTS_CODEC_COUNT_MAX)
+        told[best] = true;
+    return best;
+}
+
+/* Codecs of one tier, most vectors first. */
+static void stats_add_codecs(struct cli_grid *grid, const char *column, const char *tier_name,
+                             const struct nanots_tier_stats *tier)
 {
     bool told[NANOTS_CODEC_COUNT_MAX] = {false};
-    size_t used = 0;
-    text[0] = '\0';
-    for (;;) {
-        unsigned best = NANOTS_CODEC_COUNT_MAX;
-        for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++)
-            if (!told[codec] && vectors[codec] > 0 &&
-                (best == NANOTS_CODEC_COUNT_MAX || vectors[codec] > vectors[best]))
-                best = codec;
-        if (best == NANOTS_CODEC_COUNT_MAX || used >= size)
-            return;
-        told[best] = true;
-        const char *name = nanots_codec_name(best);
-        used += (size_t)snprintf(text + used, size - used, "%s%s %" PRIu64, used > 0 ? ", " : "",
-                                 name != NULL ? name : "unknown", vectors[best]);
+    unsigned codec;
+    while ((codec = stats_next_codec(tier, told)) != NANOTS_CODEC_COUNT_MAX) {
+        const struct nanots_codec_stats *won = &tier->codecs[codec];
+        const char *name = nanots_codec_name(codec) != NULL ? nanots_codec_name(codec) : "unknown";
+        const uint64_t saved = won->raw_bytes > won->bytes ? won->raw_bytes - won->bytes : 0;
+        cli_grid_cell(grid, column, column);
+        cli_grid_cell(grid, tier_name, tier_name);
+        cli_grid_cell(grid, name, name);
+        cli_grid_cell_count(grid, won->vectors);
+        cli_grid_cell_bytes(grid, won->raw_bytes);
+        cli_grid_cell_bytes(grid, won->bytes);
+        cli_grid_cell_bytes(grid, saved);
+        stats_cell_quotient(grid, (double)won->raw_bytes, (double)won->bytes);
     }
 }
 
-static int stats_add_column(struct cli_grid *grid, struct nanots_db *db, const char *table,
-                            size_t index, const char *name, const char *type)
+static void stats_begin_codecs(struct cli_grid *grid)
+{
+    cli_grid_column(grid, "column", "column", CLI_GRID_TEXT);
+    cli_grid_column(grid, "tier", "tier", CLI_GRID_TEXT);
+    cli_grid_column(grid, "codec", "codec", CLI_GRID_TEXT);
+    cli_grid_column(grid, "vectors", "vectors", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "raw", "raw_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "stored", "disk_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "saved", "saved_bytes", CLI_GRID_NUMBER);
+    cli_grid_column(grid, "raw:stored", "ratio", CLI_GRID_NUMBER);
+}
+
+/* What is shown of one table's columns. */
+struct stats_grids {
+    struct cli_grid *columns;
+    struct cli_grid *codecs;
+};
+
+static int stats_add_column(const struct stats_grids *grids, struct nanots_db *db,
+                            const char *table, size_t index, const char *name, const char *type)
 {
     struct nanots_column_stats stats = {.struct_size = sizeof(stats)};
     struct nanots_error error;
-    char codecs[512];
     if (nanots_stats_column(db, table, index, &stats, &error) != NANOTS_OK)
         return cli_fail_status(&error);
-    stats_join_codecs(stats.codec_vectors, codecs, sizeof(codecs));
+    struct cli_grid *grid = grids->columns;
     cli_grid_cell(grid, name, name);
     cli_grid_cell(grid, type, type);
-    cli_grid_cell_bytes(grid, stats.raw_bytes);
-    cli_grid_cell_bytes(grid, stats.disk_bytes);
-    stats_cell_quotient(grid, stats.ratio, stats.vectors > 0 ? 1 : 0);
-    cli_grid_cell_count(grid, stats.vectors);
-    cli_grid_cell(grid, codecs, codecs);
+    cli_grid_cell_bytes(grid, stats.all.raw_bytes);
+    cli_grid_cell_bytes(grid, stats.all.disk_bytes);
+    stats_cell_quotient(grid, stats.ratio, stats.all.vectors > 0 ? 1 : 0);
+    cli_grid_cell_count(grid, stats.all.vectors);
+    stats_add_codecs(grids->codecs, name, "hot", &stats.hot);
+    stats_add_codecs(grids->codecs, name, "packed", &stats.packed);
     return CLI_OK;
+}
+
+static void stats_print_grid(const struct cli_grid *grid)
+{
+    printf("\n");
+    cli_grid_print(grid, CLI_FORMAT_TABLE, stdout);
 }
 
 static int stats_print_columns(struct nanots_db *db, const char *table)
@@ -168,26 +206,28 @@ static int stats_print_columns(struct nanots_db *db, const char *table)
     char type[16];
     if (nanots_table_schema(db, table, &schema, &error) != NANOTS_OK)
         return cli_fail_status(&error);
-    struct cli_grid *grid = cli_grid_new();
+    const struct stats_grids grids = {cli_grid_new(), cli_grid_new()};
+    struct cli_grid *grid = grids.columns;
+    stats_begin_codecs(grids.codecs);
     cli_grid_column(grid, "column", "column", CLI_GRID_TEXT);
     cli_grid_column(grid, "type", "type", CLI_GRID_TEXT);
     cli_grid_column(grid, "raw", "raw_bytes", CLI_GRID_NUMBER);
     cli_grid_column(grid, "stored", "disk_bytes", CLI_GRID_NUMBER);
     cli_grid_column(grid, "raw:stored", "ratio", CLI_GRID_NUMBER);
     cli_grid_column(grid, "vectors", "vectors", CLI_GRID_NUMBER);
-    cli_grid_column(grid, "by codec", "codecs", CLI_GRID_TEXT);
     snprintf(type, sizeof(type), "time %s", nanots_time_unit_name(schema.unit));
-    int exit_code = stats_add_column(grid, db, table, NANOTS_COLUMN_TS, schema.ts_name, type);
+    int exit_code = stats_add_column(&grids, db, table, NANOTS_COLUMN_TS, schema.ts_name, type);
     for (size_t i = 0; i < schema.column_count && exit_code == CLI_OK; i++) {
         const struct nanots_column *column = &schema.columns[i];
         snprintf(type, sizeof(type), "%s%s", nanots_type_name(column->type), cli_null_mark(column));
-        exit_code = stats_add_column(grid, db, table, i, column->name, type);
+        exit_code = stats_add_column(&grids, db, table, i, column->name, type);
     }
     if (exit_code == CLI_OK) {
-        printf("\n");
-        cli_grid_print(grid, CLI_FORMAT_TABLE, stdout);
+        stats_print_grid(grids.columns);
+        stats_print_grid(grids.codecs);
     }
-    cli_grid_free(grid);
+    cli_grid_free(grids.columns);
+    cli_grid_free(grids.codecs);
     nanots_free(schema.block);
     return exit_code;
 }
@@ -256,7 +296,8 @@ const struct cli_command cli_command_stats = {
     .option_count = sizeof(stats_option_table) / sizeof(stats_option_table[0]),
     .notes =
         "Raw is what the values take uncompressed, eight bytes for each time and f64. A vector\n"
-        "is 1024 values of one column, stored by the codec that makes it smallest; a column\n"
-        "that may be null has vectors of its nulls too.\n",
+        "is 1024 values of one column, stored by the codec that makes it smallest, or that the\n"
+        "column names; one of equal values counts as constant. Tiers are those of the segments:\n"
+        "hot as a flush writes them, packed as nanots pack does.\n",
     .run = stats_run,
 };

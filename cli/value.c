@@ -212,20 +212,55 @@ const char *cli_type_phrase(nanots_type type)
 
 /* ---- columns ------------------------------------------------------------------------------ */
 
+/* The codec of a name, whether columns may name it or not; -1 if there is none. */
+static int column_codec_of(const char *name)
+{
+    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++)
+        if (nanots_codec_name(codec) != NULL && strcmp(nanots_codec_name(codec), name) == 0)
+            return (int)codec;
+    return -1;
+}
+
+/* =CODEC, which is cut off `type`. */
+static int column_parse_codec(char *type, struct nanots_column *column)
+{
+    char *equals = strchr(type, '=');
+    if (equals == NULL)
+        return CLI_OK;
+    *equals = '\0';
+    const int codec = column_codec_of(equals + 1);
+    if (codec < 0)
+        return cli_usage("column '%s': there is no codec '%s'; nanots help create lists them",
+                         column->name, equals + 1);
+    column->flags |= NANOTS_COLUMN_CODEC(codec);
+    return CLI_OK;
+}
+
+/* A ? at the end, which is cut off. */
+static void column_parse_null(char *text, struct nanots_column *column)
+{
+    const size_t length = strlen(text);
+    if (length == 0 || text[length - 1] != '?')
+        return;
+    column->flags |= NANOTS_COLUMN_NULLABLE;
+    text[length - 1] = '\0';
+}
+
 int cli_column_parse(char *text, struct nanots_column *column_out)
 {
     char *colon = strrchr(text, ':');
-    const size_t length = strlen(text);
     column_out->name = text;
     column_out->type = NANOTS_TYPE_F64;
     column_out->flags = 0;
-    if (length > 0 && text[length - 1] == '?') {
-        column_out->flags = NANOTS_COLUMN_NULLABLE;
-        text[length - 1] = '\0';
-    }
-    if (colon == NULL)
+    if (colon == NULL) {
+        column_parse_null(text, column_out);
         return CLI_OK;
+    }
     *colon = '\0';
+    const int exit_code = column_parse_codec(colon + 1, column_out);
+    if (exit_code != CLI_OK)
+        return exit_code;
+    column_parse_null(colon + 1, column_out);
     for (int type = NANOTS_TYPE_F64; type <= NANOTS_TYPE_UTF8; type++) {
         if (strcmp(colon + 1, nanots_type_name((nanots_type)type)) == 0) {
             column_out->type = (nanots_type)type;
@@ -240,4 +275,11 @@ int cli_column_parse(char *text, struct nanots_column *column_out)
 const char *cli_null_mark(const struct nanots_column *column)
 {
     return (column->flags & NANOTS_COLUMN_NULLABLE) != 0 ? "?" : "";
+}
+
+const char *cli_column_codec(const struct nanots_column *column)
+{
+    const int codec = NANOTS_COLUMN_CODEC_OF(column->flags);
+    const char *name = codec < 0 ? NULL : nanots_codec_name((unsigned)codec);
+    return name != NULL ? name : "";
 }

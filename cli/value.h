@@ -31,10 +31,14 @@ bool cli_value_parse(const char *text, size_t size, nanots_type type,
 const char *cli_type_phrase(nanots_type type);
 
 /* A column of the command line, `NAME`, `NAME:TYPE`, either with a `?` behind it for a nullable
- * one. Cuts the name out of `text`. Returns CLI_OK or CLI_USAGE. */
+ * one, the latter with `=CODEC` behind that. Cuts the name out of `text`. Returns CLI_OK or
+ * CLI_USAGE. */
 int cli_column_parse(char *text, struct nanots_column *column_out);
 
 /* Whether a table's column may be null; "?" or "" to show it. */
 const char *cli_null_mark(const struct nanots_column *column);
+
+/* The codec that the column names, or "". */
+const char *cli_column_codec(const struct nanots_column *column);
 
 #endif

@@ -172,6 +172,7 @@ typedef enum nanots_codec {
     NANOTS_CODEC_ORDERED = 14,
     NANOTS_CODEC_RANKS = 15,
     NANOTS_CODEC_MULTIPLE = 16,
+    NANOTS_CODEC_BINNED = 18,
 } nanots_codec;
 
 /* Name of a type ("f64", "f32", "i64", "i32", "bool", "utf8"), of a unit ("ms", "s", "us", "ns"),
@@ -287,7 +288,7 @@ NANOTS_API void nanots_free(void *block);
  * that takes no more than RAW; the others get the one of least size, as all do without. What is
  * inside a codec, such as the integers of DECIMAL, is chosen as ever; vectors of equal values take
  * no bytes of their own, and no codec.
- *     f64, f32          RAW XOR INTEGER DECIMAL ORDERED
+ *     f64, f32          RAW XOR INTEGER DECIMAL ORDERED MULTIPLE
  *     i64, i32, bool    RAW RLE FOR DELTA DELTA2 LINE DICTIONARY PREDICT SEASONAL
  *     utf8              RAW: no dictionary, no zstd */
 #define NANOTS_COLUMN_CODEC(codec) (((uint32_t)(codec) + 1) << 8)
@@ -757,8 +758,23 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_maintain(struct nanots_db *db,
 
 /* ---- looking inside ----------------------------------------------------------------------- */
 
-/* Codecs a vector can be stored with; numbers are those of SPEC.md. */
+/* Codecs are counted by their numbers, below this; nanots_codec_name names them. */
 #define NANOTS_CODEC_COUNT_MAX 32
+
+/* Vectors that a codec won. What it saved is raw_bytes - bytes. */
+struct nanots_codec_stats {
+    uint64_t vectors;
+    uint64_t bytes;     /* on disk */
+    uint64_t raw_bytes; /* of the same values: as in nanots_table_stats */
+};
+
+/* What is in segments of one tier. */
+struct nanots_tier_stats {
+    uint64_t vectors;
+    uint64_t raw_bytes;
+    uint64_t disk_bytes; /* encoded; what zone maps and directories take is not told apart */
+    struct nanots_codec_stats codecs[NANOTS_CODEC_COUNT_MAX];
+};
 
 struct nanots_table_stats {
     size_t struct_size; /* set by the caller */
@@ -766,39 +782,41 @@ struct nanots_table_stats {
     uint64_t segments;
     uint64_t pending_rows; /* of `rows`: not flushed yet */
     uint64_t column_count;
-    uint64_t raw_bytes; /* 8 bytes a timestamp and a value */
+    uint64_t raw_bytes; /* 8 bytes a timestamp, 8, 4 or 1 a value, 4 and its bytes a text */
     uint64_t raw_ts_bytes;
     uint64_t raw_value_bytes;
     uint64_t disk_bytes;    /* segments, whole */
     uint64_t disk_ts_bytes; /* of these: encoded timestamps */
     uint64_t disk_value_bytes;
-    uint64_t disk_index_bytes;                      /* of these: headers, zone maps, directories */
-    uint64_t codec_vectors[NANOTS_CODEC_COUNT_MAX]; /* vectors that each codec won */
-    uint64_t codec_bytes[NANOTS_CODEC_COUNT_MAX];   /* what these take */
+    uint64_t disk_index_bytes; /* of these: headers, zone maps, directories */
+    uint64_t packed_segments;  /* of `segments`: of the tier PACKED */
     /* How many times smaller than raw the rows in segments are; 0 without any. What takes no bytes
      * at all counts as one byte. */
-    double total_ratio; /* all of disk_bytes */
-    double ts_ratio;    /* encoded timestamps */
-    double value_ratio; /* encoded values */
+    double total_ratio;           /* all of disk_bytes */
+    double ts_ratio;              /* encoded timestamps */
+    double value_ratio;           /* encoded values */
+    struct nanots_tier_stats all; /* columns and timestamps of both tiers */
+    struct nanots_tier_stats hot;
+    struct nanots_tier_stats packed;
 };
+/* Reads the indexes of all segments, and each row group that was not read through this handle yet
+ * once, to check it and to see the first bytes of its vectors; nothing is decoded. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_stats(struct nanots_db *db, const char *table,
                                                      struct nanots_table_stats *stats_out,
                                                      struct nanots_error *error);
 
 /* One column of a table: its rows in segments. */
 struct nanots_column_stats {
-    size_t struct_size; /* set by the caller */
-    uint64_t raw_bytes;
-    uint64_t disk_bytes; /* encoded; what zone maps and directories take is not told apart */
-    uint64_t vectors;
-    double ratio; /* raw_bytes / disk_bytes, as in nanots_table_stats */
-    uint64_t codec_vectors[NANOTS_CODEC_COUNT_MAX];
-    uint64_t codec_bytes[NANOTS_CODEC_COUNT_MAX];
+    size_t struct_size;           /* set by the caller */
+    double ratio;                 /* all.raw_bytes / all.disk_bytes, as in nanots_table_stats */
+    struct nanots_tier_stats all; /* of both tiers */
+    struct nanots_tier_stats hot;
+    struct nanots_tier_stats packed;
 };
 
 #define NANOTS_COLUMN_TS ((size_t)-1) /* the column of timestamps */
 
-/* `column` counts as in nanots_table_schema, or is NANOTS_COLUMN_TS. */
+/* `column` counts as in nanots_table_schema, or is NANOTS_COLUMN_TS. Reads that column alone. */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_stats_column(struct nanots_db *db, const char *table,
                                                             size_t column,
                                                             struct nanots_column_stats *stats_out,
@@ -810,9 +828,11 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_stats_column(struct nanots_db *db
  *     raw_total_bytes, raw_ts_bytes, raw_value_bytes            as in nanots_table_stats
  *     on_disk_bytes, ts_blob_bytes, value_blob_bytes, index_bytes     disk_*_bytes there
  *     compression_ratio_total_x, compression_ratio_ts_blob_x, compression_ratio_value_blob_x
- *     codecs: {name: {vectors, bytes}}, those that won a vector
- *     columns: [{name, raw_bytes, on_disk_bytes, vectors, compression_ratio_x, codecs}], timestamps
- *              first */
+ *     packed_segments
+ *     codecs: {name: {vectors, bytes, raw_bytes}}, those that won a vector
+ *     tiers: {hot: {vectors, raw_bytes, on_disk_bytes, codecs}, packed: the same}
+ *     columns: [{name, raw_bytes, on_disk_bytes, vectors, compression_ratio_x, codecs, tiers}],
+ *              timestamps first */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_stats_json(struct nanots_db *db, const char *table,
                                                           char **json_out,
                                                           struct nanots_error *error);

@@ -25,33 +25,64 @@ static uint64_t stats_raw_width(const struct nts_table_def *def, uint32_t column
     }
 }
 
+static void stats_add_vector(struct nanots_tier_stats *tier, const struct nts_vector_stats *vector,
+                             uint64_t raw_bytes)
+{
+    tier->vectors++;
+    tier->raw_bytes += raw_bytes;
+    tier->disk_bytes += vector->size;
+    if (vector->codec >= NANOTS_CODEC_COUNT_MAX)
+        return;
+    tier->codecs[vector->codec].vectors++;
+    tier->codecs[vector->codec].bytes += vector->size;
+    tier->codecs[vector->codec].raw_bytes += raw_bytes;
+}
+
+static void stats_add_tier(struct nanots_tier_stats *sum, const struct nanots_tier_stats *part)
+{
+    sum->vectors += part->vectors;
+    sum->raw_bytes += part->raw_bytes;
+    sum->disk_bytes += part->disk_bytes;
+    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
+        sum->codecs[codec].vectors += part->codecs[codec].vectors;
+        sum->codecs[codec].bytes += part->codecs[codec].bytes;
+        sum->codecs[codec].raw_bytes += part->codecs[codec].raw_bytes;
+    }
+}
+
+/* Heads of chunks, which their vectors share, count to the column and to no codec. */
+static nanots_status stats_add_heads(struct nts_segment *segment, struct nts_segment_reader *reader,
+                                     uint32_t column, struct nanots_tier_stats *tier,
+                                     struct nanots_error *error)
+{
+    const struct nts_column_index *index = NULL;
+    NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
+    for (uint32_t g = 0; g < index->group_count; g++)
+        tier->disk_bytes += index->head_size[g];
+    return NANOTS_OK;
+}
+
 /* Adds one column of one segment: bytes, and the codec of each vector. */
 static nanots_status stats_add_column(struct nts_segment *segment,
                                       struct nts_segment_reader *reader, uint32_t column,
                                       const struct nts_table_def *def,
                                       struct nanots_column_stats *stats, struct nanots_error *error)
 {
-    const uint32_t vectors = nts_vector_count(segment->entry.row_count);
+    const uint32_t row_count = segment->entry.row_count;
+    const bool is_packed = (segment->entry.flags & NTS_SEGMENT_PACKED) != 0;
+    struct nanots_tier_stats *tier = is_packed ? &stats->packed : &stats->hot;
     bool has_column = false;
-    uint64_t text = 0;
     NTS_TRY(nts_segment_has_column(segment, column, &has_column, error));
     if (!has_column)
         return NANOTS_OK;
-    if (column != 0 && def->columns[column - 1].type == NANOTS_TYPE_UTF8)
-        NTS_TRY(nts_segment_text_bytes(segment, reader, column, &text, error));
-    stats->raw_bytes += segment->entry.row_count * stats_raw_width(def, column) + text;
-    for (uint32_t v = 0; v < vectors; v++) {
-        unsigned codec = NTS_CODEC_CONSTANT;
-        size_t size = 0;
-        NTS_TRY(nts_segment_vector_codec(segment, reader, column, v, &codec, &size, error));
-        stats->disk_bytes += size;
-        if (codec < NANOTS_CODEC_COUNT_MAX) {
-            stats->codec_vectors[codec]++;
-            stats->codec_bytes[codec] += size;
-        }
+    for (uint32_t v = 0; v < nts_vector_count(row_count); v++) {
+        struct nts_vector_stats vector;
+        NTS_TRY(nts_segment_vector_stats(segment, reader, column, v, &vector, error));
+        stats_add_vector(tier, &vector,
+                         nts_vector_rows(row_count, v) * stats_raw_width(def, column) +
+                             vector.text_bytes);
     }
-    stats->vectors += vectors;
-    return NANOTS_OK;
+    return stats_add_heads(segment, reader, column, tier, error);
 }
 
 static nanots_status stats_add_segment(struct nts_segment *segment,
@@ -63,6 +94,7 @@ static nanots_status stats_add_segment(struct nts_segment *segment,
     stats->segments++;
     stats->rows += segment->entry.row_count;
     stats->disk_bytes += segment->entry.size;
+    stats->packed_segments += (segment->entry.flags & NTS_SEGMENT_PACKED) != 0;
     for (uint32_t c = 0; c < count; c++)
         NTS_TRY(stats_add_column(segment, reader, first + c, def, &columns[c], error));
     return NANOTS_OK;
@@ -83,14 +115,16 @@ static void stats_finish(const struct nts_table_def *def, uint32_t first, uint32
     for (uint32_t c = 0; c < count; c++) {
         const bool is_ts = first + c == 0;
         const uint64_t pending = stats->pending_rows * stats_raw_width(def, first + c);
-        columns[c].ratio = stats_ratio(columns[c].raw_bytes, columns[c].disk_bytes);
-        *(is_ts ? &stats->disk_ts_bytes : &stats->disk_value_bytes) += columns[c].disk_bytes;
-        *(is_ts ? &stats->raw_ts_bytes : &stats->raw_value_bytes) += columns[c].raw_bytes + pending;
-        *(is_ts ? &flushed_ts : &flushed_values) += columns[c].raw_bytes;
-        for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
-            stats->codec_vectors[codec] += columns[c].codec_vectors[codec];
-            stats->codec_bytes[codec] += columns[c].codec_bytes[codec];
-        }
+        stats_add_tier(&columns[c].all, &columns[c].hot);
+        stats_add_tier(&columns[c].all, &columns[c].packed);
+        const struct nanots_tier_stats *all = &columns[c].all;
+        columns[c].ratio = stats_ratio(all->raw_bytes, all->disk_bytes);
+        *(is_ts ? &stats->disk_ts_bytes : &stats->disk_value_bytes) += all->disk_bytes;
+        *(is_ts ? &stats->raw_ts_bytes : &stats->raw_value_bytes) += all->raw_bytes + pending;
+        *(is_ts ? &flushed_ts : &flushed_values) += all->raw_bytes;
+        stats_add_tier(&stats->hot, &columns[c].hot);
+        stats_add_tier(&stats->packed, &columns[c].packed);
+        stats_add_tier(&stats->all, all);
     }
     stats->column_count = def->column_count;
     stats->raw_bytes = stats->raw_ts_bytes + stats->raw_value_bytes;

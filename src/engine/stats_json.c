@@ -28,21 +28,46 @@ static void stats_json_text(struct nts_json *json, const char *key, const char *
     nts_json_string(json, value);
 }
 
-/* {"for":{"vectors":3,"bytes":1200}}; a codec that this version does not know is left out. */
-static void stats_json_codecs(struct nts_json *json, const uint64_t *vectors, const uint64_t *bytes)
+/* {"for":{"vectors":3,"bytes":1200,"raw_bytes":24576}}; a codec that this version does not know is
+ * left out. */
+static void stats_json_codecs(struct nts_json *json, const struct nanots_tier_stats *tier)
 {
     nts_json_key(json, "codecs");
     nts_json_open(json, '{');
     for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
+        const struct nanots_codec_stats *won = &tier->codecs[codec];
         const char *name = nanots_codec_name(codec);
-        if (vectors[codec] == 0 || name == NULL)
+        if (won->vectors == 0 || name == NULL)
             continue;
         nts_json_key(json, name);
         nts_json_open(json, '{');
-        stats_json_u64(json, "vectors", vectors[codec]);
-        stats_json_u64(json, "bytes", bytes[codec]);
+        stats_json_u64(json, "vectors", won->vectors);
+        stats_json_u64(json, "bytes", won->bytes);
+        stats_json_u64(json, "raw_bytes", won->raw_bytes);
         nts_json_close(json, '}');
     }
+    nts_json_close(json, '}');
+}
+
+static void stats_json_tier(struct nts_json *json, const char *key,
+                            const struct nanots_tier_stats *tier)
+{
+    nts_json_key(json, key);
+    nts_json_open(json, '{');
+    stats_json_u64(json, "vectors", tier->vectors);
+    stats_json_u64(json, "raw_bytes", tier->raw_bytes);
+    stats_json_u64(json, "on_disk_bytes", tier->disk_bytes);
+    stats_json_codecs(json, tier);
+    nts_json_close(json, '}');
+}
+
+static void stats_json_tiers(struct nts_json *json, const struct nanots_tier_stats *hot,
+                             const struct nanots_tier_stats *packed)
+{
+    nts_json_key(json, "tiers");
+    nts_json_open(json, '{');
+    stats_json_tier(json, "hot", hot);
+    stats_json_tier(json, "packed", packed);
     nts_json_close(json, '}');
 }
 
@@ -51,11 +76,12 @@ static void stats_json_column(struct nts_json *json, const char *name,
 {
     nts_json_open(json, '{');
     stats_json_text(json, "name", name);
-    stats_json_u64(json, "raw_bytes", column->raw_bytes);
-    stats_json_u64(json, "on_disk_bytes", column->disk_bytes);
-    stats_json_u64(json, "vectors", column->vectors);
+    stats_json_u64(json, "raw_bytes", column->all.raw_bytes);
+    stats_json_u64(json, "on_disk_bytes", column->all.disk_bytes);
+    stats_json_u64(json, "vectors", column->all.vectors);
     stats_json_f64(json, "compression_ratio_x", column->ratio);
-    stats_json_codecs(json, column->codec_vectors, column->codec_bytes);
+    stats_json_codecs(json, &column->all);
+    stats_json_tiers(json, &column->hot, &column->packed);
     nts_json_close(json, '}');
 }
 
@@ -79,7 +105,9 @@ static void stats_json_table(struct nts_json *json, const struct nts_table_def *
     stats_json_f64(json, "compression_ratio_total_x", stats->total_ratio);
     stats_json_f64(json, "compression_ratio_ts_blob_x", stats->ts_ratio);
     stats_json_f64(json, "compression_ratio_value_blob_x", stats->value_ratio);
-    stats_json_codecs(json, stats->codec_vectors, stats->codec_bytes);
+    stats_json_u64(json, "packed_segments", stats->packed_segments);
+    stats_json_codecs(json, &stats->all);
+    stats_json_tiers(json, &stats->hot, &stats->packed);
     nts_json_key(json, "columns");
     nts_json_open(json, '[');
     for (uint32_t c = 0; c <= def->column_count; c++)

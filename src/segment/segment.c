@@ -505,22 +505,24 @@ nanots_status nts_segment_text_bytes(struct nts_segment *segment, struct nts_seg
     return NANOTS_OK;
 }
 
-nanots_status nts_segment_vector_codec(struct nts_segment *segment,
+nanots_status nts_segment_vector_stats(struct nts_segment *segment,
                                        struct nts_segment_reader *reader, uint32_t column,
-                                       uint32_t vector, unsigned *codec_out, size_t *size_out,
+                                       uint32_t vector, struct nts_vector_stats *stats,
                                        struct nanots_error *error)
 {
     const struct nts_column_index *index = NULL;
     const uint8_t *bytes = NULL;
 
-    *codec_out = NTS_CODEC_CONSTANT;
+    *stats = (struct nts_vector_stats){.codec = NTS_CODEC_CONSTANT};
     NTS_TRY(nts_segment_index(segment, reader, column, &index, error));
-    NTS_TRY(nts_segment_vector_bytes(segment, reader, column, vector, &bytes, size_out, error));
+    NTS_TRY(nts_segment_vector_bytes(segment, reader, column, vector, &bytes, &stats->size, error));
     const struct nts_value_shape shape = {.count = nts_vector_rows(index->row_count, vector),
                                           .null_count = index->null_count[vector]};
     const unsigned type = index->kind.type;
-    if (nts_value_vector_codec(reader->work, type, &shape, bytes, *size_out, codec_out) !=
-        NANOTS_OK)
-        return vector_damaged(segment, column, vector, error);
-    return NANOTS_OK;
+    nanots_status status =
+        nts_value_vector_codec(reader->work, type, &shape, bytes, stats->size, &stats->codec);
+    if (status == NANOTS_OK && type == NANOTS_TYPE_UTF8)
+        status =
+            nts_value_vector_text(reader->work, &shape, bytes, stats->size, &stats->text_bytes);
+    return status == NANOTS_OK ? NANOTS_OK : vector_damaged(segment, column, vector, error);
 }

@@ -108,11 +108,16 @@ NTS_CHECKED nanots_status nts_segment_text_bytes(struct nts_segment *segment,
                                                  struct nts_segment_reader *reader, uint32_t column,
                                                  uint64_t *bytes_out, struct nanots_error *error);
 
-/* The codec of a vector's values (CONSTANT if they are derived) and the size of its bytes. */
-NTS_CHECKED nanots_status nts_segment_vector_codec(struct nts_segment *segment,
+/* What statistics ask of one vector. */
+struct nts_vector_stats {
+    unsigned codec;      /* of its values; CONSTANT if they are derived */
+    size_t size;         /* of its bytes */
+    uint64_t text_bytes; /* of its strings, of a utf8 column */
+};
+NTS_CHECKED nanots_status nts_segment_vector_stats(struct nts_segment *segment,
                                                    struct nts_segment_reader *reader,
                                                    uint32_t column, uint32_t vector,
-                                                   unsigned *codec_out, size_t *size_out,
+                                                   struct nts_vector_stats *stats,
                                                    struct nanots_error *error);
 
 /* The encoded bytes of a vector and its size, 0 if derived; verified. */

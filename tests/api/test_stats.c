@@ -73,44 +73,68 @@ static struct nanots_db *filled(const struct scratch *scratch)
     return db;
 }
 
+static void tier_add(struct nanots_tier_stats *sum, const struct nanots_tier_stats *part)
+{
+    sum->vectors += part->vectors;
+    sum->raw_bytes += part->raw_bytes;
+    sum->disk_bytes += part->disk_bytes;
+    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
+        sum->codecs[codec].vectors += part->codecs[codec].vectors;
+        sum->codecs[codec].bytes += part->codecs[codec].bytes;
+        sum->codecs[codec].raw_bytes += part->codecs[codec].raw_bytes;
+    }
+}
+
+/* All that its codecs have; heads of chunks are of none. */
+static void expect_codecs_of_tier(const struct nanots_tier_stats *tier)
+{
+    struct nanots_codec_stats sum = {0};
+    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
+        sum.vectors += tier->codecs[codec].vectors;
+        sum.bytes += tier->codecs[codec].bytes;
+        sum.raw_bytes += tier->codecs[codec].raw_bytes;
+    }
+    assert_int_equal(sum.vectors, tier->vectors);
+    assert_int_equal(sum.raw_bytes, tier->raw_bytes);
+    assert_in_range(sum.bytes, 0, tier->disk_bytes);
+}
+
+static void expect_tier(const struct nanots_tier_stats *got, const struct nanots_tier_stats *wanted)
+{
+    assert_memory_equal(got, wanted, sizeof *got);
+}
+
 static void stats_of_columns_sum_up_to_the_table(void **state)
 {
     struct nanots_db *db = filled(*state);
     const struct nanots_table_stats table = stats_of_table(db);
     const struct nanots_column_stats ts = stats_of_column(db, NANOTS_COLUMN_TS);
-    uint64_t vectors[NANOTS_CODEC_COUNT_MAX];
-    uint64_t bytes[NANOTS_CODEC_COUNT_MAX];
+    struct nanots_tier_stats all = ts.all;
     uint64_t value_bytes = 0;
 
-    memcpy(vectors, ts.codec_vectors, sizeof vectors);
-    memcpy(bytes, ts.codec_bytes, sizeof bytes);
     for (size_t c = 0; c < 3; c++) {
         const struct nanots_column_stats column = stats_of_column(db, c);
-        uint64_t column_vectors = 0;
-        uint64_t column_bytes = 0;
-        for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
-            vectors[codec] += column.codec_vectors[codec];
-            bytes[codec] += column.codec_bytes[codec];
-            column_vectors += column.codec_vectors[codec];
-            column_bytes += column.codec_bytes[codec];
-        }
-        value_bytes += column.disk_bytes;
-        assert_int_equal(column.vectors, (ROWS + 1023) / 1024);
-        assert_int_equal(column_vectors, column.vectors);
-        assert_int_equal(column_bytes, column.disk_bytes);
-        assert_int_equal(column.raw_bytes, ROWS * 8);
-        assert_true(column.ratio == (double)column.raw_bytes / (double)column.disk_bytes);
+        tier_add(&all, &column.all);
+        expect_codecs_of_tier(&column.all);
+        expect_tier(&column.hot, &column.all);
+        value_bytes += column.all.disk_bytes;
+        assert_int_equal(column.all.vectors, (ROWS + 1023) / 1024);
+        assert_int_equal(column.all.raw_bytes, ROWS * 8);
+        assert_true(column.ratio == (double)column.all.raw_bytes / (double)column.all.disk_bytes);
     }
     assert_int_equal(table.rows, ROWS + 100);
     assert_int_equal(table.pending_rows, 100);
-    assert_int_equal(table.disk_ts_bytes, ts.disk_bytes);
+    assert_int_equal(table.packed_segments, 0);
+    assert_int_equal(table.disk_ts_bytes, ts.all.disk_bytes);
     assert_int_equal(table.disk_value_bytes, value_bytes);
-    assert_memory_equal(table.codec_vectors, vectors, sizeof vectors);
-    assert_memory_equal(table.codec_bytes, bytes, sizeof bytes);
+    expect_tier(&table.all, &all);
+    expect_tier(&table.hot, &all);
+    assert_int_equal(table.packed.vectors, 0);
     assert_true(table.value_ratio == ROWS * 24.0 / (double)value_bytes);
     assert_true(table.total_ratio == ROWS * 32.0 / (double)table.disk_bytes);
     /* One step: timestamps take next to nothing, and the ratio is finite all the same. */
-    assert_true(table.ts_ratio == ROWS * 8.0 / (double)(ts.disk_bytes == 0 ? 1 : ts.disk_bytes));
+    assert_true(table.ts_ratio ==
+                ROWS * 8.0 / (double)(ts.all.disk_bytes == 0 ? 1 : ts.all.disk_bytes));
     db_close(db);
 }
 
@@ -133,6 +157,8 @@ static void stats_json_has_the_numbers_of_the_structs(void **state)
     expect_count(json, "ts_blob_bytes", stats.disk_ts_bytes);
     expect_count(json, "value_blob_bytes", stats.disk_value_bytes);
     expect_count(json, "index_bytes", stats.disk_index_bytes);
+    expect_count(json, "packed_segments", 0);
+    assert_non_null(strstr(json, "\"tiers\":{\"hot\":{\"vectors\":"));
     expect_ratio(json, "compression_ratio_total_x", stats.total_ratio);
     expect_ratio(json, "compression_ratio_ts_blob_x", stats.ts_ratio);
     expect_ratio(json, "compression_ratio_value_blob_x", stats.value_ratio);
@@ -183,12 +209,12 @@ static void stats_structs_of_an_older_header_are_not_overrun(void **state)
     struct nanots_diagnosis diagnosis;
     memset(&stats, 0x5A, sizeof stats);
     memset(&diagnosis, 0x5A, sizeof diagnosis);
-    stats.struct_size = offsetof(struct nanots_table_stats, codec_bytes);
+    stats.struct_size = offsetof(struct nanots_table_stats, hot);
     diagnosis.struct_size = offsetof(struct nanots_diagnosis, data_bytes);
     db_ok(nanots_stats(db, "boiler", &stats, &db_error));
     db_ok(nanots_diagnose(db, &diagnosis, &db_error));
     assert_int_equal(stats.rows, ROWS + 100);
-    assert_int_equal(stats.codec_bytes[0], 0x5A5A5A5A5A5A5A5Aull);
+    assert_int_equal(stats.hot.vectors, 0x5A5A5A5A5A5A5A5Aull);
     assert_int_equal(diagnosis.tables, 1);
     assert_int_equal(diagnosis.data_bytes, 0x5A5A5A5A5A5A5A5Aull);
     db_close(db);

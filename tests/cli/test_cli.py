@@ -373,6 +373,7 @@ class UpkeepTest(CliCase):
         for key, part in (("ts_blob_bytes", "times"), ("value_blob_bytes", "values"),
                           ("index_bytes", "index"), ("on_disk_bytes", "whole")):
             self.assertEqual(table[key], int(parts[part]["disk_bytes"]), key)
+        self.assertEqual(table["packed_segments"], 0)
         self.assertEqual(table["compression_ratio_ts_blob_x"], 160000 / table["ts_blob_bytes"])
         self.assertEqual(table["compression_ratio_value_blob_x"],
                          320000 / table["value_blob_bytes"])
@@ -380,8 +381,12 @@ class UpkeepTest(CliCase):
         self.assertEqual(table["columns"][0]["on_disk_bytes"], table["ts_blob_bytes"])
         for column in table["columns"]:
             self.assertEqual(column["vectors"], 20)
-            for key, whole in (("vectors", "vectors"), ("bytes", "on_disk_bytes")):
+            for key, whole in (("vectors", "vectors"), ("raw_bytes", "raw_bytes")):
                 self.assertEqual(sum(won[key] for won in column["codecs"].values()), column[whole])
+            self.assertLessEqual(sum(won["bytes"] for won in column["codecs"].values()),
+                                 column["on_disk_bytes"])  # chunks may have heads
+            self.assertEqual(column["tiers"]["hot"]["codecs"], column["codecs"])
+            self.assertEqual(column["tiers"]["packed"]["vectors"], 0)
         for name, won in table["codecs"].items():
             self.assertEqual(won["vectors"], sum(column["codecs"].get(name, {}).get("vectors", 0)
                                                  for column in table["columns"]))

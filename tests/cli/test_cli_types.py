@@ -46,6 +46,35 @@ class CreateTest(TypesCase):
         self.assertEqual(self.schema(), (("ms", "all"),
                                          expected | {"plain": "f64", "plainn": "f64?"}))
 
+    def test_tier_and_codecs(self):
+        self.table(["a:f64=raw", "b:i64?=delta2", "c:a:utf8=raw", "d"], "--tier", "packed")
+        rows = json.loads(self.out("schema", self.db, "t", "--format", "json"))
+        self.assertEqual([row["codec"] for row in rows], [None, "raw", "delta2", "raw", None])
+        self.assertEqual([row["tier"] for row in rows], ["packed"] + 4 * [None])
+        self.assertEqual(self.schema()[1], {"a": "f64", "b": "i64?", "c:a": "utf8", "d": "f64"})
+        self.assertRegex(self.out("schema", self.db, "t"), r"(?m)^t +b +i64 +yes +delta2")
+        listed = json.loads(self.out("tables", self.db, "--format", "json"))[0]
+        self.assertEqual(listed["columns"], "a:f64=raw, b:i64?=delta2, c:a:utf8=raw, d")
+        self.out("add-column", self.db, "t", "e:bool=rle")
+        self.assertEqual(self.schema()[1]["e"], "bool?")
+        for i in range(3):
+            self.out("append", self.db, "t", f"2024-05-0{i + 1}", i, i * i, "word", 0.5, "true")
+        shown = self.out("stats", self.db, "t")
+        self.assertRegex(shown, r"(?m)^a +packed +raw +1 +24 bytes +25 bytes +0 bytes +0.96")
+        self.table(["a"], table="plain")
+        rows = json.loads(self.out("schema", self.db, "plain", "--format", "json"))
+        self.assertEqual((rows[0]["tier"], rows[1]["codec"]), ("auto", None))
+
+    def test_tier_and_codecs_that_are_none(self):
+        for arguments, text in ((("a:f64=nothing",), "there is no codec 'nothing'"),
+                                (("a:f64=delta",), "codec delta is not for f64"),
+                                (("a=raw:f64=",), "there is no codec ''"),
+                                (("a", "--tier", "warm"), "--tier is auto, hot or packed")):
+            code = 1 if "not for" in text else 2
+            self.assertIn(text, self.error("create", self.db, "t", *arguments, code=code))
+        self.table(["a=raw"])
+        self.assertEqual(self.schema()[1], {"a=raw": "f64"})
+
     def test_units_and_duplicates(self):
         for unit in UNITS:
             for duplicates in ("all", "last", "first"):

@@ -11,9 +11,9 @@ from array import array
 from collections import namedtuple
 import struct
 
-from reader_codecs import (DECIMAL, DELTA, DELTA2, DICTIONARY, FOR, INTEGER, LINE, ORDERED,
-                           PREDICT, RAW, RLE, SEASONAL, XOR, Cursor, Head, VECTOR_ROWS, check,
-                           decode_f64, decode_i64, decode_validity)
+from reader_codecs import (DECIMAL, DELTA, DELTA2, DICTIONARY, FOR, INTEGER, LINE, MULTIPLE,
+                           ORDERED, PREDICT, RAW, RLE, SEASONAL, XOR, Cursor, Head, VECTOR_ROWS,
+                           check, decode_f64, decode_i64, decode_validity)
 from reader_types import (F64, FLOATS, F32, TS, TYPE_NAMES, UTF8, decode_values, derived_value,
                           numbers, sum_number, zone_map)
 from xxh3 import xxh3
@@ -28,7 +28,7 @@ NULLABLE = 1
 DUPLICATES = KEEP_ALL, KEEP_LAST, KEEP_FIRST = range(3)
 TIERS = TIER_AUTO, TIER_HOT, TIER_PACKED = range(3)
 # What a column may name, by type.
-NAMED_OF_FLOATS, NAMED_OF_INTS = (RAW, XOR, INTEGER, DECIMAL, ORDERED), \
+NAMED_OF_FLOATS, NAMED_OF_INTS = (RAW, XOR, INTEGER, DECIMAL, ORDERED, MULTIPLE), \
     (RAW, RLE, FOR, DELTA, DELTA2, LINE, DICTIONARY, PREDICT, SEASONAL)
 ARRAYS = {F64: "Q", F32: "I"}
 

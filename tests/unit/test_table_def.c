@@ -144,8 +144,8 @@ static void column_flags_are_those_of_the_type(void **state)
     static const struct {
         nanots_type type;
         uint32_t codecs; /* bits */
-    } named[] = {{NANOTS_TYPE_F64, 0x410D}, {NANOTS_TYPE_F32, 0x410D},  {NANOTS_TYPE_I64, 0x3CF1},
-                 {NANOTS_TYPE_I32, 0x3CF1}, {NANOTS_TYPE_BOOL, 0x3CF1}, {NANOTS_TYPE_UTF8, 1}};
+    } named[] = {{NANOTS_TYPE_F64, 0x1410D}, {NANOTS_TYPE_F32, 0x1410D}, {NANOTS_TYPE_I64, 0x3CF1},
+                 {NANOTS_TYPE_I32, 0x3CF1},  {NANOTS_TYPE_BOOL, 0x3CF1}, {NANOTS_TYPE_UTF8, 1}};
     uint32_t flags;
     uint8_t stored;
     (void)state;

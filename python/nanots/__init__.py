@@ -19,7 +19,7 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from . import _core, _frames
@@ -64,6 +64,7 @@ class Column(NamedTuple):
     name: str
     type: str
     nullable: bool
+    codec: str | None = None  # that it names, of those that nanots.h lists
 
 
 class Schema(NamedTuple):
@@ -73,6 +74,21 @@ class Schema(NamedTuple):
     unit: str
     duplicates: str
     columns: list[Column]
+    tier: str
+
+
+# name, type, nullable, codec
+_Column = tuple[str, str, bool, str | None]
+
+
+def _with_codecs(table: str, columns: list[_Column],
+                 codecs: Mapping[str, str] | None) -> list[_Column]:
+    wanted = dict(codecs or {})
+    found = [(name, kind, nullable, wanted.pop(name, codec))
+             for name, kind, nullable, codec in columns]
+    if wanted:
+        raise InvalidError(f"table \"{table}\": codecs of no column: {', '.join(map(str, wanted))}")
+    return found
 
 
 class VerifyReport(NamedTuple):
@@ -166,39 +182,52 @@ class Db(_core.Db):
     # ---- tables ---------------------------------------------------------------------------------
 
     def create_table(self, table: str, columns: Iterable[str], *, unit: str = "ms",
-                     duplicates: str = "all") -> None:
+                     duplicates: str = "all", tier: str = "auto",
+                     codecs: Mapping[str, str] | None = None) -> None:
         """Makes `table` with f64 columns of these names.
 
-        unit: of its times, "s", "ms", "us" or "ns". duplicates: which rows of equal time a query
-        gives, "all", "last" or "first".
+        unit        of its times, "s", "ms", "us" or "ns"
+        duplicates  which rows of equal time a query gives, "all", "last" or "first"
+        tier        "hot": stored for speed; "packed": for size; "auto": first so, then so
+        codecs      {column: codec}, such as "raw", for who knows better than the choice by size;
+                    values that a codec cannot hold are stored as without
+
         ExistsError; InvalidError for names that cannot be.
         """
         if isinstance(columns, str):
             raise TypeMismatchError(f"table \"{table}\": expected a list of names, got a str")
-        self._create_table(table, [(name, "f64", False) for name in columns], unit, duplicates)
+        rows: list[_Column] = [(name, "f64", False, None) for name in columns]
+        self._create_table(table, _with_codecs(table, rows, codecs), unit, duplicates, tier)
 
-    def create_table_typed(self, table: str, columns: Iterable[tuple[str, str] | Column], *,
-                           unit: str = "ms", duplicates: str = "all") -> None:
+    def create_table_typed(self, table: str,
+                           columns: Iterable[tuple[str, str] | tuple[str, str, str] | Column], *,
+                           unit: str = "ms", duplicates: str = "all", tier: str = "auto",
+                           codecs: Mapping[str, str] | None = None) -> None:
         """Makes `table` with columns (name, type): f64, f32, i64, i32, bool or utf8.
 
-        They may be null; a third element, false, forbids it. Otherwise as create_table.
+        A codec may follow: (name, type, codec). They may be null; a Column says otherwise, as does
+        a third element that is false. Otherwise as create_table.
         """
-        rows: list[tuple[str, str, bool]] = []
+        rows: list[_Column] = []
         for column in columns:
-            if isinstance(column, str) or len(column) not in (2, 3):
+            if isinstance(column, str) or len(column) not in (2, 3, 4):
                 raise TypeMismatchError(
                     f"table \"{table}\": expected (name, type) for a column, got {column!r}")
-            rows.append((column[0], column[1], bool(column[2]) if len(column) == 3 else True))
-        self._create_table(table, rows, unit, duplicates)
+            rest = list(column[2:])
+            nullable = bool(rest.pop(0)) if rest and not isinstance(rest[0], str) else True
+            rows.append((column[0], column[1], nullable, rest[0] if rest else None))  # type: ignore
+        self._create_table(table, _with_codecs(table, rows, codecs), unit, duplicates, tier)
 
-    def table_schema(self, table: str) -> list[tuple[str, str]]:
-        """[(name, type), ...] of the value columns, as create_table_typed takes them."""
-        return [(name, kind) for name, kind, _ in self._schema(table)[3]]
+    def table_schema(self, table: str) -> list[tuple[str, str] | tuple[str, str, str]]:
+        """[(name, type), ...] of the value columns, as create_table_typed takes them: those that
+        name a codec with it."""
+        return [(name, kind) if codec is None else (name, kind, codec)
+                for name, kind, _, codec in self._schema(table)[4]]
 
     def schema(self, table: str) -> Schema:
         """All there is to know about the columns of `table`."""
-        time, unit, duplicates, columns = self._schema(table)
-        return Schema(time, unit, duplicates, [Column(*column) for column in columns])
+        time, unit, duplicates, tier, columns = self._schema(table)
+        return Schema(time, unit, duplicates, [Column(*column) for column in columns], tier)
 
     def table(self, table: str) -> Table:
         """A handle for fast appends. NotFoundError names the nearest table."""
@@ -236,7 +265,7 @@ class Db(_core.Db):
         reverse  newest first
         closed   which ends belong to the range: "both", "left", "right" or "neither"
         """
-        time, unit, _, _ = self._schema(table)
+        time, unit, _, _, _ = self._schema(table)
         first, last = bounds(start, end, closed, unit)
         if limit is not None and limit < 0:
             raise InvalidError(f"limit: expected None or an int >= 0, got {limit}")
@@ -251,7 +280,8 @@ class Db(_core.Db):
     # ---- looking inside -------------------------------------------------------------------------
 
     def stats(self, table: str) -> dict[str, Any]:
-        """Rows, segments, sizes in bytes and compression ratios of `table` and its columns."""
+        """Rows, segments, sizes in bytes and compression ratios of `table` and its columns; which
+        codec stores how many vectors and bytes, by column and tier."""
         import json
         found: dict[str, Any] = json.loads(self._stats_json(table))
         return found

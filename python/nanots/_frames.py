@@ -39,12 +39,12 @@ class Target:
             return
         self.unit = "ms"
         try:
-            _, self.unit, _, columns = self.db._schema(self.table)
+            _, self.unit, _, _, columns = self.db._schema(self.table)
         except _core.NotFoundError:
             if not self.create:
                 raise
             return
-        self.types = {name: kind for name, kind, _ in columns}
+        self.types = {name: kind for name, kind, _, _ in columns}
 
     def word(self, name: str, values: list[Any]) -> str:
         """The type of a column: the table's, or that of the first value of a new one."""

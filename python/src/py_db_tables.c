@@ -7,18 +7,38 @@
 
 /* ---- making --------------------------------------------------------------------------------- */
 
-/* One (name, type, nullable) of a list; the name lives as long as the tuple. */
+/* The name of a codec, or None. */
+static int codec_parse(const struct py_state *state, PyObject *name, uint32_t *flags)
+{
+    if (name == Py_None)
+        return 0;
+    const char *text = py_text(state, name, "the codec of a column");
+    if (text == NULL)
+        return -1;
+    for (unsigned codec = 0; codec < NANOTS_CODEC_COUNT_MAX; codec++) {
+        if (nanots_codec_name(codec) != NULL && strcmp(text, nanots_codec_name(codec)) == 0) {
+            *flags |= NANOTS_COLUMN_CODEC(codec);
+            return 0;
+        }
+    }
+    py_raise_text(state, NANOTS_INVALID, "unknown codec \"%s\"", text);
+    return -1;
+}
+
+/* One (name, type, nullable, codec) of a list; the name lives as long as the tuple. */
 static int column_parse(const struct py_state *state, PyObject *item,
                         struct nanots_column *column_out)
 {
-    PyObject *name, *type;
+    PyObject *name, *type, *codec;
     int is_nullable;
 
-    if (!PyTuple_Check(item) || !PyArg_ParseTuple(item, "OOp", &name, &type, &is_nullable))
+    if (!PyTuple_Check(item) || !PyArg_ParseTuple(item, "OOpO", &name, &type, &is_nullable, &codec))
         return -1;
     column_out->flags = is_nullable ? NANOTS_COLUMN_NULLABLE : 0;
     column_out->name = py_text(state, name, "the name of a column");
-    return column_out->name == NULL ? -1 : py_type_parse(state, type, &column_out->type);
+    if (column_out->name == NULL || py_type_parse(state, type, &column_out->type) < 0)
+        return -1;
+    return codec_parse(state, codec, &column_out->flags);
 }
 
 static int columns_parse(const struct py_state *state, PyObject *list,
@@ -34,8 +54,20 @@ static int columns_parse(const struct py_state *state, PyObject *list,
     return 0;
 }
 
+static int tier_parse(const struct py_state *state, const char *text, nanots_tier *tier_out)
+{
+    for (int tier = 0; nanots_tier_name((nanots_tier)tier) != NULL; tier++) {
+        *tier_out = (nanots_tier)tier;
+        if (strcmp(text, nanots_tier_name(*tier_out)) == 0)
+            return 0;
+    }
+    py_raise_text(state, NANOTS_INVALID, "tier: expected auto, hot or packed, got \"%s\"", text);
+    return -1;
+}
+
 static int create_options_parse(const struct py_state *state, const char *unit,
-                                const char *duplicates, struct nanots_table_options *options)
+                                const char *duplicates, const char *tier,
+                                struct nanots_table_options *options)
 {
     static const char *const rules[] = {"all", "last", "first"}; /* as nanots_duplicates counts */
     size_t rule = 0;
@@ -55,7 +87,7 @@ static int create_options_parse(const struct py_state *state, const char *unit,
     options->struct_size = sizeof *options;
     options->unit = (nanots_time_unit)found;
     options->duplicates = (nanots_duplicates)rule;
-    return found < 0 || rule == 3 ? -1 : 0;
+    return found < 0 || rule == 3 ? -1 : tier_parse(state, tier, &options->tier);
 }
 
 static PyObject *create_table(struct py_db *self, const char *table,
@@ -75,20 +107,20 @@ static PyObject *create_table(struct py_db *self, const char *table,
                                                     : py_raise(self->state, &error);
 }
 
-/* _create_table(table, [(name, type, nullable), ...], unit, duplicates) */
+/* _create_table(table, [(name, type, nullable, codec), ...], unit, duplicates, tier) */
 PyObject *py_db_create_table(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *const names[] = {"table", "columns", "unit", "duplicates", NULL};
+    static char *const names[] = {"table", "columns", "unit", "duplicates", "tier", NULL};
     struct py_db *self = (struct py_db *)object;
     struct nanots_table_options options = {0};
-    const char *unit, *duplicates;
+    const char *unit, *duplicates, *tier;
     PyObject *name, *list, *result = NULL;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO!ss", (char **)names, &name, &PyList_Type,
-                                     &list, &unit, &duplicates))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO!sss", (char **)names, &name, &PyList_Type,
+                                     &list, &unit, &duplicates, &tier))
         return NULL;
     const char *table = py_text(self->state, name, "the name of a table");
-    if (table == NULL || create_options_parse(self->state, unit, duplicates, &options) < 0)
+    if (table == NULL || create_options_parse(self->state, unit, duplicates, tier, &options) < 0)
         return NULL;
     const size_t count = (size_t)PyList_Size(list);
     struct nanots_column *columns = PyMem_Calloc(count + 1, sizeof *columns);
@@ -134,7 +166,9 @@ static PyObject *schema_columns(const struct nanots_schema *schema)
     for (size_t i = 0; i < schema->column_count && columns != NULL; i++) {
         const struct nanots_column *of = &schema->columns[i];
         PyObject *nullable = PyBool_FromLong((of->flags & NANOTS_COLUMN_NULLABLE) != 0);
-        PyObject *column = Py_BuildValue("(ssN)", of->name, nanots_type_name(of->type), nullable);
+        const int codec = NANOTS_COLUMN_CODEC_OF(of->flags);
+        PyObject *column = Py_BuildValue("(ssNz)", of->name, nanots_type_name(of->type), nullable,
+                                         codec < 0 ? NULL : nanots_codec_name((unsigned)codec));
         if (column == NULL || PyList_Append(columns, column) < 0)
             Py_CLEAR(columns);
         Py_XDECREF(column);
@@ -142,7 +176,8 @@ static PyObject *schema_columns(const struct nanots_schema *schema)
     return columns;
 }
 
-/* _schema(table) -> (name of the time column, unit, duplicates, [(name, type, nullable), ...]) */
+/* _schema(table) -> (name of the time column, unit, duplicates, tier,
+ * [(name, type, nullable, codec), ...]) */
 PyObject *py_db_schema(PyObject *object, PyObject *name)
 {
     static const char *const rules[] = {"all", "last", "first"};
@@ -159,9 +194,10 @@ PyObject *py_db_schema(PyObject *object, PyObject *name)
         return NULL;
     PyObject *columns = schema_columns(&def.schema);
     PyObject *schema = columns == NULL ? NULL
-                                       : Py_BuildValue("(sssN)", def.schema.ts_name,
+                                       : Py_BuildValue("(ssssN)", def.schema.ts_name,
                                                        nanots_time_unit_name(def.schema.unit),
-                                                       rules[def.schema.duplicates], columns);
+                                                       rules[def.schema.duplicates],
+                                                       nanots_tier_name(def.schema.tier), columns);
     py_table_def_free(&def);
     return schema;
 }
@@ -249,15 +285,16 @@ PyObject *py_db_rename_column(PyObject *object, PyObject *args, PyObject *kwargs
 
 PyObject *py_db_add_column(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-    static char *const words[] = {"table", "name", "type", NULL};
+    static char *const words[] = {"table", "name", "type", "codec", NULL};
     struct py_db *self = (struct py_db *)object;
     const char *names[3] = {NULL};
     struct nanots_column column = {.type = NANOTS_TYPE_F64, .flags = NANOTS_COLUMN_NULLABLE};
-    PyObject *type = NULL;
+    PyObject *type = NULL, *codec = Py_None;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ss|O:add_column", (char **)words, &names[0],
-                                     &column.name, &type) ||
-        (type != NULL && py_type_parse(self->state, type, &column.type) < 0))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ss|OO:add_column", (char **)words, &names[0],
+                                     &column.name, &type, &codec) ||
+        (type != NULL && py_type_parse(self->state, type, &column.type) < 0) ||
+        codec_parse(self->state, codec, &column.flags) < 0)
         return NULL;
     return change_table(self, call_add_column, names, &column);
 }

@@ -221,6 +221,44 @@ class Tables(PythonCase):
         self.assertRaises(nanots.InvalidError, create, "", [("a", "f64")])
         self.assertEqual(self.db.list_tables(), [])
 
+    def test_tier_and_codecs(self):
+        self.db.create_table("plain", ["a"])
+        self.assertEqual(self.db.schema("plain").tier, "auto")
+        self.db.create_table("sensor", ["temp", "load"], tier="hot", codecs={"load": "xor"})
+        self.assertEqual(self.db.schema("sensor").tier, "hot")
+        self.assertEqual(self.db.table_schema("sensor"), [("temp", "f64"), ("load", "f64", "xor")])
+        self.db.create_table_typed(
+            "event", [("a", "f64", "raw"), ("b", "i64", False, "delta"), ("c", "utf8"),
+                      nanots.Column("d", "i32", False)], tier="packed", codecs={"c": "raw"})
+        self.assertEqual(self.db.schema("event").columns, [
+            ("a", "f64", True, "raw"), ("b", "i64", False, "delta"), ("c", "utf8", True, "raw"),
+            ("d", "i32", False, None)])
+        self.db.create_table_typed("again", self.db.schema("event").columns)
+        self.assertEqual(self.db.schema("again").columns, self.db.schema("event").columns)
+        self.db.add_column("event", "e", "bool", "rle")
+        self.assertEqual(self.db.table_schema("event")[4], ("e", "bool", "rle"))
+        for i in range(2000):
+            self.db.append_row_typed("event", i, [float(i), i, f"text {i % 3}", i, i % 5 == 0])
+        self.db.flush()
+        stats = self.db.stats("event")
+        columns = {column["name"]: column for column in stats["columns"]}
+        self.assertEqual(stats["packed_segments"], stats["segments"])
+        self.assertEqual(list(columns["a"]["codecs"]), ["raw"])
+        self.assertEqual(columns["a"]["codecs"]["raw"]["raw_bytes"], 16000)
+        self.assertEqual(list(columns["c"]["tiers"]["packed"]["codecs"]), ["plain"])
+        self.assertEqual(columns["c"]["tiers"]["hot"]["vectors"], 0)
+
+    def test_tier_and_codecs_that_are_none(self):
+        create = self.db.create_table
+        self.fails(nanots.InvalidError, "expected auto, hot or packed", create, "t", ["a"],
+                   tier="warm")
+        self.fails(nanots.InvalidError, "unknown codec", create, "t", ["a"], codecs={"a": "zip"})
+        self.fails(nanots.InvalidError, "codec delta is not for f64", create, "t", ["a"],
+                   codecs={"a": "delta"})
+        self.fails(nanots.InvalidError, "codecs of no column: b", create, "t", ["a"],
+                   codecs={"b": "raw"})
+        self.assertEqual(self.db.list_tables(), [])
+
     def test_typed_rows_and_nulls(self):
         self.typed()
         row = [1.5, 0.5, 2**63 - 1, -2**31, True, "caf\u00e9 \U0001f600"]

@@ -150,6 +150,7 @@ static nanots_status commit_rewrite_manifest(struct nts_commit *commit, struct n
             db->file->ops->write_at(db->file, whole.bytes, whole.size, extent.off, true, error));
     sb->manifest_off = extent.off;
     sb->manifest_size = whole.size;
+    sb->manifest_chain = nts_manifest_chain(0, whole.bytes, whole.size);
     sb->manifest_capacity = extent.size;
     db->manifest_long_from = MANIFEST_GROWTH * whole.size;
 out:
@@ -157,6 +158,19 @@ out:
         nts_space_settle(&db->space, extent.off, 0);
     nts_buf_deinit(&whole);
     return status;
+}
+
+/* Behind those that are there. */
+static nanots_status commit_append_edits(struct nts_commit *commit, struct nts_superblock *sb,
+                                         struct nanots_error *error)
+{
+    struct nts_buf *edits = &commit->edits;
+    struct nanots_file *file = commit->db->file;
+    const uint64_t off = sb->manifest_off + sb->manifest_size;
+    NTS_TRY(commit_pad(commit, edits));
+    sb->manifest_size += edits->size;
+    sb->manifest_chain = nts_manifest_chain(sb->manifest_chain, edits->bytes, edits->size);
+    return file->ops->write_at(file, edits->bytes, edits->size, off, true, error);
 }
 
 static nanots_status commit_write_manifest(struct nts_commit *commit, struct nts_superblock *sb,
@@ -170,22 +184,15 @@ static nanots_status commit_write_manifest(struct nts_commit *commit, struct nts
         return NANOTS_OK;
     if (!commit->rewrite_manifest && !is_long) {
         const uint64_t size = nts_round_up(commit->edits.size, db->options.sector_size);
-        if (manifest_has_room(commit, size, NTS_BLOCK_SIZE)) {
-            NTS_TRY(commit_pad(commit, &commit->edits));
-            sb->manifest_size += commit->edits.size;
-            return db->file->ops->write_at(db->file, commit->edits.bytes, commit->edits.size,
-                                           sb->manifest_off + used, true, error);
-        }
+        if (manifest_has_room(commit, size, NTS_BLOCK_SIZE))
+            return commit_append_edits(commit, sb, error);
     }
     const nanots_status status = commit_rewrite_manifest(commit, sb, error);
     const uint64_t size = nts_round_up(commit->edits.size, db->options.sector_size);
     if (status != NANOTS_NO_SPACE || commit->rewrite_manifest ||
         !manifest_has_room(commit, size, 0))
         return status;
-    NTS_TRY(commit_pad(commit, &commit->edits));
-    sb->manifest_size = used + commit->edits.size;
-    return db->file->ops->write_at(db->file, commit->edits.bytes, commit->edits.size,
-                                   sb->manifest_off + used, true, error);
+    return commit_append_edits(commit, sb, error);
 }
 
 static void commit_list_extent(struct nts_superblock *sb, const struct nts_wal_extent *extent)

@@ -304,6 +304,19 @@ static nanots_status load_make_versions(struct load *load, struct nanots_error *
     return status;
 }
 
+/* Edits that are lost whole leave zeros, as padding does. The next commit goes on from the chain. */
+static nanots_status load_check_chain(struct nanots_db *db, uint32_t chain,
+                                      struct nanots_error *error)
+{
+    const uint32_t wanted = db->sb.manifest_chain;
+    db->sb.manifest_chain = chain;
+    if (wanted == 0 || wanted == chain)
+        return NANOTS_OK;
+    return nts_fail(
+        error, NANOTS_CORRUPT, "manifest: edits are missing from its %llu bytes at offset %llu",
+        (unsigned long long)db->sb.manifest_size, (unsigned long long)db->sb.manifest_off);
+}
+
 static nanots_status load_edits(struct load *load, const uint8_t *bytes, size_t size,
                                 struct nanots_error *error)
 {
@@ -315,7 +328,7 @@ static nanots_status load_edits(struct load *load, const uint8_t *bytes, size_t 
         struct nts_edit edit;
         NTS_TRY(nts_manifest_next(&reader, &edit, error));
         if (edit.body == NULL)
-            return NANOTS_OK;
+            return load_check_chain(load->db, reader.chain, error);
         NTS_TRY(load_edit(load, &edit, error));
     }
 }

@@ -222,6 +222,22 @@ bool nts_kept_log_decode(const uint8_t *body, size_t body_size, struct nts_kept_
            log->flushed_seq <= log->last_seq && log->last_seq <= NTS_NUMBER_MAX;
 }
 
+static uint32_t chain_edit(uint32_t chain, const uint8_t *edit)
+{
+    const uint32_t next = (uint32_t)nts_checksum_seeded(edit, 8, chain);
+    return next != 0 ? next : 1;
+}
+
+uint32_t nts_manifest_chain(uint32_t chain, const uint8_t *bytes, size_t size)
+{
+    size_t at = 0;
+    while (size - at >= NTS_EDIT_HEADER_SIZE && nts_load_u32(bytes + at + 8) != 0) {
+        chain = chain_edit(chain, bytes + at);
+        at += nts_load_u32(bytes + at + 8);
+    }
+    return chain;
+}
+
 /* Where the next edit begins: past the words of padding. */
 static size_t manifest_skip_padding(const struct nts_manifest_reader *reader)
 {
@@ -268,5 +284,6 @@ nanots_status nts_manifest_next(struct nts_manifest_reader *reader, struct nts_e
     edit->body = bytes + NTS_EDIT_HEADER_SIZE;
     edit->body_size = size - NTS_EDIT_HEADER_SIZE;
     reader->at += size;
+    reader->chain = chain_edit(reader->chain, bytes);
     return NANOTS_OK;
 }

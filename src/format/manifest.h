@@ -91,13 +91,19 @@ NTS_CHECKED nanots_status nts_manifest_put(struct nts_buf *buf, uint64_t seed,
 NTS_CHECKED nanots_status nts_manifest_put_kept_log(struct nts_buf *buf, uint64_t seed,
                                                     const struct nts_kept_log *log);
 
-/* Walks the edits. Set the first four, zero `at`. */
+/* One number for edits and their order, which the superblock has: edits that were wiped out with
+ * their commit look like padding. `chain` is that of the edits before, 0 for none; `bytes` are
+ * edits as they were put, padded or not. Never 0 for any edit. */
+uint32_t nts_manifest_chain(uint32_t chain, const uint8_t *bytes, size_t size);
+
+/* Walks the edits. Set the first four, zero the others. */
 struct nts_manifest_reader {
     const uint8_t *bytes;
     size_t size;
     uint64_t file_off; /* where bytes[0] is in the file: for the sentences */
     uint64_t seed;
     size_t at;
+    uint32_t chain; /* of the edits so far */
 };
 
 struct nts_edit {

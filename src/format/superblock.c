@@ -34,6 +34,7 @@ enum superblock_field {
     SB_NEXT_SEGMENT_ID = 152,
     SB_WAL_EXTENTS = 160,
     SB_LAYOUT = 232,
+    SB_MANIFEST_CHAIN = 236,
     SB_TABLE_CHANGES = 240,
     SB_CHECKSUM = 248
 };
@@ -78,7 +79,8 @@ void nts_superblock_encode(const struct nts_superblock *sb, uint8_t bytes[NTS_SU
         nts_store_u64(place, sb->wal_extents[i].off);
         nts_store_u32(place + 8, (uint32_t)(sb->wal_extents[i].size / NTS_BLOCK_SIZE));
     }
-    nts_store_u64(bytes + SB_LAYOUT, sb->tiny ? SB_LAYOUT_TINY : 0);
+    nts_store_u32(bytes + SB_LAYOUT, sb->tiny ? SB_LAYOUT_TINY : 0);
+    nts_store_u32(bytes + SB_MANIFEST_CHAIN, sb->manifest_chain);
     nts_store_u64(bytes + SB_TABLE_CHANGES, sb->table_changes);
     nts_store_u64(bytes + SB_CHECKSUM, nts_checksum(bytes, SB_CHECKSUM));
 }
@@ -169,7 +171,8 @@ static void superblock_load(const uint8_t bytes[NTS_SUPERBLOCK_SIZE], struct nts
         sb->wal_extents[i].off = nts_load_u64(place);
         sb->wal_extents[i].size = (uint64_t)nts_load_u32(place + 8) * NTS_BLOCK_SIZE;
     }
-    sb->tiny = (nts_load_u64(bytes + SB_LAYOUT) & SB_LAYOUT_TINY) != 0;
+    sb->tiny = (nts_load_u32(bytes + SB_LAYOUT) & SB_LAYOUT_TINY) != 0;
+    sb->manifest_chain = nts_load_u32(bytes + SB_MANIFEST_CHAIN);
     sb->table_changes = nts_load_u64(bytes + SB_TABLE_CHANGES);
 }
 

@@ -57,7 +57,8 @@ struct nts_superblock {
     uint64_t next_segment_id;
     struct nts_extent wal_extents[NTS_WAL_EXTENTS_MAX]; /* head first */
     bool tiny;
-    uint64_t table_changes; /* commits that changed, dropped or cut a table */
+    uint32_t manifest_chain; /* of the manifest's edits; 0: none, or a file older than the field */
+    uint64_t table_changes;  /* commits that changed, dropped or cut a table */
 };
 
 /* File offset of the slot that generation `generation` is written to. */

@@ -278,6 +278,40 @@ static void open_of_a_damaged_manifest_says_what_to_do(void **state)
     test_free(bytes);
 }
 
+/* Goal: a commit that is gone from the manifest is noticed, the last one too. Method: a file of a
+ * writer that lives, each commit in a sector of its own, and zeros for each in turn. */
+static void open_finds_each_lost_commit_of_a_manifest(void **state)
+{
+    const struct scratch *scratch = *state;
+    char copy[256];
+    uint8_t sector[512];
+    struct nts_superblock sb;
+    size_t size = 0;
+    struct nanots_db *db = NULL;
+
+    db_ok(nanots_open(scratch->path, NULL, &db, &db_error));
+    for (int64_t ts = 0; ts < 6; ts++) {
+        db_ok(nanots_append(db, "t", ts, 1.5, NULL, &db_error));
+        db_ok(nanots_flush(db, &db_error));
+    }
+    uint8_t *bytes = db_file_read(scratch->path, &size);
+    db_close(db);
+    (void)scratch_path(scratch, "copy.ntt", copy, sizeof copy);
+    assert_int_equal(nts_superblock_choose(bytes, 8192, &sb, NULL), NANOTS_OK);
+    assert_true(sb.manifest_size >= 4 * sizeof sector);
+    for (uint64_t at = 0; at < sb.manifest_size; at += sizeof sector) {
+        uint8_t *place = bytes + sb.manifest_off + at;
+        memcpy(sector, place, sizeof sector);
+        memset(place, 0, sizeof sector);
+        db_file_write(copy, bytes, size);
+        db_fails(open_flags(copy, NANOTS_OPEN_READ_ONLY), NANOTS_CORRUPT, "manifest: ");
+        memcpy(place, sector, sizeof sector);
+    }
+    db_file_write(copy, bytes, size);
+    db_ok(open_flags(copy, NANOTS_OPEN_READ_ONLY));
+    test_free(bytes);
+}
+
 /* ---- options ------------------------------------------------------------------------------ */
 
 static void open_options_out_of_range_are_refused(void **state)
@@ -426,6 +460,7 @@ int main(void)
         OPEN_TEST(open_of_a_file_cut_short_says_what_to_do),
         OPEN_TEST(open_of_damaged_superblocks_says_what_to_do),
         OPEN_TEST(open_of_a_damaged_manifest_says_what_to_do),
+        OPEN_TEST(open_finds_each_lost_commit_of_a_manifest),
         OPEN_TEST(open_options_out_of_range_are_refused),
         OPEN_TEST(open_options_of_all_kinds_keep_rows),
         OPEN_TEST(open_options_of_an_older_caller_are_taken),

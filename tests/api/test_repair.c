@@ -512,7 +512,7 @@ static void repair_and_verify_find_a_wrong_time_range(void **state)
         db_rows_free(&rows);
         db_close(db);
         plant_read(&plant);
-        const struct nts_superblock sb = plant_superblock(&plant);
+        struct nts_superblock sb = plant_superblock(&plant);
         uint8_t *edit = plant.bytes + sb.manifest_off;
         while (edit[12] != NTS_EDIT_SEGMENTS_ADD)
             edit += nts_load_u32(edit + 8);
@@ -529,6 +529,9 @@ static void repair_and_verify_find_a_wrong_time_range(void **state)
         nts_store_u64(entry + 64, checksum);
         nts_store_u64(edit, nts_checksum_seeded(edit + 8, nts_load_u32(edit + 8) - 8,
                                                 nts_superblock_file_seed(&sb)));
+        sb.manifest_chain =
+            nts_manifest_chain(0, plant.bytes + sb.manifest_off, (size_t)sb.manifest_size);
+        nts_superblock_encode(&sb, plant.bytes);
         plant_write(&plant);
         db = db_open_read_only(plant.scratch->path);
         db_ok(nanots_verify(db, plant_hear, &plant, &verified, &db_error));

@@ -222,8 +222,10 @@ void file_image_reseal(struct file_image *image)
             reseal_segment(image->bytes + at, image->size - at);
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
         uint8_t *copy = image->bytes + slots[i];
-        if (slots[i] + NTS_SUPERBLOCK_SIZE <= image->size && memcmp(copy, "\x89NTT", 4) == 0)
-            nts_store_u64(copy + 248, nts_checksum(copy, 248));
+        if (slots[i] + NTS_SUPERBLOCK_SIZE > image->size || memcmp(copy, "\x89NTT", 4) != 0)
+            continue;
+        nts_store_u32(copy + 236, 0); /* the chain of edits is not told */
+        nts_store_u64(copy + 248, nts_checksum(copy, 248));
     }
     const size_t known =
         image->size < NTS_SUPERBLOCK_AREA ? (size_t)image->size : NTS_SUPERBLOCK_AREA;

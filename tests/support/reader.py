@@ -45,14 +45,14 @@ WAL_EXTENTS_MAX = 6
 
 MAGIC = b"\x89NTT\r\n\x1a\n"
 SUPERBLOCK_SIZE = 256
-SUPERBLOCK = struct.Struct("<8sIIQQQQ16s10QIIQ72sQQQ")
+SUPERBLOCK = struct.Struct("<8sIIQQQQ16s10QIIQ72sIIQQ")
 LAYOUT_TINY = 1
 
 Superblock = namedtuple("Superblock", (
     "magic format_version writer_version generation incompat_flags ro_compat_flags compat_flags "
     "file_id manifest_off manifest_size manifest_capacity file_end flushed_seq wal_salt wal_chain "
     "wal_head_off reserve_off reserve_size next_table_id wal_count next_segment_id wal_extents "
-    "layout table_changes checksum"))
+    "layout manifest_chain table_changes checksum"))
 
 
 def superblock_at(data, off):
@@ -283,6 +283,7 @@ def read_manifest(data, sb, state):
     seed, = struct.unpack("<Q", sb.file_id[:8])
     at, end = sb.manifest_off, sb.manifest_off + sb.manifest_size
     check(end <= len(data), "manifest outside of the file")
+    chain = 0
     while at < end:
         at = skip_manifest_padding(data, sb.manifest_off, at, end)
         if end - at < 8:
@@ -294,7 +295,9 @@ def read_manifest(data, sb, state):
         check(checksum == (xxh3(data[at + 8:at + size], seed) or 1), "%s: checksum", what)
         check(TABLE <= kind <= KEPT_LOG, "%s: kind %d", what, kind)
         state.apply(kind, Cursor(data, at + 16, at + size, what))
+        chain = xxh3(data[at:at + 8], chain) & 0xFFFFFFFF or 1
         at += size
+    check(sb.manifest_chain in (0, chain), "manifest: edits are missing")
     for table in state.tables.values():
         for entry in table.entries.values():
             check(entry.off + entry.size <= sb.file_end, "segment %d is beyond file_end",

@@ -60,7 +60,6 @@ struct nts_codec_scratch {
     uint64_t run_counts[NTS_VECTOR_ROWS / 2];
     uint64_t exception_positions[NTS_VECTOR_ROWS]; /* of codec/exceptions.h */
     uint64_t exception_values[NTS_VECTOR_ROWS];
-    uint8_t exception_vector[8 * NTS_VECTOR_ROWS + 1];
     uint8_t exception_bytes[2 * (8 * NTS_VECTOR_ROWS + 1 + 2)];
     double sample[NTS_TRANSFORM_SAMPLE_COUNT]; /* of codec/transform.h */
     /* Of codec/f32.h: the vector as doubles, and its bytes before they are known to be smallest;

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "codec/delta.h"
 #include "codec/position.h"
 #include "codec/varint.h"
 
@@ -67,31 +68,35 @@ static size_t exceptions_count_near(const struct nts_exceptions *out, const uint
     return near_count;
 }
 
-/* Packs positions and values, with their sizes, into the scratch. Returns the bytes. */
+/* Appends a vector with its size, FOR or DELTA: to choose takes longer than it saves. */
+static uint8_t *exceptions_put_vector(uint8_t *at, struct nts_codec_scratch *scratch,
+                                      unsigned order, const uint64_t *list, size_t count)
+{
+    const struct nts_delta_plan plan = nts_delta_plan_order(scratch, order, list, count);
+
+    at = nts_varint_put(at, 1 + plan.size);
+    *at++ = (uint8_t)(NTS_CODEC_FOR + order);
+    return nts_delta_write(at, &plan, scratch, list, count);
+}
+
+/* Packs positions and values into the scratch. Returns the bytes. */
 static size_t exceptions_pack(const struct nts_exceptions *out, struct nts_codec_scratch *scratch,
                               const uint64_t *numbers, const double *src, double scale)
 {
     uint64_t *const list = scratch->exception_values;
     uint8_t *at = scratch->exception_bytes;
-    size_t size;
 
     for (size_t k = 0; k < out->count; k++)
         list[k] = out->positions[k];
-    size = nts_i64_encode(scratch, scratch->exception_vector, (const int64_t *)list, out->count);
-    at = nts_varint_put(at, size);
-    memcpy(at, scratch->exception_vector, size);
-    at += size;
-
+    at = exceptions_put_vector(at, scratch, 1, list, out->count);
     for (size_t k = 0; k < out->count; k++) {
         const size_t position = out->positions[k];
         list[k] = (out->flags & NTS_EXCEPTIONS_DIFFERENCES)
                       ? exception_difference(numbers[position], src[position], scale)
                       : nts_bits_of_double(src[position]);
     }
-    size = nts_i64_encode(scratch, scratch->exception_vector, (const int64_t *)list, out->count);
-    at = nts_varint_put(at, size);
-    memcpy(at, scratch->exception_vector, size);
-    return (size_t)(at + size - scratch->exception_bytes);
+    at = exceptions_put_vector(at, scratch, 0, list, out->count);
+    return (size_t)(at - scratch->exception_bytes);
 }
 
 bool nts_exceptions_plan(struct nts_exceptions *out, struct nts_codec_scratch *scratch,

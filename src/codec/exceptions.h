@@ -45,8 +45,8 @@ struct nts_exceptions {
 #define NTS_EXCEPTIONS_NEAR 64u
 
 /* Lists and plans the exceptions that a of the scratch marks with 1, wrong_count of them. Numbers
- * that are far off become those before. False if there are too many exceptions. Uses all of the
- * scratch but `values`; what is packed lies there until the vector is written. */
+ * that are far off become those before. False if there are too many exceptions. Uses a, b
+ * and c of the scratch; what is packed lies there until the vector is written. */
 bool nts_exceptions_plan(struct nts_exceptions *out, struct nts_codec_scratch *scratch,
                          uint64_t *numbers, size_t wrong_count, const double *src, size_t count,
                          double scale);

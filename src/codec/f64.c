@@ -188,7 +188,8 @@ static bool f64_is_good(const struct nts_transformed *transformed, size_t size, 
 
     if (transformed->transform.codec == NTS_CODEC_DECIMAL)
         good = count <= NTS_DECIMAL_COUNT_FEW ? DECIMAL_SIZE_GOOD_FEW : DECIMAL_SIZE_GOOD;
-    return size <= count * good && nts_transform_exception_count(transformed) <= count / 16;
+    return size <= count * good && (nts_transform_exception_count(transformed) <= count / 16 ||
+                                    transformed->head_size <= size / 8);
 }
 
 /* Tries all transforms. Returns the size of the best, which is written, or the size of RAW;
@@ -201,12 +202,23 @@ static size_t f64_try_transforms(struct nts_codec_scratch *scratch, struct nts_f
 
     choice->age = 0;
     *is_good_out =
+        choice->has_lattice && choice->ranks == NULL &&
+        f64_try(scratch, choice, dst, NTS_CODEC_MULTIPLE, src, count, &size, &transformed);
+    if (*is_good_out) {
+        choice->is_good = false;
+        return size;
+    }
+    *is_good_out =
         (f64_try(scratch, choice, dst, NTS_CODEC_INTEGER, src, count, &size, &transformed) ||
          f64_try(scratch, choice, dst, NTS_CODEC_DECIMAL, src, count, &size, &transformed)) &&
         f64_is_good(&transformed, size, count);
+    choice->is_good = *is_good_out && choice->ranks == NULL;
     if (choice->transform.codec == NTS_CODEC_DECIMAL && size > count * F64_LATTICE_SIZE_MIN)
         (void)f64_try(scratch, choice, dst, NTS_CODEC_MULTIPLE, src, count, &size, &transformed);
-    choice->has_lattice |= choice->transform.codec == NTS_CODEC_MULTIPLE;
+    if (choice->transform.codec == NTS_CODEC_MULTIPLE) {
+        choice->has_lattice = true;
+        choice->is_good = false;
+    }
     if (choice->ranks != NULL)
         *is_good_out =
             f64_try(scratch, choice, dst, NTS_CODEC_RANKS, src, count, &size, &transformed);
@@ -230,21 +242,38 @@ static bool f64_transform_known(struct nts_transformed *out, struct nts_codec_sc
     return f64_transform(out, scratch, transform, src, count);
 }
 
-/* Encodes as the vector before was; 0 if that does not fit this one. */
+/* Whether integers of decimals that were known to be good have got a lattice. */
+static bool f64_has_lattice_now(const struct nts_f64_choice *choice,
+                                struct nts_codec_scratch *scratch, size_t count)
+{
+    struct nts_lattice lattice;
+
+    return choice->age == F64_CHOICE_AGE_MAX && choice->transform.codec == NTS_CODEC_DECIMAL &&
+           choice->size > count * F64_LATTICE_SIZE_MIN &&
+           nts_lattice_find(&lattice, scratch->b, scratch->values, count);
+}
+
+/* Encodes as the vector before was; 0 if that does not fit this one. What is good stays so while it
+ * applies, for nothing else was compared with it; all else must come to about the same size. */
 static size_t f64_encode_known(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
                                uint8_t *dst, const double *src, size_t count)
 {
-    const size_t size_max = choice->size + choice->size / 6 + F64_CHOICE_SLACK;
+    const size_t expected = choice->size + choice->size / 6 + F64_CHOICE_SLACK;
     const size_t bound = nts_vector_bound(count);
     struct nts_transformed transformed;
 
-    if (choice->age == 0 || choice->age >= F64_CHOICE_AGE_MAX || choice->count != count)
+    if (choice->age == 0 || choice->count != count ||
+        (choice->age >= F64_CHOICE_AGE_MAX && !choice->is_good))
         return 0;
     if (!f64_transform_known(&transformed, scratch, choice, src, count))
         return 0;
-    choice->age++;
-    return transformed_encode(scratch, &choice->integers, dst, &transformed, src, count,
-                              size_max < bound ? size_max : bound);
+    if (choice->is_good && f64_has_lattice_now(choice, scratch, count))
+        return 0;
+    choice->age = (uint8_t)(choice->age % F64_CHOICE_AGE_MAX + 1);
+    const size_t size =
+        transformed_encode(scratch, &choice->integers, dst, &transformed, src, count,
+                           choice->is_good || expected > bound ? bound : expected);
+    return choice->is_good && !f64_is_good(&transformed, size, count) ? 0 : size;
 }
 
 size_t nts_f64_encode_next(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,

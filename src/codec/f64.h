@@ -17,6 +17,7 @@ struct nts_f64_choice {
     struct nts_i64_choice integers;      /* behind it */
     size_t size;                         /* bytes that vector came to */
     size_t count;                        /* values it had */
+    bool is_good;                        /* and nothing but it was worth a try */
     bool has_lattice;                    /* a vector was MULTIPLE */
     uint8_t age;                         /* vectors since; 0: look at all */
     const struct nts_ranks_table *ranks; /* of the chunk; NULL: none */

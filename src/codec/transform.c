@@ -24,9 +24,10 @@
  * entry and 2 a rank, the head and the vectors leave room for a vector more. */
 #define RANKS_ROWS_MIN          2048u
 #define RANKS_ENTRIES_MAX(rows) (((rows)-NTS_VECTOR_ROWS) / 2)
-/* Of so many values spread over the chunk, one in so many must have been there before. */
-#define RANKS_SAMPLE_COUNT   1024u
-#define RANKS_REPEATS_ONE_IN 20u
+/* Of so many values spread over the chunk, one in so many must have been there before: more than
+ * that, and the table would be full. */
+#define RANKS_SAMPLE_COUNT   512u
+#define RANKS_REPEATS_ONE_IN 40u
 
 #define CHUNK_WINDOW_COUNT 4u
 #define CHUNK_WINDOW_ROWS  (NTS_TRANSFORM_SAMPLE_COUNT / CHUNK_WINDOW_COUNT)
@@ -228,9 +229,13 @@ bool nts_transform_has_repeats(const struct nts_chunk_vector *vectors, size_t ve
     if (row_count < RANKS_ROWS_MIN)
         return false;
     nts_ranks_clear(table);
-    for (size_t k = 0; k < RANKS_SAMPLE_COUNT; k++) {
-        size_t left;
-        (void)nts_ranks_add(table, chunk_at(vectors, k * row_count / RANKS_SAMPLE_COUNT, &left), 1);
+    for (size_t v = 0, k = 0, first = 0; v < vector_count; first += vectors[v++].count) {
+        const double *const values = vectors[v].values;
+        double sample[RANKS_SAMPLE_COUNT];
+        size_t sampled = 0;
+        for (; k * row_count / RANKS_SAMPLE_COUNT < first + vectors[v].count; k++)
+            sample[sampled++] = values[k * row_count / RANKS_SAMPLE_COUNT - first];
+        (void)nts_ranks_add(table, sample, sampled);
     }
     return RANKS_SAMPLE_COUNT - nts_ranks_count(table) >= RANKS_SAMPLE_COUNT / RANKS_REPEATS_ONE_IN;
 }

@@ -299,6 +299,35 @@ static void superblock_unfinished_is_refused_if_it_wins(void **state)
     }
 }
 
+/* Goal: an extent may end where the file does, and not a byte behind it; nor may the manifest have
+ * more bytes than any may have. */
+static void superblock_extents_end_with_the_file(void **state)
+{
+    const struct nts_superblock good = superblock_sample(6);
+    struct nts_superblock sb = good;
+    struct nanots_error error;
+    (void)state;
+    for (uint64_t over = 0; over < 2; over++) {
+        const nanots_status wanted = over == 0 ? NANOTS_OK : NANOTS_CORRUPT;
+        sb = good;
+        sb.manifest_off = sb.file_end - sb.manifest_capacity + over;
+        assert_int_equal(decode(&sb, &error), wanted);
+        sb = good;
+        sb.reserve.off = sb.file_end - sb.reserve.size + over;
+        assert_int_equal(decode(&sb, &error), wanted);
+        sb = good;
+        sb.file_end = sb.reserve.off + sb.reserve.size - over;
+        assert_int_equal(decode(&sb, &error), wanted);
+    }
+    sb = good;
+    sb.file_end = sb.manifest_off + NTS_MANIFEST_SIZE_MAX + 4096;
+    sb.manifest_capacity = NTS_MANIFEST_SIZE_MAX + 1;
+    sb.manifest_size = NTS_MANIFEST_SIZE_MAX;
+    assert_int_equal(decode(&sb, &error), NANOTS_OK);
+    sb.manifest_size++;
+    assert_int_equal(decode(&sb, &error), NANOTS_CORRUPT);
+}
+
 /* Sets one field of `sb` to what cannot be. */
 static void superblock_spoil(struct nts_superblock *sb, unsigned field)
 {
@@ -408,6 +437,7 @@ int main(void)
         cmocka_unit_test(superblock_newer_format_names_the_writer),
         cmocka_unit_test(superblock_newer_format_counts_in_the_winner_only),
         cmocka_unit_test(superblock_unfinished_is_refused_if_it_wins),
+        cmocka_unit_test(superblock_extents_end_with_the_file),
         cmocka_unit_test(superblock_impossible_contents_are_refused),
         cmocka_unit_test(superblock_choose_stays_inside_its_bytes),
     };

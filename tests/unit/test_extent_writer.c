@@ -144,12 +144,41 @@ static void extent_writer_failed_write_keeps_the_buffer(void **state)
     bench_close(&bench);
 }
 
+/* Goal: a patch that begins in the file and ends in the buffer is in both; one that cannot be
+ * written is a status. */
+static void extent_writer_patches_over_the_edge(void **state)
+{
+    const struct scratch *scratch = *state;
+    uint8_t bytes[120];
+    uint8_t got[120];
+    struct bench bench;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)i;
+    bench_open(&bench, scratch->path, false);
+    assert_int_equal(nts_extent_writer_put(&bench.writer, bytes, 100, NULL), NANOTS_OK);
+    assert_int_equal(nts_extent_writer_flush(&bench.writer, NULL), NANOTS_OK);
+    assert_int_equal(nts_extent_writer_put(&bench.writer, bytes + 100, 20, NULL), NANOTS_OK);
+    memset(bytes + 90, 0xEE, 20);
+    faultvfs_fail(&bench.faults, FAULTVFS_WRITE, 0, EIO, false);
+    assert_int_equal(nts_extent_writer_patch(&bench.writer, EXTENT_OFF + 90, bytes + 90, 20, NULL),
+                     NANOTS_IO);
+    faultvfs_heal(&bench.faults);
+    assert_int_equal(nts_extent_writer_patch(&bench.writer, EXTENT_OFF + 90, bytes + 90, 20, NULL),
+                     NANOTS_OK);
+    assert_int_equal(nts_extent_writer_flush(&bench.writer, NULL), NANOTS_OK);
+    assert_int_equal(bench.file->ops->read_at(bench.file, got, sizeof got, EXTENT_OFF, NULL),
+                     NANOTS_OK);
+    assert_memory_equal(got, bytes, sizeof got);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(extent_writer_file_equals_the_copy),
         WITH_SCRATCH(extent_writer_refuses_what_does_not_fit),
         WITH_SCRATCH(extent_writer_failed_write_keeps_the_buffer),
+        WITH_SCRATCH(extent_writer_patches_over_the_edge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,6 +265,60 @@ static void space_truncate_cuts_free_ends_only(void **state)
     faultvfs_deinit(&faults);
 }
 
+/* Goal: a cut inside the free tail leaves the tail's beginning, and one with nothing free none. */
+static void space_truncate_cuts_through_the_free_tail(void **state)
+{
+    const struct scratch *scratch = *state;
+    const struct nanots_vfs *vfs = nts_vfs_posix();
+    struct nanots_file *file = NULL;
+    struct nts_space space;
+    struct nts_extent live = {8192, 4096};
+    assert_int_equal(
+        vfs->open(vfs, nts_alloc_libc(), scratch->path, NANOTS_VFS_CREATE, &file, NULL), NANOTS_OK);
+    nts_space_init(&space, nts_alloc_libc());
+    assert_int_equal(nts_space_rebuild(&space, &live, 1, 1u << 20, NULL), NANOTS_OK);
+    assert_int_equal(nts_space_truncate(&space, file, 65536, NULL), NANOTS_OK);
+    assert_int_equal(space.file_end, 65536);
+    assert_int_equal(nts_space_free_bytes(&space), 65536 - 12288);
+    assert_int_equal(nts_space_truncate(&space, file, 12288, NULL), NANOTS_OK);
+    assert_int_equal(space.free_runs.count, 0);
+    assert_int_equal(nts_space_truncate(&space, file, 12288, NULL), NANOTS_OK);
+    assert_int_equal(space.free_runs.count, 0);
+    nts_space_deinit(&space);
+    file->ops->close(file);
+}
+
+/* Goal: memory that runs out is a status; what is given back without it is lost till a rebuild. */
+static void space_without_memory_is_a_status(void **state)
+{
+    struct nts_extent live[40];
+    bool failed = true;
+    (void)state;
+    for (uint64_t k = 0; failed; k++) {
+        struct faultalloc memory;
+        struct nts_space space;
+        struct nts_extent got = {0, 0};
+        for (size_t i = 0; i < 40; i++)
+            live[i] = (struct nts_extent){8192 + 16384 * i + 4096, 4096};
+        faultalloc_init(&memory);
+        faultalloc_fail(&memory, k, true);
+        nts_space_init(&space, &memory.alloc);
+        nanots_status status =
+            nts_space_rebuild(&space, live, k % 2 == 0 ? 16 : 40, 1u << 20, NULL);
+        if (status == NANOTS_OK)
+            status = nts_space_hold(&space, (struct nts_extent){8192, 4096}, NULL);
+        for (size_t i = 0; i < 20 && status == NANOTS_OK; i++)
+            status = nts_space_take(&space, 4096, 4096, &got, NULL);
+        failed = memory.failed;
+        assert_int_equal(status, failed ? NANOTS_NO_MEMORY : NANOTS_OK);
+        nts_space_give(&space, (struct nts_extent){1u << 21, 4096});
+        faultalloc_heal(&memory);
+        nts_space_deinit(&space);
+        assert_int_equal(memory.block_count, 0);
+        faultalloc_deinit(&memory);
+    }
+}
+
 /* Goal: large free runs give their blocks back, live bytes and small runs stay. */
 static void space_punch_spares_live_bytes(void **state)
 {
@@ -357,6 +411,8 @@ int main(void)
         cmocka_unit_test(space_rebuild_joins_ranges_in_blocks),
         cmocka_unit_test(space_hold_keeps_its_range_over_rebuilds),
         WITH_SCRATCH(space_truncate_cuts_free_ends_only),
+        WITH_SCRATCH(space_truncate_cuts_through_the_free_tail),
+        cmocka_unit_test(space_without_memory_is_a_status),
         WITH_SCRATCH(space_punch_spares_live_bytes),
         cmocka_unit_test(space_take_that_cannot_be_is_refused),
         cmocka_unit_test(space_fits_below_an_end_or_not),

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "segment/segment_check.h"
 #include "support/faultalloc.h"
@@ -90,6 +91,68 @@ static void segment_check_refuses_an_impossible_footer(void **state)
         NANOTS_CORRUPT);
 }
 
+static struct nts_segment_entry entry_of_header(void)
+{
+    return (struct nts_segment_entry){.table_id = header.table_id,
+                                      .row_count = header.row_count,
+                                      .segment_id = header.segment_id,
+                                      .size = header.size,
+                                      .seq_first = header.seq_first,
+                                      .seq_last = header.seq_last,
+                                      .ts_min = footer.ts_min,
+                                      .ts_max = footer.ts_max,
+                                      .footer_checksum = header.footer_checksum,
+                                      .flags = header.flags};
+}
+
+/* Goal: a header is of an entry only if all fields that both have are equal. */
+static void segment_header_of_another_entry_is_refused(void **state)
+{
+    const struct scratch *scratch = *state;
+    image_make(scratch->path);
+    struct nts_segment_entry entry = entry_of_header();
+    uint64_t *const numbers[] = {&entry.segment_id,      &entry.size,
+                                 &entry.seq_first,       &entry.seq_last,
+                                 &entry.footer_checksum, &entry.flags};
+    uint32_t *const counts[] = {&entry.table_id, &entry.row_count};
+    assert_true(nts_segment_header_is_of(&header, &entry));
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        *numbers[i] ^= 1;
+        assert_false(nts_segment_header_is_of(&header, &entry));
+        *numbers[i] ^= 1;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        *counts[i] ^= 1;
+        assert_false(nts_segment_header_is_of(&header, &entry));
+        *counts[i] ^= 1;
+    }
+}
+
+/* Goal: what is wrong with a footer is named, and nothing where nothing is. */
+static void segment_footer_faults_are_named(void **state)
+{
+    const struct scratch *scratch = *state;
+    image_make(scratch->path);
+    const struct nts_segment_entry entry = entry_of_header();
+    const uint64_t seed = footer.file_seed;
+    struct nts_segment_entry other = entry;
+    struct nts_footer wrong = footer;
+    assert_null(nts_segment_footer_fault(&footer, &entry, seed));
+    assert_non_null(strstr(nts_segment_footer_fault(&footer, &entry, seed + 1), "another file"));
+    wrong.column_count = 3;
+    assert_non_null(strstr(nts_segment_footer_fault(&wrong, &entry, seed), "no definition"));
+    wrong = footer;
+    wrong.definition_size = 4;
+    assert_non_null(strstr(nts_segment_footer_fault(&wrong, &entry, seed), "no definition"));
+    for (unsigned field = 0; field < 3; field++) {
+        other = entry;
+        other.ts_min -= field == 0;
+        other.ts_max += field == 1;
+        other.table_id += field == 2;
+        assert_non_null(strstr(nts_segment_footer_fault(&footer, &other, seed), "contradicts"));
+    }
+}
+
 /* Goal: without memory nothing is called whole, and nothing leaks. */
 static void segment_check_without_memory_says_no(void **state)
 {
@@ -114,6 +177,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(segment_check_finds_a_flip_in_any_chunk),
         WITH_SCRATCH(segment_check_refuses_an_impossible_footer),
+        WITH_SCRATCH(segment_header_of_another_entry_is_refused),
+        WITH_SCRATCH(segment_footer_faults_are_named),
         WITH_SCRATCH(segment_check_without_memory_says_no),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,14 @@ nanots_append_arrow_stream(struct nanots_db *db, const char *table, struct Arrow
                            const struct nanots_arrow_append_options *options, uint64_t *seq_out,
                            struct nanots_error *error);
 
+/* nanots_append_arrow as part of a group. The table must be there: a flag is INVALID. A failure
+ * leaves the group as it was before the call, but for an array over a limit of a single append: the
+ * sentence says how many of its rows are in. */
+NANOTS_CHECKED NANOTS_API nanots_status nanots_group_append_arrow(
+    struct nanots_group *group, const char *table, struct ArrowSchema *schema,
+    struct ArrowArray *array, const struct nanots_arrow_append_options *options,
+    struct nanots_error *error);
+
 #ifdef __cplusplus
 }
 #endif

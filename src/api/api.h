@@ -40,6 +40,10 @@ void nts_api_sized_copy(void *out, const void *from, size_t given, size_t size);
 NTS_CHECKED nanots_status nts_api_append_rows(struct nanots_table *table, struct nts_rows *rows,
                                               uint64_t *seq_out, struct nanots_error *error);
 
+/* The same, as rows of a group. */
+NTS_CHECKED nanots_status nts_api_group_rows(struct nanots_group *group, struct nanots_table *table,
+                                             struct nts_rows *rows, struct nanots_error *error);
+
 /* What a scan has left out so far, into a struct of the caller's. */
 NTS_CHECKED nanots_status nts_api_damage(const struct nts_scan *scan,
                                          struct nanots_damage_report *damage_out,

@@ -2,7 +2,8 @@
 /* api/api_arrow_append.c - Arrow arrays and streams in.
  *
  *   schema -> table, or the definition of one to be made -> plan
- *   array  -> views, checked -> the table is made if need be -> append, in parts if over a limit
+ *   array  -> views, checked -> the table is made if need be -> append, to the table or a group, in
+ *                                                               parts if over a limit
  *
  * Whatever happens, the structs of the caller are released once, at the end of the public call.
  */
@@ -13,9 +14,11 @@
 #include "api/api.h"
 #include "arrow/import.h"
 #include "engine/catalog.h"
+#include "engine/group.h"
 
 struct arrow_append {
     struct nanots_db *db;
+    struct nanots_group *group; /* the rows are its; NULL: the table's at once */
     const char *name;
     struct nanots_arrow_append_options options;
     const struct ArrowSchema *schema;
@@ -101,7 +104,10 @@ static nanots_status append_part(struct arrow_append *append, struct nts_arrow_v
                             .views = views->columns,
                             .row_count = (uint32_t)count,
                             .column_count = views->column_count};
-    NTS_TRY(nts_api_append_rows(append->table, &rows, &append->seq, error));
+    if (append->group != NULL)
+        NTS_TRY(nts_api_group_rows(append->group, append->table, &rows, error));
+    else
+        NTS_TRY(nts_api_append_rows(append->table, &rows, &append->seq, error));
     append->row_count += count;
     nts_arrow_views_skip(views, count);
     return NANOTS_OK;
@@ -227,7 +233,7 @@ static nanots_status append_finish(struct arrow_append *append, nanots_status st
                                    uint64_t *seq_out, struct nanots_error *error)
 {
     struct nts_rows no_rows = {.row_count = 0};
-    if (status == NANOTS_OK && append->row_count == 0)
+    if (status == NANOTS_OK && append->row_count == 0 && append->group == NULL)
         status = nts_api_append_rows(append->table, &no_rows, &append->seq, error);
     append_end(append);
     if (status == NANOTS_OK && seq_out != NULL)
@@ -240,21 +246,20 @@ static nanots_status append_finish(struct arrow_append *append, nanots_status st
     return status;
 }
 
-static nanots_status append_arrow(struct nanots_db *db, const char *table,
-                                  const struct ArrowSchema *schema, const struct ArrowArray *array,
+static nanots_status append_arrow(struct arrow_append *append, const struct ArrowArray *array,
                                   const struct nanots_arrow_append_options *options,
                                   uint64_t *seq_out, struct nanots_error *error)
 {
-    struct arrow_append append = {.db = db, .name = table, .schema = schema};
-
-    NTS_TRY(nts_api_enter(db, error));
-    NTS_TRY(nts_api_no_null(schema, "the Arrow schema", error));
+    NTS_TRY(nts_api_enter(append->db, error));
+    NTS_TRY(nts_api_no_null(append->schema, "the Arrow schema", error));
     NTS_TRY(nts_api_no_null(array, "the Arrow array", error));
-    NTS_TRY(append_options(&append, options, error));
-    nanots_status status = append_begin(&append, error);
+    NTS_TRY(append_options(append, options, error));
+    if (append->group != NULL && append->options.flags != 0)
+        return nts_fail(error, NANOTS_INVALID, "a group makes no tables");
+    nanots_status status = append_begin(append, error);
     if (status == NANOTS_OK)
-        status = append_array(&append, array, error);
-    return append_finish(&append, status, seq_out, error);
+        status = append_array(append, array, error);
+    return append_finish(append, status, seq_out, error);
 }
 
 nanots_status nanots_append_arrow(struct nanots_db *db, const char *table,
@@ -262,9 +267,27 @@ nanots_status nanots_append_arrow(struct nanots_db *db, const char *table,
                                   const struct nanots_arrow_append_options *options,
                                   uint64_t *seq_out, struct nanots_error *error)
 {
+    struct arrow_append append = {.db = db, .name = table, .schema = schema};
     if (seq_out != NULL)
         *seq_out = 0;
-    const nanots_status status = append_arrow(db, table, schema, array, options, seq_out, error);
+    const nanots_status status = append_arrow(&append, array, options, seq_out, error);
+    release_array(array);
+    release_schema(schema);
+    return status;
+}
+
+nanots_status nanots_group_append_arrow(struct nanots_group *group, const char *table,
+                                        struct ArrowSchema *schema, struct ArrowArray *array,
+                                        const struct nanots_arrow_append_options *options,
+                                        struct nanots_error *error)
+{
+    struct arrow_append append = {.group = group, .name = table, .schema = schema};
+    nts_error_clear(error);
+    nanots_status status = nts_api_no_null(group, "the group", error);
+    if (status == NANOTS_OK) {
+        append.db = nts_group_db(group);
+        status = append_arrow(&append, array, options, NULL, error);
+    }
     release_array(array);
     release_schema(schema);
     return status;

@@ -23,6 +23,16 @@ static nanots_status group_find(struct nanots_group *group, const char *name,
     return nts_api_enter_table(nts_group_db(group), name, table_out, error);
 }
 
+nanots_status nts_api_group_rows(struct nanots_group *group, struct nanots_table *table,
+                                 struct nts_rows *rows, struct nanots_error *error)
+{
+    if (rows->row_count == 0)
+        return NANOTS_OK;
+    NTS_TRY(nts_rows_prepare(rows, rows->def, error));
+    NTS_TRY(nts_rows_check_size(table, rows, error));
+    return nts_group_append(group, table, rows, error);
+}
+
 /* The rows' arrays are set. */
 static nanots_status group_add(struct nanots_group *group, struct nanots_table *table,
                                struct nts_rows *rows, const void *values, size_t row_count,
@@ -30,11 +40,7 @@ static nanots_status group_add(struct nanots_group *group, struct nanots_table *
 {
     NTS_TRY(nts_api_check_rows(table, rows, values, row_count, column_count, error));
     NTS_TRY(nts_api_no_null(group, "the group", error));
-    if (row_count == 0)
-        return NANOTS_OK;
-    NTS_TRY(nts_rows_prepare(rows, rows->def, error));
-    NTS_TRY(nts_rows_check_size(table, rows, error));
-    return nts_group_append(group, table, rows, error);
+    return nts_api_group_rows(group, table, rows, error);
 }
 
 nanots_status nanots_group_table_append(struct nanots_group *group, struct nanots_table *table,

@@ -623,6 +623,46 @@ static void arrow_buffers_need_no_alignment(void **state)
     db_close(db);
 }
 
+/* Goal: arrays in a group are there with its commit, all or none; each struct is released once. */
+static void arrow_arrays_in_a_group_are_seen_at_its_commit(void **state)
+{
+    const struct nanots_arrow_append_options create = {.struct_size = sizeof create,
+                                                       .flags = NANOTS_ARROW_CREATE};
+    struct nanots_db *db = plant_db(*state, NULL);
+    struct nanots_group *group = NULL;
+    struct arrow_made made;
+    struct plant_data data;
+
+    db_ok(nanots_batch_begin(db, &group, &db_error));
+    for (unsigned i = 0; i < 3; i++) {
+        made_plant(&made, &data);
+        db_ok(
+            nanots_group_append_arrow(group, "plant", &made.schema, &made.array, NULL, &db_error));
+        arrow_made_expect_released(&made);
+    }
+    made_plant(&made, &data);
+    db_fails(nanots_group_append_arrow(group, "plane", &made.schema, &made.array, NULL, &db_error),
+             NANOTS_NOT_FOUND, "plant");
+    arrow_made_expect_released(&made);
+    made_plant(&made, &data);
+    db_fails(nanots_group_append_arrow(group, "new", &made.schema, &made.array, &create, &db_error),
+             NANOTS_INVALID, "makes no tables");
+    arrow_made_expect_released(&made);
+    made_plant(&made, &data);
+    db_fails(nanots_group_append_arrow(NULL, "plant", &made.schema, &made.array, NULL, &db_error),
+             NANOTS_INVALID, "the group");
+    arrow_made_expect_released(&made);
+    assert_int_equal(plant_rows(db), 0);
+    db_ok(nanots_batch_commit(group, NULL, &db_error));
+    assert_int_equal(plant_rows(db), 3 * ROWS);
+    db_ok(nanots_batch_begin(db, &group, &db_error));
+    made_plant(&made, &data);
+    db_ok(nanots_group_append_arrow(group, "plant", &made.schema, &made.array, NULL, &db_error));
+    nanots_batch_rollback(group);
+    assert_int_equal(plant_rows(db), 3 * ROWS);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -637,6 +677,7 @@ int main(void)
         WITH_SCRATCH(arrow_array_over_a_limit_goes_in_by_parts),
         WITH_SCRATCH(arrow_in_without_memory_leaves_nothing),
         WITH_SCRATCH(arrow_buffers_need_no_alignment),
+        WITH_SCRATCH(arrow_arrays_in_a_group_are_seen_at_its_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

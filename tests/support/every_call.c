@@ -385,6 +385,12 @@ RUN(run_append_arrow)
     stage_arrow(&made);
     return nanots_append_arrow(s->db, "mixed", &made.schema, &made.array, NULL, NULL, e);
 }
+RUN(run_group_append_arrow)
+{
+    struct arrow_made made;
+    stage_arrow(&made);
+    return nanots_group_append_arrow(s->group, "mixed", &made.schema, &made.array, NULL, e);
+}
 RUN(run_append_arrow_new)
 {
     const struct nanots_arrow_append_options options = {.struct_size = sizeof options,
@@ -465,6 +471,7 @@ const struct every_call every_calls[] = {
     {"nanots_query_arrow_stream", "", NEEDS_WRITER, run_query_arrow_stream, NULL, false},
     {"nanots_arrow_stream_damage", "", NEEDS_STREAM, run_arrow_stream_damage, NULL, false},
     {"nanots_query_arrow", "", NEEDS_WRITER, run_query_arrow, NULL, false},
+    {"nanots_group_append_arrow", "", NEEDS_GROUP, run_group_append_arrow, NULL, false},
     {"nanots_append_arrow", "", NEEDS_WRITER, run_append_arrow, NULL, false},
     {"nanots_append_arrow", "new table", NEEDS_WRITER, run_append_arrow_new, NULL, true},
     {"nanots_append_arrow_stream", "", NEEDS_WRITER, run_append_arrow_stream, NULL, false},

@@ -28,7 +28,6 @@ from ._core import (
     CorruptError,
     Error,
     ExistsError,
-    Group,
     InvalidError,
     IoError,
     MisuseError,
@@ -44,15 +43,16 @@ from ._core import (
     TooBigError,
     TypeMismatchError,
 )
-from ._result import Batch, Result
+from ._result import Batch, DamageReport, Result
 from ._times import INT64_MAX, Closed, Time, bounds
 
 __all__ = [
-    "Batch", "BusyError", "Column", "CorruptError", "Db", "Error", "ExistsError", "Group",
-    "InvalidError", "IoError", "MisuseError", "NewerFormatError", "NoMemoryError", "NoSpaceError",
-    "NotADatabaseError", "NotFoundError", "NotSupportedError", "PermissionDeniedError",
-    "PoisonedError", "ReadOnlyError", "RepairReport", "Result", "Schema", "Table", "TooBigError",
-    "TypeMismatchError", "VerifyReport", "__version__", "repair", "verify",
+    "Batch", "BusyError", "Column", "CorruptError", "DamageReport", "Db", "Error",
+    "ExistsError", "Group", "InvalidError", "IoError", "MisuseError", "NewerFormatError",
+    "NoMemoryError", "NoSpaceError", "NotADatabaseError", "NotFoundError", "NotSupportedError",
+    "PermissionDeniedError", "PoisonedError", "ReadOnlyError", "RepairReport", "Result",
+    "Schema", "Table", "TooBigError", "TypeMismatchError", "VerifyReport", "__version__",
+    "repair", "verify",
 ]
 
 __version__: str = _core.version
@@ -139,10 +139,30 @@ class Table(_core.Table):
 
     def query(self, start: Time | None = None, end: Time | None = None, *,
               columns: Iterable[str] | None = None, limit: int | None = None,
-              reverse: bool = False, closed: Closed = "both") -> Result:
+              reverse: bool = False, closed: Closed = "both",
+              skip_damaged: bool = False) -> Result:
         """See Db.query."""
         return self._db.query(self.name, start, end, columns=columns, limit=limit,
-                              reverse=reverse, closed=closed)
+                              reverse=reverse, closed=closed, skip_damaged=skip_damaged)
+
+
+class Group(_core.Group):
+    """Appends to any tables that take effect together, or not at all; see Db.batch.
+
+    Nobody sees a row of it before its commit. It belongs to one thread at a time.
+    """
+
+    __slots__ = ("_db",)
+
+    _db: Db
+
+    def append_columns(self, table: str | Table, data: Any, *, time: str | None = None) -> None:
+        """Adds many rows, given by columns, to `table`, a name or a Table; see Db.append_columns.
+
+        If it fails the batch is as it was before, but for the arrays of a stream that were read.
+        """
+        name = table.name if isinstance(table, Table) else table
+        _frames.append(self._db, name, data, time, False, self)
 
 
 class Db(_core.Db):
@@ -253,17 +273,29 @@ class Db(_core.Db):
         """
         return _frames.append(self, table, data, time, create)
 
+    def batch(self) -> Group:
+        """A group of appends that take effect together at the end of a with block.
+
+        If the block ends in an exception none of them does.
+        """
+        group = self._batch(Group)
+        group._db = self
+        return group
+
     # ---- query ----------------------------------------------------------------------------------
 
     def query(self, table: str, start: Time | None = None, end: Time | None = None, *,
               columns: Iterable[str] | None = None, limit: int | None = None,
-              reverse: bool = False, closed: Closed = "both") -> Result:
+              reverse: bool = False, closed: Closed = "both",
+              skip_damaged: bool = False) -> Result:
         """Rows of `table` from `start` to `end`, read when the result is used.
 
         columns  names of the value columns wanted, in this order; None: all; []: only the time
         limit    at most so many rows
         reverse  newest first
         closed   which ends belong to the range: "both", "left", "right" or "neither"
+        skip_damaged  leave out what cannot be read, instead of raising CorruptError; damage() of
+                 the result tells what that is
         """
         time, unit, _, _, _ = self._schema(table)
         first, last = bounds(start, end, closed, unit)
@@ -275,7 +307,7 @@ class Db(_core.Db):
             raise TypeMismatchError("columns: expected a list of names, got a str")
         names = None if columns is None else [name for name in columns if name != time]
         rows = min(limit or 0, INT64_MAX)
-        return Result(self, (table, first, last, names, rows, reverse, False))
+        return Result(self, (table, first, last, names, rows, reverse, False, skip_damaged))
 
     # ---- looking inside -------------------------------------------------------------------------
 

@@ -157,13 +157,14 @@ def columns_of(data: Any, target: Target) -> list[Column] | None:
         f"got {type(data).__name__}")
 
 
-def append(db: _core.Db, table: str, data: Any, time: str | None, create: bool) -> int:
-    """Appends `data` and returns the last row's number."""
+def append(db: _core.Db, table: str, data: Any, time: str | None, create: bool,
+           group: _core.Group | None = None) -> int:
+    """Appends `data`, as part of `group` if there is one; the last row's number."""
     columns = columns_of(data, Target(db, table, create))
     if columns is not None:
-        return db._append_frame(table, columns, time, create)
+        return db._append_frame(table, columns, time, create, group)
     stream: Callable[[], object] | None = getattr(data, "__arrow_c_stream__", None)
     if stream is not None:
-        return db._append_stream(table, stream(), time, create)
+        return db._append_stream(table, stream(), time, create, group)
     schema, rows = data.__arrow_c_array__()
-    return db._append_arrays(table, schema, rows, time, create)
+    return db._append_arrays(table, schema, rows, time, create, group)

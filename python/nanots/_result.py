@@ -11,7 +11,7 @@ has no zones. NumPy, pandas, pyarrow and Polars are imported by the methods name
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from . import _core
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from . import Db
 
-Request: TypeAlias = tuple[str, int | None, int | None, list[str] | None, int, bool, bool]
+Request: TypeAlias = tuple[str, int | None, int | None, list[str] | None, int, bool, bool, bool]
 
 _DTYPES = {"g": "f8", "f": "f4", "l": "i8", "i": "i4"}
 
@@ -146,6 +146,26 @@ class Batch:
         return polars.DataFrame(self)
 
 
+class DamageReport(NamedTuple):
+    """What was left out of a query with skip_damaged, and the first place that it met.
+
+    All the rows left out, `rows` at most, have times from `start` to `end`, in the table's unit.
+    `column` is None where a segment cannot be read at all; `message` is the sentence with which
+    the query fails otherwise. Without any damage `places` is 0 and the rest means nothing.
+    """
+
+    places: int
+    rows: int
+    start: int
+    end: int
+    table: str | None
+    column: str | None
+    segment: int
+    row_group: int
+    offset: int
+    message: str
+
+
 class Result:
     """Rows of a table, not read yet: each use reads them anew, as they are then.
 
@@ -185,6 +205,10 @@ class Result:
     def read(self) -> Batch:
         """All rows in one piece."""
         return Batch(self._db._query_whole(*self._request))
+
+    def damage(self) -> DamageReport:
+        """Reads all of it once, and tells what skip_damaged leaves out."""
+        return DamageReport(*self._db._query_damage(*self._request))
 
     def to_numpy(self) -> dict[str, numpy.ndarray[Any, Any]]:
         """Columns by name, each one array; see Batch.to_numpy."""

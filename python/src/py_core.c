@@ -255,3 +255,15 @@ nanots_status py_core_stream(struct py_core *core, const char *table,
     py_core_leave(core);
     return status;
 }
+
+int py_core_stream_damage(struct ArrowArrayStream *self, struct nanots_damage_report *report)
+{
+    struct core_stream *stream = self->private_data;
+
+    stream->was_closed = py_core_enter(stream->core) == NULL;
+    if (stream->was_closed)
+        return EINVAL;
+    const nanots_status status = nanots_arrow_stream_damage(&stream->inner, report, NULL);
+    py_core_leave(stream->core);
+    return status == NANOTS_OK ? 0 : EINVAL;
+}

@@ -44,4 +44,7 @@ nanots_status py_core_stream(struct py_core *core, const char *table,
                              const struct nanots_query *query, bool time_as_int64,
                              struct ArrowArrayStream *stream_out, struct nanots_error *error);
 
+/* nanots_arrow_stream_damage of such a stream; 0, or EINVAL once it is closed. */
+int py_core_stream_damage(struct ArrowArrayStream *stream, struct nanots_damage_report *report);
+
 #endif

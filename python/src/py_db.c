@@ -354,11 +354,10 @@ static PyMethodDef db_methods[] = {
     {"_query_stream", py_db_query_stream, METH_VARARGS, NULL},
     {"_query_batches", py_db_query_batches, METH_VARARGS, NULL},
     {"_query_whole", py_db_query_whole, METH_VARARGS, NULL},
+    {"_query_damage", py_db_query_damage, METH_VARARGS, NULL},
     {"_table_capsule", py_db_table_capsule, METH_VARARGS, NULL},
     {"_table", py_db_table, METH_VARARGS, NULL},
-    {"batch", py_db_batch, METH_NOARGS,
-     "batch($self, /)\n--\n\nA group of appends that take effect together at the end of a with "
-     "block,\nor not at all if it ends in an exception."},
+    {"_batch", py_db_batch, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -182,9 +182,21 @@ static void lent_array_release(struct ArrowArray *array)
 
 struct append_target {
     struct py_core *core;
+    PyObject *group; /* a Group that the rows belong to, or NULL */
     const char *table;
     struct nanots_arrow_append_options options;
 };
+
+static int append_options(const struct py_state *state, struct append_target *target, int create,
+                          PyObject *group)
+{
+    target->options.flags = create ? NANOTS_ARROW_CREATE : 0;
+    target->group = group == Py_None ? NULL : group;
+    if (group == Py_None || PyObject_TypeCheck(group, state->group_type))
+        return 0;
+    py_raise_text(state, NANOTS_TYPE_MISMATCH, "expected a batch or None");
+    return -1;
+}
 
 /* Appends copies of the structs, which stay the caller's. Without the GIL. */
 static nanots_status append_lent(const struct append_target *target,
@@ -193,16 +205,19 @@ static nanots_status append_lent(const struct append_target *target,
 {
     struct ArrowSchema lent_schema = *schema;
     struct ArrowArray lent_array = *array;
-    struct nanots_db *db = py_core_enter(target->core);
 
+    lent_schema.release = lent_schema_release;
+    lent_array.release = lent_array_release;
+    if (target->group != NULL)
+        return py_group_append_arrow(target->group, target->table, &lent_schema, &lent_array,
+                                     &target->options, error);
+    struct nanots_db *db = py_core_enter(target->core);
     if (db == NULL) {
         memset(error, 0, sizeof *error);
         error->code = NANOTS_MISUSE;
         snprintf(error->message, sizeof error->message, "the database is closed");
         return NANOTS_MISUSE;
     }
-    lent_schema.release = lent_schema_release;
-    lent_array.release = lent_array_release;
     const nanots_status status = nanots_append_arrow(db, target->table, &lent_schema, &lent_array,
                                                      &target->options, seq_out, error);
     py_core_leave(target->core);
@@ -248,19 +263,20 @@ PyObject *py_db_append_capsules(PyObject *object, PyObject *args, PyObject *kwar
     return append_capsules(self, &target, schema, array);
 }
 
-/* _append_arrays(table, schema_capsule, array_capsule, time_column or None, create) -> seq */
+/* _append_arrays(table, schema_capsule, array_capsule, time_column or None, create,
+ * Group or None) -> seq */
 PyObject *py_db_append_arrays(PyObject *object, PyObject *args)
 {
     struct py_db *self = (struct py_db *)object;
     struct append_target target = {.core = self->core,
                                    .options = {.struct_size = sizeof target.options}};
-    PyObject *schema, *array;
+    PyObject *schema, *array, *group;
     int create;
 
-    if (!PyArg_ParseTuple(args, "sOOzp:_append_arrays", &target.table, &schema, &array,
-                          &target.options.time_column, &create))
+    if (!PyArg_ParseTuple(args, "sOOzpO:_append_arrays", &target.table, &schema, &array,
+                          &target.options.time_column, &create, &group) ||
+        append_options(self->state, &target, create, group) < 0)
         return NULL;
-    target.options.flags = create ? NANOTS_ARROW_CREATE : 0;
     return append_capsules(self, &target, schema, array);
 }
 
@@ -317,7 +333,8 @@ static nanots_status append_arrays(const struct append_target *target,
     return status;
 }
 
-/* _append_stream(table, stream_capsule, time_column or None, create) -> seq, 0 without arrays */
+/* _append_stream(table, stream_capsule, time_column or None, create,
+ * Group or None) -> seq, 0 without arrays */
 PyObject *py_db_append_stream(PyObject *object, PyObject *args)
 {
     struct py_db *self = (struct py_db *)object;
@@ -326,14 +343,14 @@ PyObject *py_db_append_stream(PyObject *object, PyObject *args)
     struct ArrowArrayStream stream;
     struct nanots_error error;
     nanots_status status;
-    PyObject *capsule;
+    PyObject *capsule, *group;
     uint64_t seq = 0;
     int create;
 
-    if (!PyArg_ParseTuple(args, "sOzp:_append_stream", &target.table, &capsule,
-                          &target.options.time_column, &create))
+    if (!PyArg_ParseTuple(args, "sOzpO:_append_stream", &target.table, &capsule,
+                          &target.options.time_column, &create, &group) ||
+        append_options(self->state, &target, create, group) < 0)
         return NULL;
-    target.options.flags = create ? NANOTS_ARROW_CREATE : 0;
     if (py_enter(self->state, self->core) == NULL)
         return NULL;
     py_core_leave(self->core);
@@ -346,7 +363,8 @@ PyObject *py_db_append_stream(PyObject *object, PyObject *args)
 
 /* ---- frames --------------------------------------------------------------------------------- */
 
-/* _append_frame(table, [(name, kind, data, hint), ...], time_column or None, create) -> seq */
+/* _append_frame(table, [(name, kind, data, hint), ...], time_column or None, create,
+ * Group or None) -> seq */
 PyObject *py_db_append_frame(PyObject *object, PyObject *args)
 {
     struct py_db *self = (struct py_db *)object;
@@ -354,14 +372,14 @@ PyObject *py_db_append_frame(PyObject *object, PyObject *args)
                                    .options = {.struct_size = sizeof target.options}};
     struct nanots_error error;
     nanots_status status;
-    PyObject *columns;
+    PyObject *columns, *group;
     uint64_t seq = 0;
     int create;
 
-    if (!PyArg_ParseTuple(args, "sO!zp:_append_frame", &target.table, &PyList_Type, &columns,
-                          &target.options.time_column, &create))
+    if (!PyArg_ParseTuple(args, "sO!zpO:_append_frame", &target.table, &PyList_Type, &columns,
+                          &target.options.time_column, &create, &group) ||
+        append_options(self->state, &target, create, group) < 0)
         return NULL;
-    target.options.flags = create ? NANOTS_ARROW_CREATE : 0;
     if (py_enter(self->state, self->core) == NULL)
         return NULL;
     py_core_leave(self->core);

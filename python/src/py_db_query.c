@@ -64,23 +64,25 @@ static int request_bound(const struct py_state *state, PyObject *bound, uint32_t
     return py_time_int(state, bound, place);
 }
 
-/* (table, start, end, columns, limit, reverse, time_as_int64); request_free in every case. */
+/* (table, start, end, columns, limit, reverse, time_as_int64, skip_damaged); request_free in every
+ * case. */
 static int request_parse(const struct py_state *state, PyObject *args,
                          struct query_request *request)
 {
     PyObject *start, *end, *columns;
     unsigned long long limit;
-    int is_reverse;
+    int is_reverse, skips;
 
     memset(request, 0, sizeof *request);
     request->query.struct_size = sizeof request->query;
-    if (!PyArg_ParseTuple(args, "sOOOKpp", &request->table, &start, &end, &columns, &limit,
-                          &is_reverse, &request->time_as_int64) ||
+    if (!PyArg_ParseTuple(args, "sOOOKppp", &request->table, &start, &end, &columns, &limit,
+                          &is_reverse, &request->time_as_int64, &skips) ||
         request_bound(state, start, NANOTS_QUERY_FROM, &request->query.from, &request->query) < 0 ||
         request_bound(state, end, NANOTS_QUERY_TO, &request->query.to, &request->query) < 0)
         return -1;
     request->query.limit = limit;
     request->query.flags |= is_reverse ? NANOTS_QUERY_REVERSE : 0;
+    request->query.flags |= skips ? NANOTS_QUERY_SKIP_DAMAGED : 0;
     return columns == Py_None ? 0 : request_columns(state, columns, request);
 }
 
@@ -355,6 +357,51 @@ PyObject *py_db_table_capsule(PyObject *object, PyObject *args)
         open_stream(self, &request, &stream) == 0) {
         Py_BEGIN_ALLOW_THREADS failure = stream.get_schema(&stream, &schema);
         Py_END_ALLOW_THREADS if (failure == 0) result = py_schema_capsule(&schema);
+        else py_raise_stream(self->state, failure, &stream);
+        Py_BEGIN_ALLOW_THREADS stream.release(&stream);
+        Py_END_ALLOW_THREADS
+    }
+    request_free(&request);
+    return result;
+}
+
+/* ---- damage --------------------------------------------------------------------------------- */
+
+/* Reads all of the stream; the report's texts live until its release. Without the GIL. */
+static int damage_read(struct ArrowArrayStream *stream, struct nanots_damage_report *report)
+{
+    struct ArrowArray array;
+    int failure;
+
+    while ((failure = stream->get_next(stream, &array)) == 0 && array.release != NULL)
+        array.release(&array);
+    return failure != 0 ? failure : py_core_stream_damage(stream, report);
+}
+
+/* places, rows, first and last time, then of the first place: table, column, segment, row group,
+ * offset, sentence. */
+static PyObject *damage_tuple(const struct nanots_damage_report *report)
+{
+    return Py_BuildValue("(KKLLzzKIKs)", (unsigned long long)report->places,
+                         (unsigned long long)report->rows, (long long)report->ts_min,
+                         (long long)report->ts_max, report->table, report->column,
+                         (unsigned long long)report->segment_id, (unsigned)report->row_group,
+                         (unsigned long long)report->offset, report->message);
+}
+
+PyObject *py_db_query_damage(PyObject *object, PyObject *args)
+{
+    struct py_db *self = (struct py_db *)object;
+    struct nanots_damage_report report = {.struct_size = sizeof report};
+    struct query_request request;
+    struct ArrowArrayStream stream;
+    PyObject *result = NULL;
+    int failure;
+
+    if (request_parse(self->state, args, &request) == 0 &&
+        open_stream(self, &request, &stream) == 0) {
+        Py_BEGIN_ALLOW_THREADS failure = damage_read(&stream, &report);
+        Py_END_ALLOW_THREADS if (failure == 0) result = damage_tuple(&report);
         else py_raise_stream(self->state, failure, &stream);
         Py_BEGIN_ALLOW_THREADS stream.release(&stream);
         Py_END_ALLOW_THREADS

@@ -9,6 +9,9 @@
 #include "py_core.h"
 #include "py_nanots.h"
 
+#include <stdio.h>
+#include <string.h>
+
 struct py_group {
     PyObject_HEAD struct py_state *state;
     struct py_core *core;       /* one reference */
@@ -16,24 +19,27 @@ struct py_group {
     atomic_flag is_busy;
 };
 
-PyObject *py_db_batch(PyObject *object, PyObject *unused)
+/* _batch(class): an instance of `class`, which is Group or below it. */
+PyObject *py_db_batch(PyObject *object, PyObject *class)
 {
     struct py_db *db = (struct py_db *)object;
+    PyTypeObject *type = (PyTypeObject *)class;
     struct nanots_group *group = NULL;
     struct nanots_error error;
     nanots_status status;
-    struct nanots_db *handle = py_enter(db->state, db->core);
 
-    (void)unused;
+    if (!PyType_Check(class) || !PyType_IsSubtype(type, db->state->group_type))
+        return py_raise_text(db->state, NANOTS_TYPE_MISMATCH, "expected a class of batches");
+    struct nanots_db *handle = py_enter(db->state, db->core);
     if (handle == NULL)
         return NULL;
     Py_BEGIN_ALLOW_THREADS status = nanots_batch_begin(handle, &group, &error);
-    Py_END_ALLOW_THREADS allocfunc allocate = PyType_GetSlot(db->state->group_type, Py_tp_alloc);
+    Py_END_ALLOW_THREADS allocfunc allocate = PyType_GetSlot(type, Py_tp_alloc);
     struct py_group *self = NULL;
     if (status != NANOTS_OK)
         py_raise(db->state, &error);
     else
-        self = (struct py_group *)allocate(db->state->group_type, 0);
+        self = (struct py_group *)allocate(type, 0);
     if (self != NULL) {
         self->state = db->state;
         self->core = py_core_ref(db->core);
@@ -86,6 +92,36 @@ static PyObject *group_put(struct py_group *self, const char *table, int64_t ts,
     return status == NANOTS_OK ? Py_NewRef(Py_None) : py_raise(self->state, &error);
 }
 
+static nanots_status group_refuse(struct nanots_error *error, const char *sentence)
+{
+    memset(error, 0, sizeof *error);
+    error->code = NANOTS_MISUSE;
+    snprintf(error->message, sizeof error->message, "%s", sentence);
+    return NANOTS_MISUSE;
+}
+
+nanots_status py_group_append_arrow(PyObject *object, const char *table, struct ArrowSchema *schema,
+                                    struct ArrowArray *array,
+                                    const struct nanots_arrow_append_options *options,
+                                    struct nanots_error *error)
+{
+    struct py_group *self = (struct py_group *)object;
+    nanots_status status;
+
+    if (atomic_flag_test_and_set(&self->is_busy))
+        return group_refuse(error, "another thread uses this batch now");
+    if (py_core_enter(self->core) == NULL) {
+        status = group_refuse(error, "the database is closed");
+    } else {
+        status = self->group == NULL
+                     ? group_refuse(error, "the batch has ended")
+                     : nanots_group_append_arrow(self->group, table, schema, array, options, error);
+        py_core_leave(self->core);
+    }
+    atomic_flag_clear(&self->is_busy);
+    return status;
+}
+
 /* append(table, time, *values) */
 static PyObject *group_append(PyObject *object, PyObject *const *args, Py_ssize_t count)
 {
@@ -99,7 +135,7 @@ static PyObject *group_append(PyObject *object, PyObject *const *args, Py_ssize_
         PyErr_SetString(PyExc_TypeError, "append() takes a table, a time and the values of a row");
         return NULL;
     }
-    const char *table = py_text(self->state, args[0], "the name of a table");
+    const char *table = py_table_text(self->state, args[0]);
     struct nanots_db *db = table == NULL ? NULL : py_enter(self->state, self->core);
     if (db == NULL)
         return NULL;
@@ -192,8 +228,9 @@ static void group_dealloc(PyObject *object)
 
 static PyMethodDef group_methods[] = {
     {"append", (PyCFunction)(void (*)(void))group_append, METH_FASTCALL,
-     "append($self, table, time, /, *values)\n--\n\nAdds a row: a time and one value for each "
-     "column, or a list of these; None is null."},
+     "append($self, table, time, /, *values)\n--\n\nAdds a row to `table`, a name or a Table: a "
+     "time "
+     "and one value for each column,\nor a list of these; None is null."},
     {"commit", group_commit, METH_NOARGS,
      "commit($self, /)\n--\n\nMakes the rows part of the file, all at once. Returns the last "
      "one's number."},
@@ -214,6 +251,7 @@ static PyType_Slot group_slots[] = {
 PyType_Spec py_group_spec = {
     .name = "nanots._core.Group",
     .basicsize = sizeof(struct py_group),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = group_slots,
 };

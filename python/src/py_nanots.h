@@ -219,9 +219,19 @@ PyObject *py_db_query_capsules(PyObject *self, PyObject *args, PyObject *kwargs)
 PyObject *py_db_query_stream(PyObject *self, PyObject *args);
 PyObject *py_db_query_batches(PyObject *self, PyObject *args);
 PyObject *py_db_query_whole(PyObject *self, PyObject *args);
+PyObject *py_db_query_damage(PyObject *self, PyObject *args);
 PyObject *py_db_table_capsule(PyObject *self, PyObject *args);
 PyObject *py_db_table(PyObject *self, PyObject *args);
-PyObject *py_db_batch(PyObject *self, PyObject *unused);
+PyObject *py_db_batch(PyObject *self, PyObject *class);
+
+/* The name of a table, given as text or as a Table; lives as long as `table`. */
+const char *py_table_text(const struct py_state *state, PyObject *table);
+
+/* nanots_group_append_arrow for a Group. Without the GIL. */
+nanots_status py_group_append_arrow(PyObject *group, const char *table, struct ArrowSchema *schema,
+                                    struct ArrowArray *array,
+                                    const struct nanots_arrow_append_options *options,
+                                    struct nanots_error *error);
 
 /* A batch of rows; takes the structs over, also on failure. */
 PyObject *py_batch_new(const struct py_state *state, struct ArrowSchema *schema,

@@ -62,6 +62,13 @@ PyObject *py_db_table(PyObject *object, PyObject *args)
     return (PyObject *)self;
 }
 
+const char *py_table_text(const struct py_state *state, PyObject *table)
+{
+    if (PyObject_TypeCheck(table, state->table_type))
+        return ((struct py_table *)table)->text;
+    return py_text(state, table, "the name of a table");
+}
+
 /* ---- append --------------------------------------------------------------------------------- */
 
 static PyObject *table_append_row(struct py_table *self, int64_t ts, struct py_row *row)

@@ -47,6 +47,23 @@ class Damage(PythonCase):
         with self.assertRaisesRegex(OSError, "table 't', column 'a'"):
             pa.table(self.db.query("t"))
 
+    def test_is_left_out_where_that_is_asked_for(self):
+        result = self.db.query("t", skip_damaged=True)
+        report = result.damage()
+        self.assertEqual((report.places, report.table, report.column), (1, "t", "a"))
+        self.assertIn("wrong checksum", report.message)
+        for rows in (result.to_numpy()["ts_ms"].view("i8"),
+                     np.array(result.to_arrow()["ts_ms"].cast(pa.int64())),
+                     self.db.table("t").query(skip_damaged=True).read().to_numpy()["ts_ms"]
+                     .view("i8")):
+            self.assertEqual(len(rows), ROWS - report.rows)
+            missing = np.setdiff1d(np.arange(ROWS), rows)
+            self.assertEqual((missing[0], missing[-1]), (report.start, report.end))
+        self.assertEqual(sum(map(len, result)), ROWS - report.rows)
+        self.assertEqual(pa.table(result).num_rows, ROWS - report.rows)
+        self.assertEqual(self.db.query("t", columns=[], skip_damaged=True).damage().places, 0)
+        self.fails(nanots.CorruptError, "column 'a'", self.db.query("t").damage)
+
 
 if __name__ == "__main__":
     unittest.main()

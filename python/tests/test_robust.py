@@ -12,6 +12,7 @@ import time
 import unittest
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 import nanots
@@ -125,8 +126,10 @@ class Capsules(PythonCase):
         self.fails(nanots.TypeMismatchError, "capsule", self.db.append_columns, "t", LyingArray())
         self.fails(nanots.TypeMismatchError, "capsule", self.db.append_columns, "t",
                    {"ts": [1], "a": LyingArray()})
-        self.assertRaises(TypeError, self.db._append_frame, "t", [(1,)], None, False)
-        self.assertRaises((TypeError, SystemError), self.db._append_frame, "t", [5], None, False)
+        self.assertRaises(TypeError, self.db._append_frame, "t", [(1,)], None, False,
+                          None)
+        self.assertRaises((TypeError, SystemError), self.db._append_frame, "t", [5], None, False,
+                          None)
 
 
 class Absurd(PythonCase):
@@ -193,6 +196,56 @@ class Batches(PythonCase):
             batch.append("t", 1, 1.0)
             raise ZeroDivisionError
         self.assertEqual(self.counts(), (1, 1))
+
+    def test_columns_of_every_kind(self):
+        numbers = {"ts": np.arange(3), "a": np.arange(3.0)}
+        texts = pa.record_batch({"ts": [1, 2], "a": ["x", None]})
+        big = np.arange(300_000)
+        with self.db.batch() as batch:
+            self.assertIsNone(batch.append_columns("t", numbers))
+            batch.append_columns(self.db.table("t"), {"ts": ["2024-01-01"], "a": [1.5]})
+            batch.append_columns("u", texts)
+            batch.append_columns("u", pa.table(texts))
+            batch.append_columns("t", pd.DataFrame(numbers), time="ts")
+            batch.append_columns("t", {"ts": big, "a": big / 7})
+            batch.append(self.db.table("u"), 5, "y")
+            self.assertEqual(self.counts(), (0, 0))
+        self.assertEqual(self.counts(), (300_007, 5))
+        times, (values,) = self.db.query_table_range_typed("u", FIRST, LAST)
+        self.assertEqual((times, values), ([1, 1, 2, 2, 5], ["x", "x", None, None, "y"]))
+        with self.assertRaises(ZeroDivisionError), self.db.batch() as batch:
+            batch.append_columns("t", {"ts": big, "a": big / 7})
+            raise ZeroDivisionError
+        self.assertEqual(self.counts(), (300_007, 5))
+
+    def test_wrong_columns_leave_the_others(self):
+        other = nanots.Db(self.folder / "other.ntt")
+        with self.db.batch() as batch:
+            batch.append_columns("t", {"ts": [1], "a": [1.0]})
+            self.fails(nanots.TypeMismatchError, 'column "a"', batch.append_columns, "t",
+                       {"ts": [1], "a": ["x"]})
+            self.fails(nanots.NotFoundError, "v", batch.append_columns, "v", {"ts": [1], "a": [1]})
+            self.fails(nanots.TypeMismatchError, "mapping", batch.append_columns, "t", 5)
+            self.fails(nanots.TypeMismatchError, "name of a table", batch.append, 5, 1, 1.0)
+            self.fails(nanots.TypeMismatchError, "batch", self.db._append_frame, "t", [], None,
+                       False, other)
+        self.assertEqual(self.counts(), (1, 0))
+        other.close()
+        self.fails(nanots.MisuseError, "ended", batch.append_columns, "t", {"ts": [1], "a": [1.0]})
+
+    def test_a_stream_that_ends_the_batch(self):
+        rows = pa.record_batch({"ts": [1, 2], "a": [1.0, 2.0]})
+        for end, part in ((lambda batch: batch.commit(), "ended"),
+                          (lambda batch: self.db.close(), "closed")):
+            batch = self.db.batch()
+
+            def batches():
+                yield rows
+                end(batch)
+                yield rows
+
+            reader = pa.RecordBatchReader.from_batches(rows.schema, batches())
+            self.fails(nanots.MisuseError, part, batch.append_columns, "t", reader)
 
     def test_a_wrong_row_leaves_the_others(self):
         with self.db.batch() as batch:
@@ -287,7 +340,7 @@ class Threads(PythonCase):
     def test_one_iterator_in_two_threads(self):
         self.db.create_table("t", ["a"])
         self.db.append_columns("t", {"ts": np.arange(400_000), "a": np.ones(400_000)})
-        batches, rows = self.db._query_batches("t", None, None, None, 0, False, False), []
+        batches, rows = self.db._query_batches("t", None, None, None, 0, False, False, False), []
 
         def drain():
             while True:
@@ -332,7 +385,7 @@ class Fork(PythonCase):
         self.db.create_table("t", ["a"])
         self.db.append_row("t", 1, [1.0])
         table = self.db.table("t")
-        batches = self.db._query_batches("t", None, None, None, 0, False, False)
+        batches = self.db._query_batches("t", None, None, None, 0, False, False, False)
         group = self.db.batch()
         group.append("t", 2, 1.0)
 

@@ -72,8 +72,9 @@ static void size_append(const void *context, double *values)
     values[SIZE_PACKED_BYTES] = (double)measure_file_bytes(job->path);
 }
 
+/* `goal` of the packed file; 0: none. */
 static void size_variant(const struct command_options *options, enum workload_kind kind,
-                         const char *title)
+                         const char *title, double goal)
 {
     struct figure *figure = report_figure(title, "bytes/row", REPORT_LESS);
     struct job job = {.column_count = WORKLOAD_COLUMNS_MAX, .batch_rows = LOAD_BATCH_ROWS};
@@ -96,6 +97,8 @@ static void size_variant(const struct command_options *options, enum workload_ki
         report_value(figure, job.peer->name, values[SIZE_CLOSED_BYTES] / row_count);
     }
     report_value(figure, "raw", sizeof(double) * (WORKLOAD_COLUMNS_MAX + 1));
+    if (goal > 0 && command_has(options, peer_nanots.key))
+        report_goal(figure, "NanoTS packed", goal);
     report_print(figure);
 }
 
@@ -148,9 +151,9 @@ static void size_flushes(const struct command_options *options)
     report_print(figure);
 }
 
-/* The data sets of the system that NanoTS replaces, by row append. */
+/* The data sets of the system that NanoTS replaces, by row append; `goal` of the packed file. */
 static void size_small(const struct command_options *options, enum workload_kind kind,
-                       const char *title, size_t row_count)
+                       const char *title, size_t row_count, double goal)
 {
     struct figure *figure = report_figure(title, "bytes", REPORT_LESS);
     struct job job = {.peer = &peer_nanots, .sync = PEER_SYNC_NORMAL, .column_count = 1};
@@ -166,22 +169,24 @@ static void size_small(const struct command_options *options, enum workload_kind
     report_value(figure, "NanoTS", values[SIZE_CLOSED_BYTES]);
     report_value(figure, "NanoTS packed", values[SIZE_PACKED_BYTES]);
     report_value(figure, "raw", (double)(row_count * 2 * sizeof(double)));
+    report_goal(figure, "NanoTS packed", goal);
     report_print(figure);
 }
 
 void command_size(const struct command_options *options)
 {
-    size_variant(options, WORKLOAD_INTEGERS, "Size of 10 columns, integers (a)");
-    size_variant(options, WORKLOAD_DECIMALS, "Size of 10 columns, two decimals (b)");
-    size_variant(options, WORKLOAD_SINES, "Size of 10 columns, sines (c)");
+    size_variant(options, WORKLOAD_INTEGERS, "Size of 10 columns, integers (a)", 4.2);
+    size_variant(options, WORKLOAD_DECIMALS, "Size of 10 columns, two decimals (b)", 12.5);
+    size_variant(options, WORKLOAD_SINES, "Size of 10 columns, sines (c)", 0.0);
     if (!command_has(options, "nanots"))
         return;
     size_singly(options, 1);
     size_singly(options, WORKLOAD_COLUMNS_MAX);
     size_flushes(options);
     size_small(options, WORKLOAD_SMALL_SINE, "File of 100 k rows of 25 + sin(i * 0.01), closed",
-               SMALL_ROWS);
-    size_small(options, WORKLOAD_SMALL_MOD, "File of 100 k rows of i mod 100, closed", SMALL_ROWS);
+               SMALL_ROWS, 53000.0);
+    size_small(options, WORKLOAD_SMALL_MOD, "File of 100 k rows of i mod 100, closed", SMALL_ROWS,
+               3584.0);
     size_small(options, WORKLOAD_SMALL_WALK, "File of 1 M rows of a two-decimal walk, closed",
-               SMALL_ROWS * 10);
+               SMALL_ROWS * 10, 1200000.0);
 }

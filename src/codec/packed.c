@@ -7,6 +7,7 @@
 #include "codec/packed.h"
 
 #include "base/check.h"
+#include "codec/dispatch.h"
 #include "codec/i64.h"
 
 /* A vector that changes less often than at one value in so many may be smaller as in HOT. */
@@ -14,6 +15,9 @@
 
 /* Models are 30 to 300 bytes; a larger one than this is not worth it. */
 #define MODEL_SIZE_MAX (NTS_CHUNK_BINNED_SIZE_MAX - 3u)
+
+/* Distance of decimals from which on a lattice is looked for. */
+#define LATTICE_RANGE_MIN 65536u
 
 /* Encodes one vector as in HOT, to packed->hot. */
 static size_t hot_encode(struct nts_packed_encoder *packed, struct nts_codec_scratch *scratch,
@@ -27,23 +31,71 @@ static size_t hot_encode(struct nts_packed_encoder *packed, struct nts_codec_scr
                                nts_vector_bound(vector->count), vector->values, vector->count);
 }
 
-/* About what the chunk comes to in HOT, by two of its vectors. */
+/* About what the vectors that are not apart come to in HOT, by two of them. */
 static size_t hot_size(struct nts_packed_encoder *packed, struct nts_codec_scratch *scratch)
 {
     struct nts_f64_choice choice = packed->choice;
-    const size_t middle = packed->chunk.count / 2;
     size_t sampled = 0;
     size_t sampled_size = 0;
     size_t total = 0;
+    size_t seen = 0;
 
     for (size_t i = 0; i < packed->chunk.count; i++) {
-        total += packed->chunk.vectors[i].count;
-        if (i != 0 && i != middle)
+        if (packed->is_apart[i])
             continue;
-        sampled += packed->chunk.vectors[i].count;
-        sampled_size += hot_encode(packed, scratch, &choice, i);
+        total += packed->chunk.vectors[i].count;
+        if (seen == 0 || seen == packed->next_fitted / 2) {
+            sampled += packed->chunk.vectors[i].count;
+            sampled_size += hot_encode(packed, scratch, &choice, i);
+        }
+        seen++;
     }
     return sampled_size * total / sampled;
+}
+
+/* Whether a vector of large decimals lies on a lattice of its own. */
+static bool vector_has_lattice(const struct nts_packed_encoder *packed,
+                               struct nts_codec_scratch *scratch, size_t index)
+{
+    const struct nts_chunk_vector *const vector = &packed->chunk.vectors[index];
+    struct nts_transformed transformed;
+
+    if (!nts_transform_apply(&transformed, scratch, &packed->chunk.transform, vector->values,
+                             vector->count))
+        return false;
+    const struct nts_range range = nts_kernels()->range(scratch->values, vector->count);
+    return range.max - range.min >= LATTICE_RANGE_MIN &&
+           nts_transform_find(&transformed, scratch, NTS_CODEC_MULTIPLE, vector->values,
+                              vector->count);
+}
+
+/* A gain changes now and then: a chunk of decimals may have a lattice in each vector, but not one
+ * for all, as the chunk's sample would have shown. */
+static void find_lattices(struct nts_packed_encoder *packed, struct nts_codec_scratch *scratch)
+{
+    const size_t count = packed->chunk.count;
+
+    if (packed->chunk.transform.codec == NTS_CODEC_DECIMAL &&
+        (vector_has_lattice(packed, scratch, count / 4) ||
+         vector_has_lattice(packed, scratch, count / 2)))
+        packed->chunk.transform = (struct nts_transform){.codec = NTS_CODEC_MULTIPLE};
+}
+
+/* The transform of the chunk; a lattice may be the vector's own, and is tried on the next one. */
+static bool transform_apply(struct nts_packed_encoder *packed, struct nts_codec_scratch *scratch,
+                            struct nts_transformed *out, const struct nts_chunk_vector *vector)
+{
+    struct nts_transform *const transform = &packed->chunk.transform;
+
+    if (transform->codec != NTS_CODEC_MULTIPLE)
+        return nts_transform_apply(out, scratch, transform, vector->values, vector->count);
+    if (transform->lattice.step != 0 &&
+        nts_transform_apply(out, scratch, transform, vector->values, vector->count))
+        return true;
+    if (!nts_transform_find(out, scratch, NTS_CODEC_MULTIPLE, vector->values, vector->count))
+        return false;
+    *transform = out->transform;
+    return true;
 }
 
 /* Transforms one vector as the chunk; false if that is not for it. Its integers are in the
@@ -54,8 +106,7 @@ static bool transform_vector(struct nts_packed_encoder *packed, struct nts_codec
     const struct nts_chunk_vector *const vector = &packed->chunk.vectors[index];
     struct nts_transformed transformed;
 
-    if (!nts_transform_apply(&transformed, scratch, &packed->chunk.transform, vector->values,
-                             vector->count) ||
+    if (!transform_apply(packed, scratch, &transformed, vector) ||
         transformed.head_size > NTS_PACKED_BESIDE_MAX)
         return false;
     packed->beside_size[index] = transformed.head_size;
@@ -64,17 +115,17 @@ static bool transform_vector(struct nts_packed_encoder *packed, struct nts_codec
     return true;
 }
 
-/* Transforms all vectors alike. Returns the bytes of what is stored beside the integers. */
+/* Transforms vectors alike, but those apart. Returns the bytes of what is stored beside integers. */
 static size_t begin_doubles(struct nts_packed_encoder *packed, struct nts_codec_scratch *scratch)
 {
     uint64_t *integers = packed->integers;
     size_t beside = 0;
 
+    find_lattices(packed, scratch);
     for (size_t i = 0; i < packed->chunk.count; i++) {
         const size_t count = packed->chunk.vectors[i].count;
         packed->is_apart[i] = !transform_vector(packed, scratch, i);
         if (packed->is_apart[i]) {
-            beside += nts_vector_bound(count);
             continue;
         }
         beside += packed->beside_size[i];

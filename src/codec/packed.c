@@ -115,7 +115,8 @@ static bool transform_vector(struct nts_packed_encoder *packed, struct nts_codec
     return true;
 }
 
-/* Transforms vectors alike, but those apart. Returns the bytes of what is stored beside integers. */
+/* Transforms vectors alike, but those apart. Returns the bytes of what is stored beside the
+ * integers. */
 static size_t begin_doubles(struct nts_packed_encoder *packed, struct nts_codec_scratch *scratch)
 {
     uint64_t *integers = packed->integers;

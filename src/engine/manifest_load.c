@@ -304,7 +304,7 @@ static nanots_status load_make_versions(struct load *load, struct nanots_error *
     return status;
 }
 
-/* Edits that are lost whole leave zeros, as padding does. The next commit goes on from the chain. */
+/* Edits that are lost whole leave zeros, as padding does. The next commit goes on from here. */
 static nanots_status load_check_chain(struct nanots_db *db, uint32_t chain,
                                       struct nanots_error *error)
 {

@@ -404,6 +404,8 @@ class UpkeepTest(CliCase):
         self.assertEqual((info["last_seq"], info["tables"], info["segments"]), (100, 1, 1))
         self.assertEqual((info["wal_bytes"], info["wal_ratio"], info["pending_rows"]), (0, 0, 0))
         self.assertEqual((info["poisoned"], info["wal_damaged"]), (False, False))
+        for key in ("written_bytes", "appended_bytes", "write_amplification"):
+            self.assertNotIn(key, info)  # of a handle that writes
         self.assertEqual(info["oldest_pin"], info["generation"])
         self.assertEqual(info["data_bytes"],
                          json.loads(self.out("stats", self.db, "t", "--json"))["on_disk_bytes"])

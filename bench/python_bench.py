@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy
@@ -38,6 +38,16 @@ class Query(ctypes.Structure):
                 ("column_count", ctypes.c_size_t), ("limit", ctypes.c_uint64)]
 
 
+class BatchColumn(ctypes.Structure):
+    _fields_ = [("type", ctypes.c_int), ("values", ctypes.c_void_p),
+                ("validity", ctypes.c_void_p), ("offsets", ctypes.c_void_p)]
+
+
+class Batch(ctypes.Structure):
+    _fields_ = [("row_count", ctypes.c_size_t), ("ts", ctypes.c_void_p),
+                ("column_count", ctypes.c_size_t), ("columns", ctypes.POINTER(BatchColumn))]
+
+
 class CDb:
     """The C interface on one file."""
 
@@ -54,14 +64,29 @@ class CDb:
     def close(self) -> None:
         self.call("nanots_close", self.handle)
 
-    def scan(self, table: str) -> None:
-        cursor, batch = ctypes.c_void_p(), ctypes.c_void_p()
+    def batches(self, table: str) -> Iterator[Batch]:
+        cursor, batch = ctypes.c_void_p(), ctypes.POINTER(Batch)()
         self.call("nanots_query_open", self.handle, table.encode(), None, ctypes.byref(cursor))
         while True:
             self.call("nanots_query_next", cursor, ctypes.byref(batch))
             if not batch:
                 break
+            yield batch.contents
         self.library.nanots_query_close(cursor)
+
+    def scan(self, table: str) -> None:
+        """A cursor that is only run through: each batch takes the memory of the one before."""
+        for _ in self.batches(table):
+            pass
+
+    def keep(self, table: str, ts: numpy.ndarray, values: numpy.ndarray) -> None:
+        """The same, with all rows of one column kept in arrays."""
+        at = 0
+        for batch in self.batches(table):
+            size = 8 * batch.row_count
+            ctypes.memmove(ts.ctypes.data + at, batch.ts, size)
+            ctypes.memmove(values.ctypes.data + at, batch.columns[0].values, size)
+            at += size
 
     def whole(self, table: str) -> None:
         """nanots_query_range: the rows as arrays, all at once."""
@@ -95,15 +120,19 @@ class Bench:
         self.values = numpy.cumsum(generator.normal(size=rows)).round(2)
         self.others = numpy.cumsum(generator.normal(size=rows)).round(2)
 
-    def report(self, name: str, figures: list[float], unit: str, goal: float, more: bool) -> None:
+    def report(self, name: str, figures: list[float], unit: str, goal: float | None,
+               more: bool) -> None:
+        """With a goal, or none: a figure that explains another."""
         median = statistics.median(figures)
-        is_met = median >= goal if more else median <= goal
-        print(f"{name:<58}{median:>8.2f} {unit:<4} ({min(figures):.2f} .. {max(figures):.2f})"
-              f"   goal {'>=' if more else '<='} {goal:g}: {'met' if is_met else 'missed'}",
-              flush=True)
+        verdict = ""
+        if goal is not None:
+            is_met = median >= goal if more else median <= goal
+            verdict = f"   goal {'>=' if more else '<='} {goal:g}: {'met' if is_met else 'missed'}"
+        print(f"{name:<64}{median:>8.2f} {unit:<4} ({min(figures):.2f} .. {max(figures):.2f})"
+              + verdict, flush=True)
 
     def ratio(self, name: str, work: Callable[[], object], base: Callable[[], object],
-              goal: float, inverse: bool = False) -> None:
+              goal: float | None, inverse: bool = False) -> None:
         """Time of `work` in times of `base`; the other way round if `inverse`: more is good."""
         work(), base()
         figures = []
@@ -166,6 +195,12 @@ class Bench:
                        lambda: db.query_table_range_columns("t", *ALL),
                        lambda: (ts.tolist(), values.tolist()), 1.6)
 
+    @staticmethod
+    def first_capsules(path: Path) -> None:
+        """Into memory that nobody has touched."""
+        with nanots.Db(path, read_only=True) as db:
+            db.query_table_range_arrow_capsules("one", *ALL)
+
     def arrow_out(self) -> None:
         path = self.folder / "arrow.ntt"
         with nanots.Db(path) as db:
@@ -184,6 +219,15 @@ class Bench:
                        lambda: take(*capsules("one", *ALL)), lambda: c.scan("one"), 1.2)
             self.ratio("Arrow capsules, in times of C's scan (arrays)",
                        lambda: take(*capsules("one", *ALL)), lambda: c.whole("one"), 1.2)
+            kept = numpy.zeros_like(self.ts), numpy.zeros_like(self.values)
+            self.ratio("Arrow capsules, in times of C's scan kept in arrays used before",
+                       lambda: take(*capsules("one", *ALL)), lambda: c.keep("one", *kept), 1.2)
+            self.ratio("C's scan kept in fresh arrays, in times of the scan",
+                       lambda: c.keep("one", numpy.empty_like(self.ts),
+                                      numpy.empty_like(self.values)),
+                       lambda: c.scan("one"), None)
+            self.ratio("Arrow capsules of a file just opened, in times of C's scan",
+                       lambda: self.first_capsules(path), lambda: c.scan("one"), None)
             self.ratio("to_arrow, in times of C's scan (cursor)",
                        lambda: db.query("one").to_arrow(), lambda: c.scan("one"), 1.2)
             parquet = self.folder / "two.parquet"

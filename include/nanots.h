@@ -1000,7 +1000,8 @@ struct nanots_repair_report {
  * `options` and `report_out` may be NULL. A crash or a failure leaves an out_path that does not
  * open. Durable on return.
  * Returns OK (whatever was lost), NOT_A_DATABASE (nothing of a NanoTS file was found),
- * NEWER_FORMAT, EXISTS, BUSY, INVALID, NOT_FOUND, PERMISSION, IO, NO_SPACE, NO_MEMORY. */
+ * NEWER_FORMAT, EXISTS, BUSY, INVALID, NOT_FOUND, PERMISSION, IO, NO_SPACE, NO_MEMORY, TOO_BIG (the
+ * numbers of its rows or segments are used up). */
 NANOTS_CHECKED NANOTS_API nanots_status nanots_repair(const char *in_path, const char *out_path,
                                                       const struct nanots_repair_options *options,
                                                       struct nanots_repair_report *report_out,

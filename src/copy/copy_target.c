@@ -400,6 +400,15 @@ static nanots_status target_swap_catalog(struct nts_target *target, uint64_t *en
     return NANOTS_OK;
 }
 
+/* What no superblock can say. */
+static nanots_status target_check_numbers(const struct nanots_db *db, struct nanots_error *error)
+{
+    if (db->last_seq <= NTS_NUMBER_MAX && db->next_segment_id <= NTS_NUMBER_MAX)
+        return NANOTS_OK;
+    return nts_fail(error, NANOTS_TOO_BIG,
+                    "%.120s cannot be made: the numbers of rows or segments are used up", db->path);
+}
+
 static nanots_status target_commit_locked(struct nts_target *target,
                                           const struct nts_target_end *end, uint64_t file_end,
                                           size_t freed_count, struct nanots_error *error)
@@ -411,6 +420,7 @@ static nanots_status target_commit_locked(struct nts_target *target,
     db->last_seq = end->last_seq;
     db->next_segment_id = end->next_segment_id < target->next_segment_id ? target->next_segment_id
                                                                          : end->next_segment_id;
+    NTS_TRY(target_check_numbers(db, error));
     nts_commit_begin(db, &commit);
     commit.wal = NTS_COMMIT_WAL_DROP;
     commit.flushed_seq = end->last_seq;

@@ -24,11 +24,12 @@
 #include "support/file_image.h"
 #include "support/memfile.h"
 
-#define WAL_BYTES (64u << 10)
-#define BULK_ROWS 4000u /* more than half of the log in bytes */
-#define BULKS     2u
-#define PATH      "in"
-#define OUT       "out"
+#define WAL_BYTES          (64u << 10)
+#define BULK_ROWS          4000u /* more than half of the log in bytes */
+#define BULKS              2u
+#define SUPERBLOCK_NEXT_ID 152u /* SPEC.md 3: next_segment_id */
+#define PATH               "in"
+#define OUT                "out"
 
 struct forgery {
     struct memfile_disk disk;
@@ -151,14 +152,21 @@ static uint64_t forgery_write(struct forgery *forgery)
     return rows;
 }
 
-static uint64_t forgery_repair(struct forgery *forgery)
+static nanots_status forgery_try_repair(struct forgery *forgery,
+                                        struct nanots_repair_report *report)
 {
     const struct nanots_repair_options options = {
         .struct_size = sizeof options, .flags = NANOTS_REPAIR_REPLACE, .vfs = &forgery->disk.vfs};
+    file_image_reseal(&forgery->image);
+    memfile_put(&forgery->disk, PATH, forgery->image.bytes, (size_t)forgery->image.size);
+    return nanots_repair(PATH, OUT, &options, report, &db_error);
+}
+
+static uint64_t forgery_repair(struct forgery *forgery)
+{
     struct nanots_repair_report report = {.struct_size = sizeof report};
     nanots_status status;
-    memfile_put(&forgery->disk, PATH, forgery->image.bytes, (size_t)forgery->image.size);
-    db_ok(nanots_repair(PATH, OUT, &options, &report, &db_error));
+    db_ok(forgery_try_repair(forgery, &report));
     struct nanots_db *db = forgery_open(forgery, OUT, NANOTS_OPEN_READ_ONLY, &status);
     db_ok(status);
     assert_int_equal(whole_rows(db), report.rows);
@@ -227,6 +235,23 @@ static void segment_id_of_the_log_that_is_taken_is_damage(void **state)
     }
 }
 
+/* A repair that has no id left for a segment makes no file that does not open. */
+static void segment_ids_that_are_used_up_are_told(void **state)
+{
+    struct nanots_repair_report report = {.struct_size = sizeof report};
+    struct forgery forgery;
+    (void)state;
+    forgery_begin(&forgery);
+    struct nts_segment_entry entry = forgery_entry(&forgery, 1);
+    entry.segment_id--;
+    forgery_set(&forgery, 1, &entry);
+    for (uint64_t slot = 0; slot < NTS_SUPERBLOCK_AREA; slot += NTS_SECTOR_SIZE)
+        if (memcmp(forgery.image.bytes + slot, "\x89NTT", 4) == 0)
+            nts_store_u64(forgery.image.bytes + slot + SUPERBLOCK_NEXT_ID, NTS_NUMBER_MAX);
+    db_fails(forgery_try_repair(&forgery, &report), NANOTS_TOO_BIG, "used up");
+    forgery_end(&forgery);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +259,7 @@ int main(void)
         cmocka_unit_test(entry_of_other_seqs_ends_the_log),
         cmocka_unit_test(entry_of_flushed_seqs_ends_the_log),
         cmocka_unit_test(segment_id_of_the_log_that_is_taken_is_damage),
+        cmocka_unit_test(segment_ids_that_are_used_up_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,7 +149,8 @@ size_t nts_chunk_next(struct nts_chunk_encoder *encoder, uint8_t *dst)
         return nts_f64_encode_next(&encoder->scratch, &encoder->choice, dst, vector->values,
                                    vector->count);
     case NTS_CHUNK_F32:
-        return nts_f32_encode(&encoder->scratch, dst, vector->values, vector->count);
+        return nts_f32_encode_next(&encoder->scratch, &encoder->choice, dst, vector->values,
+                                   vector->count);
     default:
         return nts_i64_encode_next(&encoder->scratch, &encoder->choice.integers, dst,
                                    nts_vector_bound(vector->count), vector->values, vector->count);

@@ -245,10 +245,11 @@ size_t nts_f32_raw_write(uint8_t *dst, const float *src, size_t count)
 }
 
 /* Encodes the doubles of the scratch to dst if that takes less than `size`. Returns the smaller. */
-static size_t encode_wide(struct nts_codec_scratch *scratch, uint8_t *dst, size_t size,
-                          size_t count)
+static size_t encode_wide(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                          uint8_t *dst, size_t size, size_t count)
 {
-    const size_t wide_size = nts_f64_encode(scratch, scratch->wide_bytes, scratch->wide, count);
+    const size_t wide_size =
+        nts_f64_encode_next(scratch, choice, scratch->wide_bytes, scratch->wide, count);
 
     if (wide_size >= size)
         return size;
@@ -256,9 +257,10 @@ static size_t encode_wide(struct nts_codec_scratch *scratch, uint8_t *dst, size_
     return wide_size;
 }
 
-size_t nts_f32_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const float *src,
-                      size_t count)
+size_t nts_f32_encode_next(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                           uint8_t *dst, const float *src, size_t count)
 {
+    struct nts_f64_choice none = {.age = 0}; /* the choice is that of the doubles tried first */
     double *const wide = scratch->wide;
     size_t size = nts_f32_bound(count);
 
@@ -266,13 +268,22 @@ size_t nts_f32_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const flo
     assert(count <= NTS_VECTOR_ROWS);
     nts_f32_widen(wide, src, count);
     if (!f32_all_equal(src, count) && nts_f32_shorten(wide, count)) {
-        size = encode_wide(scratch, dst, size, count);
-        if (size <= count)
+        size = encode_wide(scratch, choice, dst, size, count);
+        if (size <= count || (choice->is_good && size <= 2 * count))
             return size;
         nts_f32_widen(wide, src, count);
+        choice = &none;
     }
-    size = encode_wide(scratch, dst, size, count);
+    size = encode_wide(scratch, choice, dst, size, count);
     return size < nts_f32_bound(count) ? size : nts_f32_raw_write(dst, src, count);
+}
+
+size_t nts_f32_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const float *src,
+                      size_t count)
+{
+    struct nts_f64_choice none = {.age = 0};
+
+    return nts_f32_encode_next(scratch, &none, dst, src, count);
 }
 
 /* ---- decode ------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@
 
 #include <stdbool.h>
 
-#include "codec/codec.h"
+#include "codec/f64.h"
 
 /* Largest encoded size of `count` values. */
 static inline size_t nts_f32_bound(size_t count)
@@ -45,6 +45,10 @@ size_t nts_f32_raw_write(uint8_t *dst, const float *src, size_t count);
  * nts_f32_bound(count). Cannot fail. Returns the bytes written. */
 size_t nts_f32_encode(struct nts_codec_scratch *scratch, uint8_t *dst, const float *src,
                       size_t count);
+
+/* Encodes the next vector of a chunk: the same, but with a choice. */
+size_t nts_f32_encode_next(struct nts_codec_scratch *scratch, struct nts_f64_choice *choice,
+                           uint8_t *dst, const float *src, size_t count);
 
 /* Decodes exactly `count` values; as nts_f64_decode. */
 NTS_CHECKED nanots_status nts_f32_decode(struct nts_codec_scratch *scratch, float *dst,

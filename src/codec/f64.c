@@ -29,6 +29,8 @@
 #define INTEGER_SIZE_GOOD     4u
 #define DECIMAL_SIZE_GOOD     6u
 #define DECIMAL_SIZE_GOOD_FEW 2u
+/* A vector in which the lattice changes has none; so the ones behind it are looked at too. */
+#define LATTICE_AGE_SOON 2u
 /* Bytes a value of decimals from which on a lattice is looked for. */
 #define F64_LATTICE_SIZE_MIN 1u
 
@@ -248,7 +250,8 @@ static bool f64_has_lattice_now(const struct nts_f64_choice *choice,
 {
     struct nts_lattice lattice;
 
-    return choice->age == F64_CHOICE_AGE_MAX && choice->transform.codec == NTS_CODEC_DECIMAL &&
+    return (choice->age <= LATTICE_AGE_SOON || choice->age == F64_CHOICE_AGE_MAX) &&
+           choice->transform.codec == NTS_CODEC_DECIMAL &&
            choice->size > count * F64_LATTICE_SIZE_MIN &&
            nts_lattice_find(&lattice, scratch->b, scratch->values, count);
 }

@@ -1016,7 +1016,7 @@ NANOTS_CHECKED NANOTS_API nanots_status nanots_repair(const char *in_path, const
  * - Threads: the functions are called by any thread that calls the library and by that of
  *   auto_maintenance, at the same time, and often with locks of the handle held: they may not call
  *   the library.
- * - Alignment: blocks are aligned to 16 bytes, as malloc's are.
+ * - Alignment: blocks are aligned as malloc's are: to 16 bytes on 64-bit systems, to 8 on others.
  * - A call that returns NULL makes the call of the library fail with NANOTS_NO_MEMORY, and harms
  *   nothing. */
 struct nanots_allocator {

@@ -18,7 +18,7 @@ union alloc_header {
     uint8_t room[16];
 };
 
-static_assert(sizeof(union alloc_header) == 16, "a block stays 16-byte aligned behind its header");
+static_assert(sizeof(union alloc_header) == 16, "a block stays aligned behind its header");
 
 static void *alloc_libc_allocate(void *context, size_t size)
 {

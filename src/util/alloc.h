@@ -2,9 +2,9 @@
 /* util/alloc.h - the one way to memory.
  *
  *   -16        -8          0
- *   +----------+-----------+------------------ ... -+
- *   | allocator| size      | block, 16-byte aligned |
- *   +----------+-----------+------------------ ... -+
+ *   +----------+-----------+-------------------- ... -+
+ *   | allocator| size      | block, aligned           |
+ *   +----------+-----------+-------------------- ... -+
  *
  * Each block remembers its allocator, so that nts_free needs the block alone and blocks may be
  * freed through nanots_free by the caller. What an allocator must do stands in nanots.h.

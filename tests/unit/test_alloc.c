@@ -18,7 +18,7 @@ static void alloc_from_libc_is_aligned_and_usable(void **state)
     for (size_t size = 0; size < 200; size += 7) {
         uint8_t *block = nts_alloc(nts_alloc_libc(), size);
         assert_non_null(block);
-        assert_int_equal((uintptr_t)block % 16, 0);
+        assert_int_equal((uintptr_t)block % _Alignof(max_align_t), 0);
         memset(block, 0xFF, size);
         nts_free(block);
     }

@@ -92,10 +92,10 @@ class Workshop:
                        stdout=subprocess.DEVNULL)
 
     def make(self, tests: tuple[str, ...]) -> str:
-        """Empty if it was built, or else what the compiler said."""
+        """Empty if it was built, or else what was said."""
         done = subprocess.run(["cmake", "--build", str(self.build), "-j2", "--target",
                                *(f"test_{test}" for test in tests)], capture_output=True, text=True)
-        return done.stdout if done.returncode else ""
+        return done.stdout + done.stderr if done.returncode else ""
 
     def first_failure(self, tests: tuple[str, ...]) -> str | None:
         for test in tests:

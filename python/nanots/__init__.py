@@ -156,6 +156,9 @@ class Group(_core.Group):
 
     _db: Db
 
+    def __repr__(self) -> str:
+        return f"<nanots.Group of {self._db!r}>"
+
     def append_columns(self, table: str | Table, data: Any, *, time: str | None = None) -> None:
         """Adds many rows, given by columns, to `table`, a name or a Table; see Db.append_columns.
 
@@ -186,7 +189,9 @@ class Db(_core.Db):
     CorruptError, PermissionDeniedError, IoError.
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "_path")
+
+    _path: str | bytes
 
     def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
                  retention_ms: int | None = None,
@@ -197,7 +202,11 @@ class Db(_core.Db):
                  max_bytes: int | None = None) -> None:
         super().__init__(path, retention_ms, auto_maintenance, read_only=read_only, create=create,
                          sync=sync, sync_interval_ms=sync_interval_ms, max_bytes=max_bytes)
+        self._path = os.fspath(path)
         _open.add(self)
+
+    def __repr__(self) -> str:
+        return f"<nanots.Db {getattr(self, '_path', None)!r}{', closed' if self.closed else ''}>"
 
     # ---- tables ---------------------------------------------------------------------------------
 
@@ -230,7 +239,7 @@ class Db(_core.Db):
         """
         rows: list[_Column] = []
         for column in columns:
-            if isinstance(column, str) or len(column) not in (2, 3, 4):
+            if not isinstance(column, (tuple, list)) or len(column) not in (2, 3, 4):
                 raise TypeMismatchError(
                     f"table \"{table}\": expected (name, type) for a column, got {column!r}")
             rest = list(column[2:])
@@ -299,8 +308,8 @@ class Db(_core.Db):
         """
         time, unit, _, _, _ = self._schema(table)
         first, last = bounds(start, end, closed, unit)
-        if limit is not None and limit < 0:
-            raise InvalidError(f"limit: expected None or an int >= 0, got {limit}")
+        if limit is not None and (not hasattr(type(limit), "__index__") or limit < 0):
+            raise InvalidError(f"limit: expected None or an int >= 0, got {limit!r}")
         if limit == 0:
             first, last = 1, 0
         if isinstance(columns, str):

@@ -130,18 +130,18 @@ static int options_parse_sync(const struct py_state *state, const char *word,
     return -1;
 }
 
-/* None, or a number from 0 on. */
+/* None, or a number from 0 to `most`. */
 static int options_parse_limit(const struct py_state *state, const char *name, PyObject *given,
-                               int64_t *out)
+                               int64_t most, int64_t *out)
 {
     *out = 0;
     if (given == Py_None)
         return 0;
     *out = PyLong_Check(given) ? PyLong_AsLongLong(given) : -1;
-    if (*out < 0) {
+    if (*out < 0 || *out > most) {
         PyErr_Clear();
-        py_raise_text(state, NANOTS_INVALID, "%s: expected None or an int >= 0, got %R", name,
-                      given);
+        py_raise_text(state, NANOTS_INVALID, "%s: expected None or an int from 0 to %lld, got %R",
+                      name, (long long)most, given);
         return -1;
     }
     return 0;
@@ -191,13 +191,13 @@ static int db_init(PyObject *object, PyObject *args, PyObject *kwargs)
     struct nanots_open_options options = {.struct_size = sizeof options};
     struct nanots_maintenance upkeep;
     PyObject *path, *retention = Py_None, *maintenance = Py_None, *limit = Py_None;
+    PyObject *interval = Py_None;
     int is_read_only = 0, may_create = 1;
     const char *sync = "normal";
-    unsigned int interval = 0;
-    int64_t max_bytes = 0;
+    int64_t max_bytes = 0, interval_ms = 0;
     bool wants_upkeep;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO$ppsIO:Db", (char **)names, &path,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO$ppsOO:Db", (char **)names, &path,
                                      &retention, &maintenance, &is_read_only, &may_create, &sync,
                                      &interval, &limit))
         return -1;
@@ -206,13 +206,16 @@ static int db_init(PyObject *object, PyObject *args, PyObject *kwargs)
         return -1;
     }
     if (options_parse_upkeep(self->state, maintenance, &upkeep, &wants_upkeep) < 0 ||
-        options_parse_limit(self->state, "retention_ms", retention, &options.retention_ms) < 0 ||
-        options_parse_limit(self->state, "max_bytes", limit, &max_bytes) < 0 ||
+        options_parse_limit(self->state, "retention_ms", retention, INT64_MAX,
+                            &options.retention_ms) < 0 ||
+        options_parse_limit(self->state, "max_bytes", limit, INT64_MAX, &max_bytes) < 0 ||
+        options_parse_limit(self->state, "sync_interval_ms", interval, UINT32_MAX, &interval_ms) <
+            0 ||
         options_parse_sync(self->state, sync, &options.sync_mode) < 0)
         return -1;
     options.flags = (is_read_only ? NANOTS_OPEN_READ_ONLY : 0) |
                     (may_create && !is_read_only ? 0 : NANOTS_OPEN_NO_CREATE);
-    options.sync_interval_ms = interval;
+    options.sync_interval_ms = (uint32_t)interval_ms;
     options.max_bytes = (uint64_t)max_bytes;
     options.auto_maintenance = wants_upkeep ? &upkeep : NULL;
     return db_open(self, path, &options);

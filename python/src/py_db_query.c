@@ -69,14 +69,15 @@ static int request_bound(const struct py_state *state, PyObject *bound, uint32_t
 static int request_parse(const struct py_state *state, PyObject *args,
                          struct query_request *request)
 {
-    PyObject *start, *end, *columns;
+    PyObject *table, *start, *end, *columns;
     unsigned long long limit;
     int is_reverse, skips;
 
     memset(request, 0, sizeof *request);
     request->query.struct_size = sizeof request->query;
-    if (!PyArg_ParseTuple(args, "sOOOKppp", &request->table, &start, &end, &columns, &limit,
-                          &is_reverse, &request->time_as_int64, &skips) ||
+    if (!PyArg_ParseTuple(args, "OOOOKppp", &table, &start, &end, &columns, &limit, &is_reverse,
+                          &request->time_as_int64, &skips) ||
+        (request->table = py_text(state, table, "the name of a table")) == NULL ||
         request_bound(state, start, NANOTS_QUERY_FROM, &request->query.from, &request->query) < 0 ||
         request_bound(state, end, NANOTS_QUERY_TO, &request->query.to, &request->query) < 0)
         return -1;
@@ -91,12 +92,13 @@ static int request_parse_classic(const struct py_state *state, PyObject *args, P
                                  const char *first_name, struct query_request *request)
 {
     char *names[] = {(char *)first_name, "start", "end", NULL};
-    PyObject *start, *end;
+    PyObject *table, *start, *end;
 
     memset(request, 0, sizeof *request);
     request->query.struct_size = sizeof request->query;
     request->time_as_int64 = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sOO", names, &request->table, &start, &end))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO", names, &table, &start, &end) ||
+        (request->table = py_text(state, table, "the name of a table")) == NULL)
         return -1;
     request->query.flags = NANOTS_QUERY_FROM | NANOTS_QUERY_TO;
     return py_time_int(state, start, &request->query.from) < 0

@@ -147,6 +147,24 @@ class Absurd(PythonCase):
             self.assertRaises((nanots.Error, OverflowError, MemoryError), call)
         self.assertEqual(self.db.list_tables(), ["t"])
 
+    def test_options_names_and_what_people_see(self):
+        self.db.create_table("t", ["a"])
+        self.assertEqual(repr(self.db), f"<nanots.Db {self.path.__fspath__()!r}>")
+        self.assertEqual(repr(self.db.batch()), f"<nanots.Group of {self.db!r}>")
+        for interval in (-1, 2**32, 2**70, 1.5, "x"):
+            self.fails(nanots.InvalidError, "sync_interval_ms: expected", nanots.Db, self.path,
+                       sync_interval_ms=interval)
+        for limit in (-1, 1.5, "x"):
+            self.fails(nanots.InvalidError, "limit: expected", self.db.query, "t", limit=limit)
+        self.fails(nanots.TypeMismatchError, "(name, type)", self.db.create_table_typed, "u", [5])
+        for name in ("a\0b", "\ud800"):
+            for call in (self.db.query_range, self.db.query_table_range_columns,
+                         self.db.query_table_range_typed,
+                         self.db.query_table_range_arrow_capsules):
+                self.assertRaises(nanots.InvalidError, call, name, 0, 1)
+        self.db.close()
+        self.assertTrue(repr(self.db).endswith(", closed>"))
+
     def test_values_that_run_code(self):
         self.db.create_table("t", ["a", "b"])
         table, db, row = self.db.table("t"), self.db, []

@@ -4,7 +4,7 @@
 #
 #   default  gcc, optimised     all tests, tidy, clang-format, shellcheck
 #   asan     gcc, asserts on    all tests again, address and undefined behaviour sanitizers
-#   fuzz     clang              everything compiles; each fuzz target tries the same 3000 inputs
+#   fuzz     clang              everything compiles; each fuzz target tries the same 2000 inputs
 #
 # Warnings are errors in all three. A case counts once, and passes if it passes in every build.
 set -eu

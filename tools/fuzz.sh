@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # tools/fuzz.sh TARGET - runs one libFuzzer program on its kept corpus and prints TAP.
 #
-#   FUZZ_SECONDS unset   FUZZ_RUNS (3000) inputs, the same in each run of the same program
+#   FUZZ_SECONDS unset   FUZZ_RUNS (2000) inputs, the same in each run of the same program
 #   FUZZ_SECONDS=n       n seconds of new inputs, from all that earlier searches found
 #   SEED=n               other inputs; a search takes its seed from the clock
 #
@@ -25,7 +25,7 @@ else
     seed=${SEED:-1}
     grown=$(mktemp -d)
     trap 'rm -rf "$grown"' EXIT
-    set -- -runs="${FUZZ_RUNS:-3000}" -reload=0
+    set -- -runs="${FUZZ_RUNS:-2000}" -reload=0
     # Coverage and comparisons see addresses: the same in each run, where the system allows that.
     ! setarch -R true 2>/dev/null || fixed="setarch -R"
 fi

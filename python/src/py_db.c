@@ -294,8 +294,8 @@ static PyMethodDef db_methods[] = {
     {"rename_column", KEYWORDS(py_db_rename_column), METH_VARARGS | METH_KEYWORDS,
      "rename_column($self, table, column, name)\n--\n\nGives `column` another name."},
     {"add_column", KEYWORDS(py_db_add_column), METH_VARARGS | METH_KEYWORDS,
-     "add_column($self, table, name, type=\"f64\")\n--\n\nAdds a column behind the others; "
-     "rows that are there are null in it."},
+     "add_column($self, table, name, type=\"f64\", codec=None)\n--\n\nAdds a column behind the "
+     "others; rows that are there are null in it. Its vectors have `codec` where that fits."},
     {"flush", py_db_flush, METH_NOARGS,
      "flush($self, /)\n--\n\nWrites all rows into segments; durable on return."},
     {"sync", py_db_sync, METH_NOARGS,

@@ -46,6 +46,9 @@ uint8_t *nts_binned_write(uint8_t *dst, struct nts_binned_encoder *encoder,
     const uint64_t *const errors = encoder->errors + encoder->next;
     const uint8_t *const symbols = encoder->symbols + encoder->next;
     encoder->next += count;
+    const uint64_t base = encoder->bases[encoder->next_vector++];
+    if (encoder->predictor.tap_count > 0)
+        dst = nts_svarint_put(dst, base);
     if (start_count > 0)
         dst = nts_predict_write_starts(dst, &encoder->predictor,
                                        nts_binned_numbers(room, encoder, vector));
@@ -79,11 +82,13 @@ nanots_status nts_binned_read_model(struct nts_binned_model *model, const uint8_
     return NANOTS_OK;
 }
 
-/* Errors to dst. */
+/* Errors to dst, upon a base. */
 static nanots_status read_errors(const struct nts_binned_model *model, uint64_t *dst, size_t count,
-                                 const uint8_t *at, const uint8_t *end)
+                                 uint64_t base, const uint8_t *at, const uint8_t *end)
 {
     const struct nts_bins *const bins = &model->bins;
+    const uint64_t *lowers = bins->lowers;
+    uint64_t moved[NTS_BINS_MAX];
     uint8_t symbols[NTS_VECTOR_ROWS + NTS_ANS_LANES];
 
     if (bins->log != 0) {
@@ -95,8 +100,13 @@ static nanots_status read_errors(const struct nts_binned_model *model, uint64_t 
     } else {
         memset(symbols, 0, count);
     }
-    const uint64_t bits = nts_kernels()->offsets_add(
-        dst, symbols, count, bins->lowers, bins->widths, bins->width_max, at, (size_t)(end - at));
+    if (base != 0) {
+        for (unsigned i = 0; i < bins->count; i++)
+            moved[i] = bins->lowers[i] + base;
+        lowers = moved;
+    }
+    const uint64_t bits = nts_kernels()->offsets_add(dst, symbols, count, lowers, bins->widths,
+                                                     bins->width_max, at, (size_t)(end - at));
     return (bits + 7) / 8 == (uint64_t)(end - at) ? NANOTS_OK : NANOTS_CORRUPT;
 }
 
@@ -106,11 +116,16 @@ nanots_status nts_binned_read(const struct nts_binned_model *model, uint64_t *ds
     const uint8_t *const end = src + src_size;
     const unsigned start_count = nts_predict_start_count(&model->predictor);
     uint64_t starts[NTS_PREDICT_REACH];
-    const uint8_t *const at = nts_predict_read_starts(starts, &model->predictor, src, end);
+    const uint8_t *at = src;
+    uint64_t base = 0;
 
+    if (model->predictor.tap_count > 0)
+        at = nts_svarint_get(at, end, &base);
+    if (at != NULL)
+        at = nts_predict_read_starts(starts, &model->predictor, at, end);
     if (at == NULL || count <= start_count)
         return NANOTS_CORRUPT;
-    NTS_TRY(read_errors(model, dst + start_count, count - start_count, at, end));
+    NTS_TRY(read_errors(model, dst + start_count, count - start_count, base, at, end));
     if (start_count > 0)
         nts_predict_undo(dst, count, &model->predictor, starts);
     if (model->divisor != 1)

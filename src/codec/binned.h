@@ -13,13 +13,14 @@
  *
  * The body of a vector, to its end:
  *
- *   +--------------------+ - - - - - - - - - - - - - +--------------------------------------+
- *   | w starts           | bins of count - w errors  | offsets in their bins, each as wide  |
- *   | zigzag varints     | codec/ans.h; if there are | as its bin, lowest bit first;        |
- *   |                    | two bins and more         | padded with zeros                    |
- *   +--------------------+ - - - - - - - - - - - - - +--------------------------------------+
+ *   +- - - - - - - - +----------+- - - - - - - - - - - - - -+---------------------------------+
+ *   | base           | w starts | bins of count - w errors  | offsets in their bins, each as  |
+ *   | zigzag varint, | zigzag   | codec/ans.h; if there are | wide as its bin, lowest bit     |
+ *   | if there are   | varints  | two bins and more         | first; padded with zeros        |
+ *   | taps           |          |                           |                                 |
+ *   +- - - - - - - - +----------+- - - - - - - - - - - - - -+---------------------------------+
  *
- *   error = least error + lower end of the bin + offset;   count > w
+ *   error = base + least error + lower end of the bin + offset;   count > w
  *   x[i] = origin + g * (what codec/predict.h makes of starts and errors), modulo 2^64;  g >= 1
  *
  * An encoder and a model are memory of one thread. Bytes are untrusted. Tests: unit/test_binned.c.
@@ -49,9 +50,11 @@ struct nts_binned_encoder {
     struct nts_predictor predictor;
     struct nts_bins bins;
     struct nts_ans_encoder ans;
-    size_t next;                     /* of errors, the first that is not written */
-    uint64_t errors[NTS_GROUP_ROWS]; /* less the least one */
-    uint8_t symbols[NTS_GROUP_ROWS]; /* their bins */
+    size_t next; /* of errors, the first that is not written */
+    size_t next_vector;
+    uint64_t bases[NTS_GROUP_VECTORS]; /* of vectors, where there are taps: the mean error */
+    uint64_t errors[NTS_GROUP_ROWS];   /* less the least one */
+    uint8_t symbols[NTS_GROUP_ROWS];   /* their bins */
     /* While the model is made. */
     uint64_t room[NTS_VECTOR_ROWS];
     uint32_t keys[NTS_GROUP_ROWS];

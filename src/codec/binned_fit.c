@@ -112,6 +112,20 @@ static struct nts_bins_input keys_of(struct nts_binned_encoder *encoder, uint64_
 
 /* ---- the predictor ------------------------------------------------------------------------ */
 
+/* The mean of errors, rounded in some way; errors become distances from it. */
+static uint64_t take_mean(uint64_t *errors, size_t count)
+{
+    const uint64_t first = errors[0];
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += (int64_t)(errors[i] - first) / (int64_t)count;
+    const uint64_t mean = first + (uint64_t)sum;
+    for (size_t i = 0; i < count; i++)
+        errors[i] -= mean;
+    return mean;
+}
+
 struct candidate {
     struct nts_predictor predictor;
     uint64_t *sample; /* its errors in the windows */
@@ -149,6 +163,9 @@ static void contest_sample(struct contest *contest, const uint64_t *numbers, siz
         nts_predict_errors(contest->candidates[k].sample + contest->sample_count,
                            &contest->candidates[k].predictor, numbers, first, CONTEST_ROWS,
                            numbers[0]);
+    for (size_t k = 0; k < contest->candidate_count; k++)
+        if (contest->candidates[k].predictor.tap_count > 0)
+            (void)take_mean(contest->candidates[k].sample + contest->sample_count, CONTEST_ROWS);
     contest->sample_count += CONTEST_ROWS;
 }
 
@@ -212,20 +229,24 @@ static void fit_predictor(struct nts_binned_encoder *encoder,
 
 /* ---- errors and bins ---------------------------------------------------------------------- */
 
-/* Errors of all vectors, and the least of them. Returns how many. */
+/* Errors of all vectors; those of taps upon their mean, which depends on where a vector begins.
+ * Returns how many. */
 static size_t fit_errors(struct nts_binned_encoder *encoder,
                          const struct nts_binned_vector *vectors, size_t vector_count)
 {
     const unsigned start_count = nts_predict_start_count(&encoder->predictor);
     size_t error_count = 0;
+    size_t fitted = 0;
 
     for (size_t i = 0; i < vector_count; i++) {
         if (vectors[i].count <= start_count)
             continue;
         const uint64_t *const numbers = nts_binned_numbers(encoder->room, encoder, &vectors[i]);
-        nts_predict_errors(encoder->errors + error_count, &encoder->predictor, numbers, start_count,
-                           vectors[i].count - start_count, numbers[0]);
-        error_count += vectors[i].count - start_count;
+        const size_t count = vectors[i].count - start_count;
+        uint64_t *const errors = encoder->errors + error_count;
+        nts_predict_errors(errors, &encoder->predictor, numbers, start_count, count, numbers[0]);
+        encoder->bases[fitted++] = encoder->predictor.tap_count > 0 ? take_mean(errors, count) : 0;
+        error_count += count;
     }
     return error_count;
 }
@@ -310,5 +331,6 @@ size_t nts_binned_fit(struct nts_binned_encoder *encoder, const struct nts_binne
         nts_ans_encoder_init(&encoder->ans, encoder->bins.frequencies, encoder->bins.count,
                              encoder->bins.log);
     encoder->next = 0;
+    encoder->next_vector = 0;
     return size + vector_count * (8 + 4 * (size_t)encoder->predictor.order);
 }

@@ -432,11 +432,12 @@ class Binned:
     def decode(self, cursor, count):
         start_count = self.predictor.start_count
         check(count > start_count, "%s: %d values", cursor.what, count)
+        least = self.least + (cursor.svarint() if self.predictor.taps else 0)
         starts = [cursor.svarint() for _ in range(start_count)]
         choices = self.choices(cursor, count - start_count)
         data = cursor.rest()
         bits = Bits(data)
-        errors = [self.least + self.lowers[number] + bits.take(self.widths[number])
+        errors = [least + self.lowers[number] + bits.take(self.widths[number])
                   for number in choices]
         check((bits.at + 7) // 8 == len(data), "%s: bytes of offsets", cursor.what)
         return [self.origin + self.divisor * value

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* unit/test_binned.c - models of chunks, and vectors by them (codec/binned.h). */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,7 @@
 #include "support/body_checks.h"
 
 #define ROWS         NTS_GROUP_ROWS
-#define SERIES_COUNT 10u
+#define SERIES_COUNT 11u
 
 static uint64_t seed;
 static uint64_t values[ROWS];
@@ -47,6 +48,8 @@ static uint64_t series_value(unsigned series, size_t i, uint64_t *walk)
         return i % 2 == 0 ? (uint64_t)INT64_MAX : (uint64_t)INT64_MIN;
     case 8: /* widths of all kinds */
         return seed_next(&seed) >> (seed_next(&seed) % 64);
+    case 9: /* a sine: taps, and bases */
+        return (uint64_t)(int64_t)(0x1p40 * sin((double)i * 0.05)) + step(3);
     default: /* equal but for one */
         return i == 3000 ? 9 : 5;
     }
@@ -143,6 +146,10 @@ static void binned_sizes_are_near_the_entropy(void **state)
     assert_in_range(nts_binned_fit(&encoder, vectors, vector_count), ROWS * 53 / 80,
                     ROWS * 57 / 80);
     assert_int_equal(encoder.divisor, 250);
+    vector_count = series_cut(9, ROWS, false);
+    assert_in_range(nts_binned_fit(&encoder, vectors, vector_count), ROWS * 25 / 80,
+                    ROWS * 55 / 80);
+    assert_in_range(encoder.predictor.tap_count, 1, NTS_PREDICT_TAPS_MAX);
     vector_count = series_cut(6, ROWS, false);
     assert_in_range(nts_binned_fit(&encoder, vectors, vector_count), 0, 400);
 }

@@ -34,9 +34,11 @@ nanots_status nanots_create_table_with(struct nanots_db *db, const char *table,
                                        const struct nanots_table_options *options,
                                        struct nanots_error *error)
 {
+    struct nanots_table_options filled = {0};
     struct nanots_table *created = NULL;
     NTS_TRY(nts_api_enter(db, error));
-    return nts_create_table(db, table, columns, column_count, options, &created, error);
+    NTS_TRY(nts_api_options(options, &filled, sizeof filled, "the table's options", error));
+    return nts_create_table(db, table, columns, column_count, &filled, &created, error);
 }
 
 nanots_status nanots_add_column(struct nanots_db *db, const char *table,

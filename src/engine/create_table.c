@@ -50,8 +50,6 @@ static nanots_status table_options_check(const struct nanots_table_options *opti
 {
     if (options == NULL)
         return NANOTS_OK;
-    if (options->struct_size < sizeof *options)
-        return nts_fail(error, NANOTS_INVALID, "struct_size of the table's options is not set");
     if (nanots_time_unit_name(options->unit) == NULL)
         return nts_fail(error, NANOTS_INVALID, "table '%.80s': unknown time unit %d", table,
                         (int)options->unit);

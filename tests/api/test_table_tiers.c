@@ -288,6 +288,28 @@ static void vectors_that_the_codec_cannot_hold_get_another(void **state)
     db_close(db);
 }
 
+/* Goal: who was built when options ended before the tier creates tables as before. */
+static void options_without_a_tier_are_of_tier_auto(void **state)
+{
+    const struct nanots_column column = {"value", NANOTS_TYPE_F64, 0};
+    const struct nanots_table_options options = {.struct_size =
+                                                     offsetof(struct nanots_table_options, tier),
+                                                 .unit = NANOTS_UNIT_US,
+                                                 .tier = NANOTS_TIER_PACKED};
+    const struct nanots_table_options none = {.struct_size = 0};
+    const struct scratch *scratch = *state;
+    struct nanots_db *db = db_open(scratch->path);
+    struct nanots_schema schema;
+    db_ok(nanots_create_table_with(db, "t", &column, 1, &options, &db_error));
+    db_ok(nanots_table_schema(db, "t", &schema, &db_error));
+    assert_int_equal(schema.unit, NANOTS_UNIT_US);
+    assert_int_equal(schema.tier, NANOTS_TIER_AUTO);
+    nanots_free(schema.block);
+    db_fails(nanots_create_table_with(db, "u", &column, 1, &none, &db_error), NANOTS_INVALID,
+             "struct_size");
+    db_close(db);
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -305,6 +327,7 @@ int main(void)
         TIERS_TEST(packed_is_packed_from_the_first_flush_on),
         TIERS_TEST(what_is_packed_stays_packed),
         TIERS_TEST(the_last_merge_of_upkeep_packs),
+        TIERS_TEST(options_without_a_tier_are_of_tier_auto),
         TIERS_TEST(columns_get_the_codec_that_they_name),
         TIERS_TEST(vectors_that_the_codec_cannot_hold_get_another),
     };

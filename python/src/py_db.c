@@ -217,6 +217,7 @@ static int db_init(PyObject *object, PyObject *args, PyObject *kwargs)
                     (may_create && !is_read_only ? 0 : NANOTS_OPEN_NO_CREATE);
     options.sync_interval_ms = (uint32_t)interval_ms;
     options.max_bytes = (uint64_t)max_bytes;
+    self->has_limit = options.retention_ms != 0 || options.max_bytes != 0;
     options.auto_maintenance = wants_upkeep ? &upkeep : NULL;
     return db_open(self, path, &options);
 }
@@ -313,7 +314,7 @@ static PyMethodDef db_methods[] = {
      "`table`, or from all; how many."},
     {"compact_retention_now", py_db_compact_retention_now, METH_NOARGS,
      "compact_retention_now($self, /)\n--\n\nRemoves the rows older than retention_ms, and the "
-     "oldest segments beyond max_bytes; how many rows.\nInvalidError without both."},
+     "oldest segments beyond max_bytes; how many rows.\n0 without both."},
     {"_maintain", KEYWORDS(py_db_maintain), METH_VARARGS | METH_KEYWORDS, NULL},
     {"_stats_json", py_db_stats_json, METH_O, NULL},
     {"_diagnose_json", py_db_diagnose_json, METH_NOARGS, NULL},

@@ -255,10 +255,11 @@ PyObject *py_db_append_capsules(PyObject *object, PyObject *args, PyObject *kwar
     struct py_db *self = (struct py_db *)object;
     struct append_target target = {.core = self->core,
                                    .options = {.struct_size = sizeof target.options}};
-    PyObject *schema, *array;
+    PyObject *table, *schema, *array;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sOO:append_rows_arrow_capsules", (char **)names,
-                                     &target.table, &schema, &array))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO:append_rows_arrow_capsules", (char **)names,
+                                     &table, &schema, &array) ||
+        (target.table = py_text(self->state, table, "the name of a table")) == NULL)
         return NULL;
     return append_capsules(self, &target, schema, array);
 }
@@ -270,11 +271,12 @@ PyObject *py_db_append_arrays(PyObject *object, PyObject *args)
     struct py_db *self = (struct py_db *)object;
     struct append_target target = {.core = self->core,
                                    .options = {.struct_size = sizeof target.options}};
-    PyObject *schema, *array, *group;
+    PyObject *table, *schema, *array, *group;
     int create;
 
-    if (!PyArg_ParseTuple(args, "sOOzpO:_append_arrays", &target.table, &schema, &array,
+    if (!PyArg_ParseTuple(args, "OOOzpO:_append_arrays", &table, &schema, &array,
                           &target.options.time_column, &create, &group) ||
+        (target.table = py_text(self->state, table, "the name of a table")) == NULL ||
         append_options(self->state, &target, create, group) < 0)
         return NULL;
     return append_capsules(self, &target, schema, array);
@@ -343,12 +345,13 @@ PyObject *py_db_append_stream(PyObject *object, PyObject *args)
     struct ArrowArrayStream stream;
     struct nanots_error error;
     nanots_status status;
-    PyObject *capsule, *group;
+    PyObject *table, *capsule, *group;
     uint64_t seq = 0;
     int create;
 
-    if (!PyArg_ParseTuple(args, "sOzpO:_append_stream", &target.table, &capsule,
+    if (!PyArg_ParseTuple(args, "OOzpO:_append_stream", &table, &capsule,
                           &target.options.time_column, &create, &group) ||
+        (target.table = py_text(self->state, table, "the name of a table")) == NULL ||
         append_options(self->state, &target, create, group) < 0)
         return NULL;
     if (py_enter(self->state, self->core) == NULL)
@@ -372,12 +375,13 @@ PyObject *py_db_append_frame(PyObject *object, PyObject *args)
                                    .options = {.struct_size = sizeof target.options}};
     struct nanots_error error;
     nanots_status status;
-    PyObject *columns, *group;
+    PyObject *table, *columns, *group;
     uint64_t seq = 0;
     int create;
 
-    if (!PyArg_ParseTuple(args, "sO!zpO:_append_frame", &target.table, &PyList_Type, &columns,
+    if (!PyArg_ParseTuple(args, "OO!zpO:_append_frame", &table, &PyList_Type, &columns,
                           &target.options.time_column, &create, &group) ||
+        (target.table = py_text(self->state, table, "the name of a table")) == NULL ||
         append_options(self->state, &target, create, group) < 0)
         return NULL;
     if (py_enter(self->state, self->core) == NULL)

@@ -264,9 +264,12 @@ PyObject *py_db_rename_table(PyObject *object, PyObject *args, PyObject *kwargs)
     static char *const words[] = {"table", "name", NULL};
     struct py_db *self = (struct py_db *)object;
     const char *names[3] = {NULL};
+    PyObject *table, *name;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "ss:rename_table", (char **)words, &names[0],
-                                     &names[1]))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:rename_table", (char **)words, &table,
+                                     &name) ||
+        (names[0] = py_text(self->state, table, "the name of a table")) == NULL ||
+        (names[1] = py_text(self->state, name, "the name of a table")) == NULL)
         return NULL;
     return change_table(self, call_rename_table, names, NULL);
 }
@@ -276,9 +279,13 @@ PyObject *py_db_rename_column(PyObject *object, PyObject *args, PyObject *kwargs
     static char *const words[] = {"table", "column", "name", NULL};
     struct py_db *self = (struct py_db *)object;
     const char *names[3] = {NULL};
+    PyObject *table, *column, *name;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sss:rename_column", (char **)words, &names[0],
-                                     &names[1], &names[2]))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO:rename_column", (char **)words, &table,
+                                     &column, &name) ||
+        (names[0] = py_text(self->state, table, "the name of a table")) == NULL ||
+        (names[1] = py_text(self->state, column, "the name of a column")) == NULL ||
+        (names[2] = py_text(self->state, name, "the name of a column")) == NULL)
         return NULL;
     return change_table(self, call_rename_column, names, NULL);
 }

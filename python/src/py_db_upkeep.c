@@ -81,11 +81,14 @@ PyObject *py_db_change_counter(PyObject *self, PyObject *unused)
 
 PyObject *py_db_compact_retention_now(PyObject *self, PyObject *unused)
 {
-    uint64_t removed;
+    /* Without an age or a size nothing is old: the call then says only whether the file is open. */
+    struct py_db *const db = (struct py_db *)self;
+    uint64_t number;
     (void)unused;
-    return run_plain((struct py_db *)self, nanots_compact_retention_now, &removed) < 0
-               ? NULL
-               : PyLong_FromUnsignedLongLong(removed);
+    if (run_plain(db, db->has_limit ? nanots_compact_retention_now : nanots_change_counter,
+                  &number) < 0)
+        return NULL;
+    return PyLong_FromUnsignedLongLong(db->has_limit ? number : 0);
 }
 
 /* ---- upkeep --------------------------------------------------------------------------------- */
@@ -97,10 +100,12 @@ PyObject *py_db_pack_table(PyObject *object, PyObject *args, PyObject *kwargs)
     struct nanots_error error;
     nanots_status status;
     const char *table;
+    PyObject *name;
     long long target = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s|L:pack_table", (char **)names, &table,
-                                     &target))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|L:pack_table", (char **)names, &name,
+                                     &target) ||
+        (table = py_text(self->state, name, "the name of a table")) == NULL)
         return NULL;
     if (target < 0)
         return py_raise_text(self->state, NANOTS_INVALID,
@@ -122,10 +127,13 @@ PyObject *py_db_compact_retention(PyObject *object, PyObject *args, PyObject *kw
     nanots_status status;
     uint64_t removed = 0;
     const char *table = NULL;
+    PyObject *name = Py_None;
     long long cutoff;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "L|z:compact_retention", (char **)names, &cutoff,
-                                     &table))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "L|O:compact_retention", (char **)names, &cutoff,
+                                     &name))
+        return NULL;
+    if (name != Py_None && (table = py_text(self->state, name, "the name of a table")) == NULL)
         return NULL;
     struct nanots_db *db = py_enter(self->state, self->core);
     if (db == NULL)

@@ -169,6 +169,7 @@ struct py_core;
 struct py_db {
     PyObject_HEAD struct py_state *state;
     struct py_core *core; /* NULL before __init__ */
+    int has_limit;        /* retention_ms or max_bytes was given */
 };
 
 extern PyType_Spec py_db_spec;

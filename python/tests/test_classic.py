@@ -82,15 +82,26 @@ class Opening(PythonCase):
         self.assertIsInstance(error, OSError)
 
     def test_retention(self):
-        self.fails(nanots.InvalidError, "retention", self.db.compact_retention_now)
+        self.db.append("boiler", 1, 2.0)
+        self.assertEqual(self.db.compact_retention_now(), 0)
+        self.assertEqual(self.db.query_range("boiler", FIRST, LAST), [(1, 2.0)])
         self.db.close()
         with nanots.Db(self.path, 3600 * 1000) as db:
             db.append("boiler", 1, 2.0)
             db.append("boiler", 10**15, 2.0)
-            self.assertEqual(db.compact_retention_now(), 1)
+            self.assertEqual(db.compact_retention_now(), 2)
             self.assertEqual(db.query_range("boiler", FIRST, LAST), [(10**15, 2.0)])
         self.fails(nanots.InvalidError, "retention_ms", nanots.Db, self.path, -1)
         self.fails(nanots.InvalidError, "retention_ms", nanots.Db, self.path, "1 h")
+
+    def test_names_with_a_zero_byte(self):
+        for call in (lambda: self.db.rename_table("a\0", "b"),
+                     lambda: self.db.rename_column("a", "b", "c\0"),
+                     lambda: self.db.pack_table("a\0", 0),
+                     lambda: self.db.compact_retention(1, "a\0"),
+                     lambda: self.db.append_columns("a\0", {"ts_ms": [1], "value": [1.0]}),
+                     lambda: self.db.append_rows_arrow_capsules("a\0", None, None)):
+            self.fails(nanots.InvalidError, "zero byte", call)
 
     def test_max_bytes_keeps_the_newest_rows(self):
         random.seed(11)

@@ -10,7 +10,7 @@
 /* Packs without touching a byte past the stream: whole words first, then the bytes of the rest. */
 static void stream_pack(uint8_t *dst, const uint64_t *src, size_t count, unsigned width)
 {
-    const uint64_t mask = nts_kernel_mask(width);
+    const uint64_t mask = nts_low_bits(width);
     uint64_t word = 0;
     unsigned filled = 0; /* bits in `word`, < 64 */
 
@@ -46,7 +46,7 @@ NTS_ALWAYS_INLINE uint64_t stream_number(const uint8_t *src, size_t bit, uint64_
 static void stream_unpack(uint64_t *dst, const uint8_t *src, size_t count, unsigned width,
                           uint64_t base)
 {
-    const uint64_t mask = nts_kernel_mask(width);
+    const uint64_t mask = nts_low_bits(width);
     const size_t size = nts_bitpack_size(count, width);
     size_t i = 0;
 

@@ -12,20 +12,16 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "base/limits.h"
+#include "codec/bit_stream.h"
 #include "codec/dispatch.h"
 
 #define NTS_LANES     16u
 #define NTS_LANE_ROWS (NTS_VECTOR_ROWS / NTS_LANES)
 
-NTS_ALWAYS_INLINE uint64_t nts_kernel_mask(unsigned width)
-{
-    return width == 0 ? 0 : ~(uint64_t)0 >> (64 - width);
-}
-
 NTS_ALWAYS_INLINE void nts_kernel_lanes_unpack(uint64_t *restrict dst, const uint8_t *restrict src,
                                                unsigned width, uint64_t base)
 {
-    const uint64_t mask = nts_kernel_mask(width);
+    const uint64_t mask = nts_low_bits(width);
 
     if (width == 0) {
         for (size_t i = 0; i < NTS_VECTOR_ROWS; i++)
@@ -53,7 +49,7 @@ NTS_ALWAYS_INLINE void nts_kernel_lanes_unpack(uint64_t *restrict dst, const uin
 NTS_ALWAYS_INLINE void nts_kernel_lanes_pack(uint8_t *restrict dst, const uint64_t *restrict src,
                                              unsigned width)
 {
-    const uint64_t mask = nts_kernel_mask(width);
+    const uint64_t mask = nts_low_bits(width);
     uint64_t words[NTS_LANES] = {0};
     unsigned shift = 0; /* bits already in `words` */
 

@@ -39,7 +39,7 @@
 /* Bytes that writing a vector may touch, before it is known to be small. */
 #define NTS_BINNED_VECTOR_SIZE_MAX (10 * 8 + 12 * NTS_VECTOR_ROWS + 64)
 
-/* Equal parts of the range of errors, to find bins by. */
+/* Equal parts of the range of keys, to find bins by. */
 #define NTS_BINNED_CELLS (1u << 12)
 
 /* What makes the model of a chunk, and vectors by it. About 290 KiB. */
@@ -59,7 +59,7 @@ struct nts_binned_encoder {
     uint64_t room[NTS_VECTOR_ROWS];
     uint32_t keys[NTS_GROUP_ROWS];
     uint32_t spare[NTS_GROUP_ROWS];
-    uint8_t guesses[NTS_BINNED_CELLS + 1]; /* bin of the least error of each cell, and the last */
+    uint8_t guesses[NTS_BINNED_CELLS + 1]; /* bin of the least error of each cell, and one more */
 };
 
 /* A vector of integers of the chunk. */

@@ -251,39 +251,55 @@ static size_t fit_errors(struct nts_binned_encoder *encoder,
     return error_count;
 }
 
-/* For every cell of errors, the bin that its least belongs to. Returns bits of a cell. */
-static unsigned fit_guesses(struct nts_binned_encoder *encoder, uint64_t most)
+/* How keys are cut into cells. */
+struct cells {
+    uint32_t first; /* key */
+    unsigned bits;  /* of a key, within its cell */
+    uint64_t middle;
+};
+
+static inline uint32_t cell_of(const struct cells *cells, uint32_t key)
+{
+    return (key - cells->first) >> cells->bits;
+}
+
+/* For every cell, and one behind, the bin that its least error belongs to. */
+static struct cells fit_guesses(struct nts_binned_encoder *encoder,
+                                const struct nts_bins_input *input)
 {
     const struct nts_bins *const bins = &encoder->bins;
-    const unsigned length = nts_bit_length(most);
-    const unsigned cell_bits = length > 12 ? length - 12 : 0;
-    const uint64_t cell_last = most >> cell_bits;
+    const uint32_t last = input->keys[input->count - 1];
+    struct cells cells = {.first = input->keys[0], .middle = input->middle};
     unsigned bin = 0;
 
-    assert(cell_last < NTS_BINNED_CELLS);
-    for (uint64_t cell = 0; cell <= cell_last; cell++) {
-        while (bin + 1 < bins->count && bins->lowers[bin + 1] <= cell << cell_bits)
+    while (cell_of(&cells, last) >= NTS_BINNED_CELLS)
+        cells.bits++;
+    const uint32_t count = cell_of(&cells, last) + 1;
+    for (uint32_t cell = 0; cell < count; cell++) {
+        const uint32_t key = cells.first + (cell << cells.bits);
+        const uint64_t least = nts_bins_key_range(key, cells.middle).min;
+        while (bin + 1 < bins->count && bins->lowers[bin + 1] <= least)
             bin++;
         encoder->guesses[cell] = (uint8_t)bin;
     }
-    encoder->guesses[cell_last + 1] = (uint8_t)(bins->count - 1);
-    return cell_bits;
+    encoder->guesses[count] = (uint8_t)(bins->count - 1);
+    return cells;
 }
 
 /* The bin of an error: between what its cell guesses and what the next one does. */
-static inline uint8_t bin_of(const struct nts_binned_encoder *encoder, uint64_t error,
-                             unsigned cell_bits)
+static inline uint8_t bin_of(const struct nts_binned_encoder *encoder, const struct cells *cells,
+                             uint64_t error)
 {
-    const uint64_t cell = error >> cell_bits;
+    const uint32_t cell = cell_of(cells, nts_bins_key(error, cells->middle));
     unsigned low = encoder->guesses[cell];
     unsigned high = encoder->guesses[cell + 1];
 
     while (low < high) {
-        const unsigned middle = (low + high + 1) / 2;
-        if (encoder->bins.lowers[middle] <= error)
-            low = middle;
+        const unsigned half = (low + high + 1) / 2;
+        if (encoder->bins.lowers[half] <= error)
+            low = half;
         else
-            high = middle - 1;
+            high = half - 1;
     }
     return (uint8_t)low;
 }
@@ -293,16 +309,15 @@ static size_t fit_bins(struct nts_binned_encoder *encoder, size_t count)
 {
     struct nts_range range;
     const struct nts_bins_input input = keys_of(encoder, encoder->errors, count, &range);
-    const uint64_t most = range.max - range.min;
     struct nts_bins *const bins = &encoder->bins;
     uint32_t counts[NTS_BINS_MAX] = {0};
     uint64_t distances[NTS_BINS_MAX] = {0};
 
     encoder->least = range.min;
     nts_bins_plan(bins, &input);
-    const unsigned cell_bits = fit_guesses(encoder, most);
+    const struct cells cells = fit_guesses(encoder, &input);
     for (size_t i = 0; i < count; i++) {
-        const uint8_t bin = bin_of(encoder, encoder->errors[i], cell_bits);
+        const uint8_t bin = bin_of(encoder, &cells, encoder->errors[i]);
         encoder->symbols[i] = bin;
         counts[bin]++;
         distances[bin] |= encoder->errors[i] - bins->lowers[bin];

@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "codec/bit_stream.h"
-#include "codec/dispatch.h"
 
 /* Cuts around runs come on top of those at quantiles. */
 #define CUTS_MAX (2 * NTS_BINS_PIECES_MAX)
@@ -36,8 +35,7 @@ struct cuts {
     uint64_t last[CUTS_MAX];
 };
 
-/* The least and the greatest number of a key. */
-static struct nts_range key_range(uint32_t key, uint64_t middle)
+struct nts_range nts_bins_key_range(uint32_t key, uint64_t middle)
 {
     const uint32_t half = 1u << (NTS_BINS_KEY_BITS - 1);
     const bool is_below = key < half;
@@ -82,8 +80,8 @@ static void cuts_find(struct cuts *cuts, const struct nts_bins_input *input)
     assert(cuts->count <= CUTS_MAX);
     cuts->at[cuts->count] = (uint32_t)count;
     for (size_t k = 0; k < cuts->count; k++) {
-        cuts->first[k] = key_range(keys[cuts->at[k]], input->middle).min;
-        cuts->last[k] = key_range(keys[cuts->at[k + 1] - 1], input->middle).max;
+        cuts->first[k] = nts_bins_key_range(keys[cuts->at[k]], input->middle).min;
+        cuts->last[k] = nts_bins_key_range(keys[cuts->at[k + 1] - 1], input->middle).max;
     }
 }
 

@@ -34,6 +34,7 @@
 
 #include "base/bytes.h"
 #include "codec/ans.h"
+#include "codec/dispatch.h"
 
 #define NTS_BINS_MAX 255u
 /* Bytes of the bins, words of a writer included. */
@@ -64,6 +65,9 @@ static inline uint32_t nts_bins_key(uint64_t number, uint64_t middle)
 
     return is_below ? half - 1 - key : half + key;
 }
+
+/* The least and the greatest number of a key. */
+struct nts_range nts_bins_key_range(uint32_t key, uint64_t middle);
 
 /* Keys of numbers, sorted; the least number is 0. */
 struct nts_bins_input {

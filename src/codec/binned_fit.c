@@ -159,13 +159,13 @@ static void contest_sample(struct contest *contest, const uint64_t *numbers, siz
     const size_t room = count - NTS_PREDICT_REACH - CONTEST_ROWS;
     const size_t first = NTS_PREDICT_REACH + index * CONTEST_STRIDE % (room + 1);
 
-    for (size_t k = 0; k < contest->candidate_count; k++)
-        nts_predict_errors(contest->candidates[k].sample + contest->sample_count,
-                           &contest->candidates[k].predictor, numbers, first, CONTEST_ROWS,
-                           numbers[0]);
-    for (size_t k = 0; k < contest->candidate_count; k++)
-        if (contest->candidates[k].predictor.tap_count > 0)
-            (void)take_mean(contest->candidates[k].sample + contest->sample_count, CONTEST_ROWS);
+    for (size_t k = 0; k < contest->candidate_count; k++) {
+        const struct candidate *const candidate = &contest->candidates[k];
+        uint64_t *const errors = candidate->sample + contest->sample_count;
+        nts_predict_errors(errors, &candidate->predictor, numbers, first, CONTEST_ROWS, numbers[0]);
+        if (candidate->predictor.tap_count > 0)
+            (void)take_mean(errors, CONTEST_ROWS);
+    }
     contest->sample_count += CONTEST_ROWS;
 }
 

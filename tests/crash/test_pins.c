@@ -27,6 +27,7 @@
 #include "os/vfs.h"
 #include "support/db_helpers.h"
 #include "support/faultvfs.h"
+#include "support/holder.h"
 #include "support/scratch.h"
 
 #define ROWS 3000
@@ -93,25 +94,11 @@ static void pins_outlive_another_descriptor(void **state)
     db_close(writer);
 }
 
-/* A process that has the file open for reading until it is killed. */
-static pid_t pins_start_reader(const char *path)
+/* Opens the file for reading. */
+static int pins_work(const char *path)
 {
-    int ready[2];
-    char byte = 0;
-    assert_int_equal(pipe(ready), 0);
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct nanots_db *db = NULL;
-        if (nanots_open(path, &read_only, &db, NULL) != NANOTS_OK || write(ready[1], "r", 1) != 1)
-            _exit(3);
-        for (;;)
-            (void)pause();
-    }
-    (void)close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    (void)close(ready[0]);
-    return child;
+    struct nanots_db *db = NULL;
+    return nanots_open(path, &read_only, &db, NULL) == NANOTS_OK ? 0 : 3;
 }
 
 static void pins_die_with_their_reader(void **state)
@@ -120,7 +107,7 @@ static void pins_die_with_their_reader(void **state)
     struct nanots_db *writer = db_open(scratch->path);
     int outcome = 0;
     pins_append(writer, 0);
-    const pid_t reader = pins_start_reader(scratch->path);
+    const pid_t reader = holder_start(scratch->path, pins_work);
     pins_churn(writer);
     assert_true(pins_hold(writer));
     assert_int_equal(kill(reader, SIGKILL), 0);

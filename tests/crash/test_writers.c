@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "nanots.h"
+#include "support/holder.h"
 #include "support/scratch.h"
 
 /* What another process gets when it opens the file. */
@@ -38,29 +39,13 @@ static nanots_status writer_elsewhere(const char *path, uint32_t flags)
     return (nanots_status)WEXITSTATUS(status);
 }
 
-/* A process that has the file open and a row in it, until it is killed. */
-static pid_t writer_start(const char *path)
+/* Opens the file and puts a row in it. */
+static int writer_work(const char *path)
 {
-    int ready[2];
-    char byte = 0;
-    assert_int_equal(pipe(ready), 0);
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct nanots_db *db = NULL;
-        if (nanots_open(path, NULL, &db, NULL) != NANOTS_OK)
-            _exit(3);
-        if (nanots_append(db, "boiler", 1, 71.5, NULL, NULL) != NANOTS_OK)
-            _exit(4);
-        if (write(ready[1], "r", 1) != 1)
-            _exit(5);
-        for (;;)
-            (void)pause();
-    }
-    (void)close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    (void)close(ready[0]);
-    return child;
+    struct nanots_db *db = NULL;
+    if (nanots_open(path, NULL, &db, NULL) != NANOTS_OK)
+        return 3;
+    return nanots_append(db, "boiler", 1, 71.5, NULL, NULL) == NANOTS_OK ? 0 : 4;
 }
 
 static void writers_second_process_is_refused_until_the_first_dies(void **state)
@@ -69,7 +54,7 @@ static void writers_second_process_is_refused_until_the_first_dies(void **state)
     struct nanots_db *db = NULL;
     struct nanots_error error;
     struct nanots_series rows;
-    const pid_t child = writer_start(scratch->path);
+    const pid_t child = holder_start(scratch->path, writer_work);
 
     assert_int_equal(nanots_open(scratch->path, NULL, &db, &error), NANOTS_BUSY);
     assert_null(db);
